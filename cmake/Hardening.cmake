@@ -1,0 +1,27 @@
+# Hardening flags that the compiler at hand knows (performance-and-reliability §7.4). The library is
+# linked with -z nodelete instead of -z nodlopen: it is opened by ctypes and unloaded by hosts.
+include(CheckCCompilerFlag)
+include(CheckLinkerFlag)
+set(LYDITE_HARDEN "")
+if(NOT LYDITE_SANITIZE AND NOT LYDITE_FUZZ)
+  foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
+               -fstrict-flex-arrays=3 -ftrivial-auto-var-init=zero -fno-delete-null-pointer-checks
+               -fno-strict-overflow)
+    string(MAKE_C_IDENTIFIER "LYDITE_HAS${flag}" name)
+    check_c_compiler_flag(${flag} ${name})
+    if(${name})
+      list(APPEND LYDITE_HARDEN ${flag})
+    endif()
+  endforeach()
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    list(APPEND LYDITE_HARDEN -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+  endif()
+endif()
+set(LYDITE_HARDEN_LINK "")
+foreach(flag -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed)
+  string(MAKE_C_IDENTIFIER "LYDITE_HAS_LINK${flag}" name)
+  check_linker_flag(C ${flag} ${name})
+  if(${name})
+    list(APPEND LYDITE_HARDEN_LINK ${flag})
+  endif()
+endforeach()

@@ -1,0 +1,10 @@
+# -DLYDITE_SANITIZE=address;undefined or thread, for the asan and tsan presets.
+if(LYDITE_SANITIZE)
+  string(REPLACE ";" "," lydite_san "${LYDITE_SANITIZE}")
+  add_compile_options(-fsanitize=${lydite_san} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+  add_link_options(-fsanitize=${lydite_san})
+endif()
+if(LYDITE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
