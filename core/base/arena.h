@@ -36,8 +36,9 @@ LY_MUST_USE void *ly_arena_zalloc(ly_arena *arena, size_t n, size_t size, size_t
 LY_MUST_USE ly_str ly_arena_copy(ly_arena *arena, ly_str s);
 LY_MUST_USE ly_str ly_arena_fmt(ly_arena *arena, const char *fmt, ...) LY_PRINTF(2, 3);
 
-#define LY_ARENA_NEW(arena, type) ((type *)ly_arena_zalloc((arena), 1, sizeof(type), _Alignof(type)))
-#define LY_ARENA_ARRAY(arena, type, n)                                                             \
+#define LY_ARENA_NEW(arena, type) \
+    ((type *)ly_arena_zalloc((arena), 1, sizeof(type), _Alignof(type)))
+#define LY_ARENA_ARRAY(arena, type, n) \
     ((type *)ly_arena_zalloc((arena), (n), sizeof(type), _Alignof(type)))
 
 #endif

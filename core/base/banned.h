@@ -56,7 +56,6 @@
 #undef tmpnam
 #define tmpnam(...) LY_BANNED(tmpnam)
 
-#ifndef LY_MEM_C
 #undef malloc
 #define malloc(...) LY_BANNED(malloc)
 #undef calloc
@@ -67,7 +66,6 @@
 #define strdup(...) LY_BANNED(strdup)
 #undef strndup
 #define strndup(...) LY_BANNED(strndup)
-#endif
 
 #endif
 #endif

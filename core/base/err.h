@@ -18,29 +18,29 @@
 #include "base/attr.h"
 
 /* name, value, what it means */
-#define LY_STATUS_LIST(X)                                                                          \
-    X(LY_OK, 0, "ok")                                                                              \
-    X(LY_E_INVALID, -1, "invalid argument or value")                                               \
-    X(LY_E_NOMEM, -2, "out of memory")                                                             \
-    X(LY_E_IO, -3, "input or output failed")                                                       \
-    X(LY_E_FORMAT, -4, "malformed data")                                                           \
-    X(LY_E_LIMIT, -5, "past a size, depth or count limit")                                         \
-    X(LY_E_NOTFOUND, -6, "not found")                                                              \
-    X(LY_E_EXISTS, -7, "already exists")                                                           \
-    X(LY_E_BUSY, -8, "busy, try again")                                                            \
-    X(LY_E_FULL, -9, "queue or disk full")                                                         \
-    X(LY_E_CANCELLED, -10, "cancelled")                                                            \
-    X(LY_E_TIMEOUT, -11, "timed out")                                                              \
-    X(LY_E_NETWORK, -12, "network or provider failed")                                             \
-    X(LY_E_DENIED, -13, "permission denied")                                                       \
-    X(LY_E_UNSUPPORTED, -14, "not supported")                                                      \
-    X(LY_E_NEWER, -15, "written by another build")                                                 \
-    X(LY_E_FOREIGN, -16, "not a Lydite database")                                                  \
-    X(LY_E_CORRUPT, -17, "damaged data")                                                           \
-    X(LY_E_CONFLICT, -18, "contradicts what is stored")                                            \
-    X(LY_E_AMBIGUOUS, -19, "matches more than one")                                                \
-    X(LY_E_CLOSED, -20, "closed")                                                                  \
-    X(LY_E_BUDGET, -21, "budget reached")                                                          \
+#define LY_STATUS_LIST(X)                                  \
+    X(LY_OK, 0, "ok")                                      \
+    X(LY_E_INVALID, -1, "invalid argument or value")       \
+    X(LY_E_NOMEM, -2, "out of memory")                     \
+    X(LY_E_IO, -3, "input or output failed")               \
+    X(LY_E_FORMAT, -4, "malformed data")                   \
+    X(LY_E_LIMIT, -5, "past a size, depth or count limit") \
+    X(LY_E_NOTFOUND, -6, "not found")                      \
+    X(LY_E_EXISTS, -7, "already exists")                   \
+    X(LY_E_BUSY, -8, "busy, try again")                    \
+    X(LY_E_FULL, -9, "queue or disk full")                 \
+    X(LY_E_CANCELLED, -10, "cancelled")                    \
+    X(LY_E_TIMEOUT, -11, "timed out")                      \
+    X(LY_E_NETWORK, -12, "network or provider failed")     \
+    X(LY_E_DENIED, -13, "permission denied")               \
+    X(LY_E_UNSUPPORTED, -14, "not supported")              \
+    X(LY_E_NEWER, -15, "written by another build")         \
+    X(LY_E_FOREIGN, -16, "not a Lydite database")          \
+    X(LY_E_CORRUPT, -17, "damaged data")                   \
+    X(LY_E_CONFLICT, -18, "contradicts what is stored")    \
+    X(LY_E_AMBIGUOUS, -19, "matches more than one")        \
+    X(LY_E_CLOSED, -20, "closed")                          \
+    X(LY_E_BUDGET, -21, "budget reached")                  \
     X(LY_E_INTERNAL, -22, "internal error")
 
 typedef enum ly_status {
@@ -59,7 +59,13 @@ typedef struct ly_err {
 } ly_err;
 
 /* Initialiser: ly_err err = LY_ERR_INIT; */
-#define LY_ERR_INIT {LY_OK, 0, "", {0}}
+#define LY_ERR_INIT   \
+    {                 \
+        LY_OK, 0, "", \
+        {             \
+            0         \
+        }             \
+    }
 
 /* The table's text of a status ("not found"). Never NULL. */
 const char *ly_status_text(ly_status status);

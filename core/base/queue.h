@@ -11,6 +11,9 @@
 #ifndef LY_BASE_QUEUE_H
 #define LY_BASE_QUEUE_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/err.h"
 
 typedef struct ly_queue ly_queue;

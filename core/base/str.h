@@ -63,8 +63,8 @@ size_t ly_str_find_char(ly_str s, char c, size_t from);
 ly_str ly_str_sub(ly_str s, size_t from, size_t len);
 /* Without ASCII white space at both ends. */
 ly_str ly_str_trim(ly_str s);
-/* Takes the part before the next `sep` off *rest into *ret_part; false when *rest is used up. An
- * empty *rest gives no part; "a," gives "a" and "". */
+/* Takes the part before the next `sep` off *rest into *ret_part; false when *rest is used up, which is
+ * when its ptr is NULL. "a," gives "a" and ""; an empty view with a ptr gives one empty part. */
 bool ly_str_split(ly_str *rest, char sep, ly_str *ret_part);
 /* Copies into a caller's array, always NUL-terminated, cut at a UTF-8 boundary. Returns false when it
  * was cut. */

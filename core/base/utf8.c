@@ -1,0 +1,115 @@
+#include "base/utf8.h"
+
+static bool is_tail(unsigned char c)
+{
+    return (c & 0xC0) == 0x80;
+}
+
+/* Length of the valid sequence at p (n bytes left), 0 when there is none; the value goes to *cp. */
+static size_t sequence(const unsigned char *p, size_t n, uint32_t *cp)
+{
+    unsigned char c = p[0];
+    if (c < 0x80) {
+        *cp = c;
+        return 1;
+    }
+    if (c >= 0xC2 && c <= 0xDF && n >= 2 && is_tail(p[1])) {
+        *cp = (uint32_t)(c & 0x1F) << 6 | (p[1] & 0x3F);
+        return 2;
+    }
+    if ((c & 0xF0) == 0xE0 && n >= 3 && is_tail(p[1]) && is_tail(p[2])) {
+        uint32_t v = (uint32_t)(c & 0x0F) << 12 | (uint32_t)(p[1] & 0x3F) << 6 | (p[2] & 0x3F);
+        if (v < 0x800 || (v >= 0xD800 && v <= 0xDFFF))
+            return 0;
+        *cp = v;
+        return 3;
+    }
+    if (c >= 0xF0 && c <= 0xF4 && n >= 4 && is_tail(p[1]) && is_tail(p[2]) && is_tail(p[3])) {
+        uint32_t v = (uint32_t)(c & 0x07) << 18 | (uint32_t)(p[1] & 0x3F) << 12 |
+                     (uint32_t)(p[2] & 0x3F) << 6 | (p[3] & 0x3F);
+        if (v < 0x10000 || v > 0x10FFFF)
+            return 0;
+        *cp = v;
+        return 4;
+    }
+    return 0;
+}
+
+uint32_t ly_utf8_next(ly_str s, size_t *pos)
+{
+    uint32_t cp = LY_UTF8_BAD;
+    size_t n = sequence((const unsigned char *)s.ptr + *pos, s.len - *pos, &cp);
+    *pos += n ? n : 1;
+    return cp;
+}
+
+size_t ly_utf8_put(uint32_t cp, char dst[4])
+{
+    if (cp > 0x10FFFF || (cp >= 0xD800 && cp <= 0xDFFF))
+        cp = 0xFFFD;
+    if (cp < 0x80) {
+        dst[0] = (char)cp;
+        return 1;
+    }
+    if (cp < 0x800) {
+        dst[0] = (char)(0xC0 | cp >> 6);
+        dst[1] = (char)(0x80 | (cp & 0x3F));
+        return 2;
+    }
+    if (cp < 0x10000) {
+        dst[0] = (char)(0xE0 | cp >> 12);
+        dst[1] = (char)(0x80 | (cp >> 6 & 0x3F));
+        dst[2] = (char)(0x80 | (cp & 0x3F));
+        return 3;
+    }
+    dst[0] = (char)(0xF0 | cp >> 18);
+    dst[1] = (char)(0x80 | (cp >> 12 & 0x3F));
+    dst[2] = (char)(0x80 | (cp >> 6 & 0x3F));
+    dst[3] = (char)(0x80 | (cp & 0x3F));
+    return 4;
+}
+
+bool ly_utf8_valid(ly_str s)
+{
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    size_t i = 0;
+    while (i < s.len) {
+        /* 32 ASCII bytes at a time; the compiler makes vector code of it. */
+        while (s.len - i >= 32) {
+            uint64_t w[4];
+            memcpy(w, p + i, sizeof w);
+            if ((w[0] | w[1] | w[2] | w[3]) & 0x8080808080808080ULL)
+                break;
+            i += 32;
+        }
+        if (i >= s.len)
+            break;
+        uint32_t cp;
+        size_t n = sequence(p + i, s.len - i, &cp);
+        if (n == 0)
+            return false;
+        i += n;
+    }
+    return true;
+}
+
+ly_str ly_utf8_cut(ly_str s, size_t max_bytes)
+{
+    if (s.len <= max_bytes)
+        return s;
+    size_t n = max_bytes;
+    /* At most three steps back to the start of the character that the limit falls into. */
+    for (int step = 0; step < 3 && n > 0 && is_tail((unsigned char)s.ptr[n]); step++)
+        n--;
+    if (n > 0 && is_tail((unsigned char)s.ptr[n]))
+        n = max_bytes; /* not UTF-8 at all: cut where asked */
+    return (ly_str){s.ptr, n};
+}
+
+size_t ly_utf8_count(ly_str s)
+{
+    size_t count = 0;
+    for (size_t pos = 0; pos < s.len; count++)
+        ly_utf8_next(s, &pos);
+    return count;
+}
