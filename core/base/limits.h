@@ -17,6 +17,15 @@
 #define LY_MAX_ANY_DEPTH 100
 /* JSON nesting of documents from outside. */
 #define LY_MAX_JSON_DEPTH 128
+/* JSON nesting of an OTLP/JSON request: an AnyValue level costs up to four. */
+#define LY_MAX_OTLP_JSON_DEPTH 512
+/* Nesting of YAML files, which people write; and the nodes that all aliases together stand for. */
+#define LY_MAX_YAML_DEPTH 64
+#define LY_MAX_YAML_NODES 1000000
+/* Steps and kilobytes of one regular expression match: some 50 ms on a slow machine. */
+#define LY_MAX_REGEX_STEPS 1000000
+#define LY_MAX_REGEX_HEAP_KIB 20480
+#define LY_MAX_REGEX_PATTERN_BYTES LY_KIB(64)
 /* Spans or log records in one request; a 64 MiB request of minimal spans holds about 1.3 million. */
 #define LY_MAX_ITEMS_PER_REQUEST 2000000
 /* Attributes, events or links of one span; far above any SDK's limit. */
