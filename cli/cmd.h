@@ -54,13 +54,13 @@ enum {
 typedef struct ly_cli ly_cli;
 
 typedef struct ly_verb {
-    const char *name;    /* NULL for the verb of a command without verbs, or its default verb */
-    const char *args;    /* "[FILTER]", "TRACE..." or "" */
+    const char *name;       /* NULL for the verb of a command without verbs, or its default verb */
+    const char *args;       /* "[FILTER]", "TRACE..." or "" */
     int min_args, max_args; /* max -1 = any */
-    const char *summary; /* one line */
-    const char *details; /* paragraphs, "" = none; documents the --json fields */
-    const char *example; /* one or more lines, each a command that works as typed */
-    unsigned common;     /* LY_COMMON_* */
+    const char *summary;    /* one line */
+    const char *details;    /* paragraphs, "" = none; documents the --json fields */
+    const char *example;    /* one or more lines, each a command that works as typed */
+    unsigned common;        /* LY_COMMON_* */
     const ly_opt *opts;
     size_t n_opts;
     int (*run)(ly_cli *cli); /* returns an exit code */
@@ -69,7 +69,8 @@ typedef struct ly_verb {
 typedef struct ly_cmd {
     const char *name;
     const char *summary;
-    const char *group; /* heading in `lydite --help`: "Trace", "Cost", "Prompts", "Evaluate", "Data" */
+    const char
+        *group; /* heading in `lydite --help`: "Trace", "Cost", "Prompts", "Evaluate", "Data" */
     const ly_verb *verbs;
     size_t n_verbs;
     bool raw_args; /* everything after the first non-option is an argument (run -- CMD) */
@@ -84,15 +85,15 @@ struct ly_cli {
     /* common options */
     bool json, csv, plain, quiet, follow, yes, dry_run, fail_empty;
     int verbose;
-    int jobs;      /* 0 = not given */
-    int64_t n;     /* -1 = not given */
+    int jobs;                   /* 0 = not given */
+    int64_t n;                  /* -1 = not given */
     int64_t since_ns, until_ns; /* INT64_MIN / INT64_MAX = not given */
-    bool color;    /* resolved: --color, NO_COLOR, terminal or not */
-    bool unicode;  /* resolved from the locale's character set */
-    bool tty;      /* out is a terminal */
-    int width;     /* columns of the terminal, 80 when unknown */
-    FILE *out;     /* stdout or -o FILE */
-    void *opts;    /* use the functions below */
+    bool color;                 /* resolved: --color, NO_COLOR, terminal or not */
+    bool unicode;               /* resolved from the locale's character set */
+    bool tty;                   /* out is a terminal */
+    int width;                  /* columns of the terminal, 80 when unknown */
+    FILE *out;                  /* stdout or -o FILE */
+    void *opts;                 /* use the functions below */
 };
 
 /* The value of an option of the verb, or NULL when not given. For repeated ones: the i-th. */
@@ -102,7 +103,8 @@ int ly_cli_opt_count(const ly_cli *cli, const char *name);
 bool ly_cli_flag(const ly_cli *cli, const char *name);
 /* The option as a number within [lo, hi], or `def` when not given. On bad input prints a usage error
  * and returns false. */
-LY_MUST_USE bool ly_cli_int(ly_cli *cli, const char *name, int64_t lo, int64_t hi, int64_t def, int64_t *ret);
+LY_MUST_USE bool ly_cli_int(ly_cli *cli, const char *name, int64_t lo, int64_t hi, int64_t def,
+                            int64_t *ret);
 
 /* The database path by DESIGN §7's order: --db, LYDITE_DB, `db:` of the nearest lydite.yaml, the
  * data home. Never NULL; creates no file, but does create the data home's folder (0700). */
@@ -128,8 +130,9 @@ int ly_cli_signal_exit(void);
 typedef struct ly_table ly_table;
 typedef enum ly_align { LY_LEFT, LY_RIGHT } ly_align;
 LY_MUST_USE ly_table *ly_table_new(ly_cli *cli, size_t n_cols);
-void ly_table_col(ly_table *table, size_t col, const char *head, ly_align align, int max_width); /* 0 = none */
-void ly_table_cell(ly_table *table, ly_str text);   /* the next cell, row by row */
+void ly_table_col(ly_table *table, size_t col, const char *head, ly_align align,
+                  int max_width);                 /* 0 = none */
+void ly_table_cell(ly_table *table, ly_str text); /* the next cell, row by row */
 void ly_table_cellf(ly_table *table, const char *fmt, ...) LY_PRINTF(2, 3);
 void ly_table_print(ly_table *table);
 void ly_table_free(ly_table *table);

@@ -1,0 +1,304 @@
+/*
+ * Texts made from the command table: help, man pages, completion.
+ */
+#include "cli/run.h"
+
+#define MAX_COMMON 20
+
+static void usage_words(const ly_cmd *cmd, const ly_verb *verb, ly_buf *out)
+{
+    ly_buf_fmt(out, "lydite %s", cmd->name);
+    if (verb->name)
+        ly_buf_fmt(out, " %s", verb->name);
+    ly_buf_c(out, " [OPTION...]");
+    if (verb->args && verb->args[0])
+        ly_buf_fmt(out, " %s", verb->args);
+}
+
+static void option_words(const ly_opt *opt, ly_buf *out)
+{
+    if (opt->letter)
+        ly_buf_fmt(out, "-%c, ", opt->letter);
+    ly_buf_fmt(out, "--%s", opt->name);
+    if (opt->arg)
+        ly_buf_fmt(out, " %s", opt->arg);
+}
+
+static void option_line(const ly_opt *opt, ly_buf *out)
+{
+    size_t start = out->len;
+    ly_buf_c(out, opt->letter ? "  " : "      ");
+    option_words(opt, out);
+    size_t width = out->len - start;
+    if (width < 28)
+        ly_buf_fill(out, ' ', 28 - width);
+    else
+        ly_buf_c(out, "\n                            ");
+    ly_buf_fmt(out, "%s%s\n", opt->help, opt->repeats && opt->arg ? " (may be repeated)" : "");
+}
+
+/* Paragraphs, each line behind `indent`. */
+static void paragraphs(const char *text, const char *indent, ly_buf *out)
+{
+    ly_str rest = ly_str_c(text), line;
+    while (ly_str_split(&rest, '\n', &line)) {
+        if (line.len)
+            ly_buf_c(out, indent);
+        ly_buf_str(out, line);
+        ly_buf_char(out, '\n');
+    }
+}
+
+void ly_help_verb(const ly_cmd *cmd, const ly_verb *verb, ly_buf *out)
+{
+    const ly_opt *common[MAX_COMMON];
+    size_t n = ly_common_opts(verb->common, common, MAX_COMMON);
+    ly_buf_c(out, "Usage: ");
+    usage_words(cmd, verb, out);
+    ly_buf_fmt(out, "\n\n%s\n", verb->summary);
+    if (verb->details && verb->details[0]) {
+        ly_buf_char(out, '\n');
+        paragraphs(verb->details, "", out);
+    }
+    ly_buf_c(out, "\nOptions:\n");
+    for (size_t i = 0; i < verb->n_opts; i++)
+        option_line(&verb->opts[i], out);
+    for (size_t i = 0; i < n; i++)
+        option_line(common[i], out);
+    if (verb->example && verb->example[0]) {
+        ly_buf_c(out, "\nExample:\n");
+        paragraphs(verb->example, "  ", out);
+    }
+}
+
+void ly_help_command(const ly_cmd *cmd, ly_buf *out)
+{
+    const ly_verb *alone = ly_cmd_verb(cmd, NULL);
+    if (cmd->n_verbs == 1) {
+        ly_help_verb(cmd, &cmd->verbs[0], out);
+        return;
+    }
+    ly_buf_fmt(out, "Usage: lydite %s %s\n\n%s\n\nVerbs:\n", cmd->name,
+               alone ? "[VERB] [OPTION...]" : "VERB [OPTION...]", cmd->summary);
+    for (size_t i = 0; i < cmd->n_verbs; i++) {
+        const ly_verb *verb = &cmd->verbs[i];
+        size_t start = out->len;
+        ly_buf_fmt(out, "  %s", verb->name ? verb->name : "(none)");
+        if (verb->args && verb->args[0])
+            ly_buf_fmt(out, " %s", verb->args);
+        size_t width = out->len - start;
+        ly_buf_fill(out, ' ', width < 28 ? 28 - width : 1);
+        ly_buf_fmt(out, "%s\n", verb->summary);
+    }
+    ly_buf_fmt(out, "\nlydite %s VERB --help tells the options of one.\n", cmd->name);
+    if (alone) {
+        ly_buf_c(out, "\nWithout a verb:\n\n");
+        ly_help_verb(cmd, alone, out);
+    }
+}
+
+void ly_help_program(ly_buf *out)
+{
+    ly_buf_c(out, "Usage: lydite COMMAND [OPTION...]\n\n"
+                  "Records what GenAI agents did, shows it, prices it, and judges it.\n"
+                  "Everything is in one SQLite file; nothing leaves this machine unasked.\n");
+    const char *group = "";
+    for (size_t i = 0; i < ly_cmd_count(); i++) {
+        const ly_cmd *cmd = ly_cmd_at(i);
+        if (strcmp(group, cmd->group) != 0) {
+            group = cmd->group;
+            ly_buf_fmt(out, "\n%s\n", group);
+        }
+        ly_buf_fmt(out, "  %-10s  %s\n", cmd->name, cmd->summary);
+    }
+    ly_buf_c(out,
+             "\nlydite COMMAND --help tells more; `lydite` alone opens the viewer.\n"
+             "Ids may be shortened; @last and @last~2 name recent traces and runs.\n"
+             "Exit codes: 0 done, 1 the answer is no, 2 usage, 3 input or database, 4 network,\n"
+             "5 cannot say, 6 stopped early with the work kept.\n");
+}
+
+/* ---- man pages ---- */
+
+static void roff(const char *text, ly_buf *out)
+{
+    for (const char *c = text; *c; c++) {
+        bool line_start = c == text || c[-1] == '\n';
+        if (line_start && (*c == '.' || *c == '\''))
+            ly_buf_c(out, "\\&");
+        if (*c == '\\')
+            ly_buf_c(out, "\\e");
+        else if (*c == '-')
+            ly_buf_c(out, "\\-");
+        else
+            ly_buf_char(out, *c);
+    }
+}
+
+static void roff_option(const ly_opt *opt, ly_buf *out)
+{
+    ly_buf words;
+    ly_buf_init(&words, 256);
+    option_words(opt, &words);
+    ly_buf_c(out, ".TP\n\\fB");
+    roff(ly_buf_text(&words), out);
+    ly_buf_c(out, "\\fR\n");
+    roff(opt->help, out);
+    ly_buf_char(out, '\n');
+    ly_buf_release(&words);
+}
+
+static void roff_verb(const ly_cmd *cmd, const ly_verb *verb, ly_buf *out)
+{
+    const ly_opt *common[MAX_COMMON];
+    size_t n = ly_common_opts(verb->common, common, MAX_COMMON);
+    ly_buf words;
+    ly_buf_init(&words, 1024);
+    usage_words(cmd, verb, &words);
+    ly_buf_c(out, ".SS ");
+    roff(ly_buf_text(&words), out);
+    ly_buf_char(out, '\n');
+    roff(verb->summary, out);
+    ly_buf_c(out, ".\n");
+    if (verb->details && verb->details[0]) {
+        ly_buf_c(out, ".PP\n.nf\n");
+        roff(verb->details, out);
+        ly_buf_c(out, "\n.fi\n");
+    }
+    for (size_t i = 0; i < verb->n_opts; i++)
+        roff_option(&verb->opts[i], out);
+    for (size_t i = 0; i < n; i++)
+        roff_option(common[i], out);
+    if (verb->example && verb->example[0]) {
+        ly_buf_c(out, ".PP\nExample:\n.nf\n");
+        roff(verb->example, out);
+        ly_buf_c(out, "\n.fi\n");
+    }
+    ly_buf_release(&words);
+}
+
+void ly_man_page(const ly_cmd *cmd, ly_buf *out)
+{
+    if (!cmd) {
+        ly_buf help;
+        ly_buf_init(&help, 1 << 20);
+        ly_help_program(&help);
+        ly_buf_c(out, ".TH LYDITE 1 \"\" \"lydite " LYDITE_VERSION "\" \"Lydite\"\n.SH NAME\n"
+                      "lydite \\- GenAI tracing and evaluation in one SQLite file\n.SH SYNOPSIS\n"
+                      "lydite COMMAND [OPTION...]\n.SH DESCRIPTION\n.nf\n");
+        roff(ly_buf_text(&help), out);
+        ly_buf_c(out, ".fi\n");
+        ly_buf_release(&help);
+        return;
+    }
+    ly_buf_fmt(out,
+               ".TH LYDITE-%s 1 \"\" \"lydite " LYDITE_VERSION
+               "\" \"Lydite\"\n.SH NAME\nlydite\\-%s \\- ",
+               cmd->name, cmd->name);
+    roff(cmd->summary, out);
+    ly_buf_c(out, "\n.SH DESCRIPTION\n");
+    for (size_t i = 0; i < cmd->n_verbs; i++)
+        roff_verb(cmd, &cmd->verbs[i], out);
+    ly_buf_c(out, ".SH SEE ALSO\nlydite(1)\n");
+}
+
+/* ---- completion ---- */
+
+static void words_of_commands(ly_buf *out)
+{
+    for (size_t i = 0; i < ly_cmd_count(); i++)
+        ly_buf_fmt(out, "%s%s", i ? " " : "", ly_cmd_at(i)->name);
+}
+
+static void words_of_verbs(const ly_cmd *cmd, ly_buf *out)
+{
+    bool first = true;
+    for (size_t i = 0; i < cmd->n_verbs; i++) {
+        if (!cmd->verbs[i].name)
+            continue;
+        ly_buf_fmt(out, "%s%s", first ? "" : " ", cmd->verbs[i].name);
+        first = false;
+    }
+}
+
+static void words_of_options(const ly_cmd *cmd, ly_buf *out)
+{
+    for (size_t v = 0; v < cmd->n_verbs; v++) {
+        const ly_verb *verb = &cmd->verbs[v];
+        const ly_opt *common[MAX_COMMON];
+        size_t n = ly_common_opts(verb->common, common, MAX_COMMON);
+        for (size_t i = 0; i < verb->n_opts + n; i++) {
+            const ly_opt *opt = i < verb->n_opts ? &verb->opts[i] : common[i - verb->n_opts];
+            char word[80];
+            snprintf(word, sizeof word, " --%s ", opt->name);
+            ly_str have = ly_buf_view(out);
+            if (ly_str_find(have, ly_str_c(word), 0) == SIZE_MAX)
+                ly_buf_fmt(out, "--%s ", opt->name);
+        }
+    }
+}
+
+static void bash_completion(ly_buf *out)
+{
+    ly_buf_c(out, "# bash completion for lydite\n_lydite() {\n"
+                  "  local cur=${COMP_WORDS[COMP_CWORD]} cmd=${COMP_WORDS[1]} words=\n"
+                  "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    words=\"");
+    words_of_commands(out);
+    ly_buf_c(out, "\"\n  else\n    case $cmd in\n");
+    for (size_t i = 0; i < ly_cmd_count(); i++) {
+        const ly_cmd *cmd = ly_cmd_at(i);
+        ly_buf opts;
+        ly_buf_init(&opts, 65536);
+        ly_buf_char(&opts, ' ');
+        words_of_options(cmd, &opts);
+        ly_buf_fmt(out,
+                   "    %s) if [[ $cur == -* ]]; then words=\"%s\"; elif [ \"$COMP_CWORD\" -eq 2 "
+                   "]; then words=\"",
+                   cmd->name, ly_buf_text(&opts) + 1);
+        words_of_verbs(cmd, out);
+        ly_buf_c(out, "\"; fi ;;\n");
+        ly_buf_release(&opts);
+    }
+    ly_buf_c(out, "    esac\n  fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+                  "  [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- \"$cur\"))\n}\n"
+                  "complete -F _lydite lydite\n");
+}
+
+static void fish_completion(ly_buf *out)
+{
+    ly_buf_c(out, "# fish completion for lydite\n");
+    for (size_t i = 0; i < ly_cmd_count(); i++) {
+        const ly_cmd *cmd = ly_cmd_at(i);
+        ly_buf_fmt(out, "complete -c lydite -n __fish_use_subcommand -f -a %s -d '%s'\n", cmd->name,
+                   cmd->summary);
+        ly_buf words;
+        ly_buf_init(&words, 65536);
+        words_of_verbs(cmd, &words);
+        if (words.len)
+            ly_buf_fmt(out, "complete -c lydite -n '__fish_seen_subcommand_from %s' -f -a '%s'\n",
+                       cmd->name, ly_buf_text(&words));
+        for (size_t v = 0; v < cmd->n_verbs; v++) {
+            for (size_t k = 0; k < cmd->verbs[v].n_opts; k++) {
+                const ly_opt *opt = &cmd->verbs[v].opts[k];
+                ly_buf_fmt(out, "complete -c lydite -n '__fish_seen_subcommand_from %s' -l %s%s\n",
+                           cmd->name, opt->name, opt->arg ? " -r" : "");
+            }
+        }
+        ly_buf_release(&words);
+    }
+}
+
+bool ly_completion(const char *shell, ly_buf *out)
+{
+    if (strcmp(shell, "bash") == 0) {
+        bash_completion(out);
+    } else if (strcmp(shell, "zsh") == 0) {
+        ly_buf_c(out, "#compdef lydite\nautoload -U +X bashcompinit && bashcompinit\n");
+        bash_completion(out);
+    } else if (strcmp(shell, "fish") == 0) {
+        fish_completion(out);
+    } else {
+        return false;
+    }
+    return true;
+}
