@@ -1,0 +1,16 @@
+# Writes OUT: one byte array per file (an array, because C11 limits string literals to 4095 bytes).
+string(REPLACE "|" ";" files "${FILES}")
+set(text "#include \"store/embed.h\"\n")
+set(rows "")
+set(count 0)
+foreach(file ${files})
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  get_filename_component(base ${file} NAME)
+  string(APPEND text "static const unsigned char file_${count}[] = {${bytes}0};\n")
+  string(APPEND rows "    {\"${base}\", (const char *)file_${count}, sizeof file_${count} - 1},\n")
+  math(EXPR count "${count} + 1")
+endforeach()
+string(APPEND text "const ly_embedded_file ly_embedded_${NAME}[] = {\n${rows}};\n"
+  "const size_t ly_embedded_${NAME}_n = ${count};\n")
+file(WRITE ${OUT} "${text}")
