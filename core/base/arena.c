@@ -14,13 +14,13 @@
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
-#define MAX_ALIGN 64
+#define MAX_ALIGN 64 /* the largest that a caller may ask for */
 
 struct ly_arena_block {
     ly_arena_block *next;
     size_t size; /* of bytes[] */
     size_t used;
-    _Alignas(MAX_ALIGN) char bytes[];
+    _Alignas(16) char bytes[];
 };
 
 void ly_arena_init(ly_arena *arena, size_t block_bytes, size_t max_bytes)
@@ -91,17 +91,24 @@ static ly_arena_block *block_for(ly_arena *arena, size_t size, size_t align)
     return b;
 }
 
+/* Where the next object of that alignment goes: an offset into bytes[]. */
+static size_t aligned(const ly_arena_block *b, size_t align)
+{
+    uintptr_t at = (uintptr_t)(b->bytes + b->used);
+    return b->used + (size_t)((0 - at) & (align - 1));
+}
+
 void *ly_arena_alloc(ly_arena *arena, size_t size, size_t align)
 {
     if (align > MAX_ALIGN || size > SIZE_MAX / 2)
         return NULL;
     ly_arena_block *b = arena->now;
-    size_t start = b ? (b->used + align - 1) & ~(align - 1) : 0;
+    size_t start = b ? aligned(b, align) : 0;
     if (LY_UNLIKELY(!b || start > b->size || size > b->size - start)) {
         b = block_for(arena, size, align);
         if (!b)
             return NULL;
-        start = (b->used + align - 1) & ~(align - 1);
+        start = aligned(b, align);
     }
     arena->used += start + size - b->used;
     b->used = start + size;

@@ -23,8 +23,21 @@ static void keep_text(ly_err *err, int full)
         err->text[0] = '\0';
         return;
     }
-    if ((size_t)full >= sizeof err->text)
-        err->text[ly_utf8_cut(ly_str_c(err->text), sizeof err->text - 1).len] = '\0';
+    if ((size_t)full < sizeof err->text)
+        return;
+    /* The last character may have lost its tail: step back over what is not whole. */
+    size_t len = sizeof err->text - 1;
+    for (size_t back = 1; back <= 3; back++) {
+        unsigned char c = (unsigned char)err->text[len - back];
+        if (c < 0x80)
+            break;
+        size_t pos = len - back;
+        if ((c & 0xC0) != 0x80) {
+            if (ly_utf8_next(ly_str_n(err->text, len), &pos) == LY_UTF8_BAD)
+                err->text[len - back] = '\0';
+            break;
+        }
+    }
 }
 
 ly_status ly_err_vset(ly_err *err, ly_status code, const char *file, int line, const char *fmt,
