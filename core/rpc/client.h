@@ -59,7 +59,8 @@ typedef struct ly_rpc_channel_opts {
 LY_MUST_USE ly_status ly_rpc_channel_new(const ly_rpc_channel_opts *opts,
                                          ly_rpc_channel **ret_channel, ly_err *err);
 /* Cancels what is in flight (its replies are dropped), disconnects, waits for gRPC's threads when this
- * was the last user of gRPC in the process. NULL is allowed. Takes milliseconds. */
+ * was the last user of gRPC in the process (at most a second when it is not, or when no connection
+ * ever stood). NULL is allowed. */
 void ly_rpc_channel_free(ly_rpc_channel *channel);
 
 typedef struct ly_rpc_request {
