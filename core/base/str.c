@@ -51,6 +51,8 @@ size_t ly_str_find(ly_str s, ly_str needle, size_t from)
         return SIZE_MAX;
     if (needle.len == 0)
         return from;
+    if (needle.len > s.len - from)
+        return SIZE_MAX;
     const char *hit = memmem(s.ptr + from, s.len - from, needle.ptr, needle.len);
     return hit ? (size_t)(hit - s.ptr) : SIZE_MAX;
 }

@@ -15,7 +15,8 @@
  *   type:tool|agent.
  * - Numbers take units: dur>1.5s self>100ms ttft<800ms age<1h tokens>10k cost>0.05 (US dollars).
  * - attr.KEY:value, score.NAME<0.5 and prompt:NAME@VERSION carry a name in their key or value.
- * - since:2026-11-20 until:2026-11-21T12:00Z time:A..B; relative: since:2h (before now).
+ * - A..B is a range, A included and B not: dur:1s..5s time:2026-11-20..2026-11-22. A time is a date, a
+ *   date with a clock time, or a duration before now: since:2h until:2026-11-21T12:00Z.
  * - filter:NAME stands for a saved filter and is expanded while parsing.
  *
  * What it means. A filter is a predicate over one span. In a list of traces, a trace matches when
@@ -31,6 +32,7 @@
 #ifndef LY_FILTER_FILTER_H
 #define LY_FILTER_FILTER_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/str.h"
@@ -159,6 +161,10 @@ LY_MUST_USE ly_status ly_filter_parse(ly_str text, const ly_filter_opts *opts,
                                       ly_filter **ret_filter, ly_filter_error *ret_error,
                                       ly_err *err);
 void ly_filter_free(ly_filter *filter);
+
+/* Three lines for a person: the filter, a caret under the place, what was expected. `text` is cleaned and
+ * a long one is cut around the place. flags as in ly_term_clean (LY_TERM_ASCII). */
+void ly_filter_caret(ly_str text, const ly_filter_error *error, unsigned flags, ly_buf *out);
 
 /* The tree; never NULL for a filter that was parsed. Borrowed. NULL in gives a node of kind ALL. */
 const ly_filter_node *ly_filter_root(const ly_filter *filter);
