@@ -2,6 +2,8 @@
 #ifndef LY_BASE_WIDTH_TABLE_H
 #define LY_BASE_WIDTH_TABLE_H
 
+#include <stdint.h>
+
 #define LY_UNICODE_VERSION "18.0.0"
 
 typedef struct cp_range {
