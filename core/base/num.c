@@ -1,6 +1,7 @@
 /* Shortest decimal text of a double: the first of 15, 16 and 17 digits that reads back the same. */
 #include "base/num.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -39,7 +40,9 @@ size_t ly_double_put_plain(double value, char dst[LY_DOUBLE_TEXT_MAX])
         return put_word(value < 0 ? "-Infinity" : "Infinity", dst);
     }
     size_t n = 0;
-    for (int digits = 15; digits <= 17; digits++) {
+    /* 15 digits without trailing zeros are the shortest form of any normal number that has so few; a
+     * subnormal one holds fewer. */
+    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         double back;
         n = (size_t)snprintf(dst, LY_DOUBLE_TEXT_MAX, "%.*g", digits, value);
         n = fix_point(dst, n);

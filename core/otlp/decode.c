@@ -208,7 +208,7 @@ static ly_pb_item new_item(ly_arena *arena, const ly_otlp_limits *limits)
 
 static ly_status no_room(const ly_arena *arena, ly_err *err)
 {
-    if (arena->max > 0) {
+    if (arena->max != SIZE_MAX) {
         return LY_FAIL(err, LY_E_LIMIT, "OTLP request needs more than %zu bytes decoded: send less",
                        arena->max);
     }

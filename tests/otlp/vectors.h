@@ -12,17 +12,17 @@
     "692e726571756573742e74656d7065726174757265120921000000000000e03f4a070a0162120210004a2c0a1e67" \
     "656e5f61692e726573706f6e73652e66696e6973685f726561736f6e73120a2a080a060a0473746f707a05120165" \
     "1802850101010000"
-#define V1_JSON                                                                                    \
-    "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":"      \
-    "{\"stringValue\":\"demo\"}}]},\n \"scopeSpans\":[{\"scope\":{\"name\":\"t\",\"version\":"     \
-    "\"1\"},\"spans\":[{\n  \"traceId\":\"5B8EFFF798038103D269B633813FC60C\",\"spanId\":"          \
-    "\"EEE19B7EC3C1B174\",\"parentSpanId\":\"EEE19B7EC3C1B173\",\n  \"name\":\"chat m\","          \
-    "\"kind\":3,\"startTimeUnixNano\":\"1544712660000000000\",\"endTimeUnixNano\":"                \
-    "\"1544712661000000000\",\n  \"attributes\":[{\"key\":\"gen_ai.operation.name\",\"value\":"    \
-    "{\"stringValue\":\"chat\"}},\n   {\"key\":\"gen_ai.usage.input_tokens\",\"value\":"           \
-    "{\"intValue\":\"100\"}},\n   {\"key\":\"gen_ai.request.temperature\",\"value\":"              \
-    "{\"doubleValue\":0.5}},\n   {\"key\":\"b\",\"value\":{\"boolValue\":false}},\n   {\"key\":"   \
-    "\"gen_ai.response.finish_reasons\",\"value\":{\"arrayValue\":{\"values\":[{\"stringValue\":"  \
+#define V1_JSON                                                                                   \
+    "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":"     \
+    "{\"stringValue\":\"demo\"}}]},\n \"scopeSpans\":[{\"scope\":{\"name\":\"t\",\"version\":"    \
+    "\"1\"},\"spans\":[{\n  \"traceId\":\"5B8EFFF798038103D269B633813FC60C\",\"spanId\":"         \
+    "\"EEE19B7EC3C1B174\",\"parentSpanId\":\"EEE19B7EC3C1B173\",\n  \"name\":\"chat m\","         \
+    "\"kind\":3,\"startTimeUnixNano\":\"1544712660000000000\",\"endTimeUnixNano\":"               \
+    "\"1544712661000000000\",\n  \"attributes\":[{\"key\":\"gen_ai.operation.name\",\"value\":"   \
+    "{\"stringValue\":\"chat\"}},\n   {\"key\":\"gen_ai.usage.input_tokens\",\"value\":"          \
+    "{\"intValue\":\"100\"}},\n   {\"key\":\"gen_ai.request.temperature\",\"value\":"             \
+    "{\"doubleValue\":0.5}},\n   {\"key\":\"b\",\"value\":{\"boolValue\":false}},\n   {\"key\":"  \
+    "\"gen_ai.response.finish_reasons\",\"value\":{\"arrayValue\":{\"values\":[{\"stringValue\":" \
     "\"stop\"}]}}}],\n  \"status\":{\"code\":2,\"message\":\"e\"},\"flags\":257}]}]}]}"
 #define V3_HEX  "0a0a08021206626164206964"
 #define V3_JSON "{\"partialSuccess\":{\"rejectedSpans\":\"2\",\"errorMessage\":\"bad id\"}}"
