@@ -38,8 +38,8 @@ typedef enum ly_price_why {
     LY_PRICE_UNKNOWN_MODEL,  /* no row matches */
     LY_PRICE_UNKNOWN_BUCKET, /* a row matches but has no price for a bucket in use: amount unknown */
     LY_PRICE_OVERFLOW,       /* the amount does not fit: unknown */
-    LY_PRICE_UNKNOWN_TIER,   /* the model is known, its service tier (batch, priority, ...) is not */
-    LY_PRICE_BAD_USAGE,      /* the counts contradict each other: amount unknown */
+    LY_PRICE_UNKNOWN_TIER, /* the model is known, its service tier (batch, priority, ...) is not */
+    LY_PRICE_BAD_USAGE,    /* the counts contradict each other: amount unknown */
     LY_PRICE__COUNT
 } ly_price_why;
 
@@ -85,76 +85,76 @@ bool ly_price_address_local(ly_str address);
  * Usage counts are inclusive, as the schema has them: input_tokens counts cached ones too,
  * input_audio_tokens all audio tokens whether cached or not.
  */
-#define LY_UNIT_LIST(X)                                                                            \
-    X(LY_UNIT_IN, "input_mtok", "input_tokens", 1000000)                                           \
-    X(LY_UNIT_OUT, "output_mtok", "output_tokens", 1000000)                                        \
-    X(LY_UNIT_CR, "cache_read_mtok", "cache_read_tokens", 1000000)                                 \
-    X(LY_UNIT_CW, "cache_write_mtok", "cache_write_tokens", 1000000)                               \
-    X(LY_UNIT_CW5, "cache_write_5m_mtok", "cache_write_5m_tokens", 1000000)                        \
-    X(LY_UNIT_CW1, "cache_write_1h_mtok", "cache_write_1h_tokens", 1000000)                        \
-    X(LY_UNIT_TEXT_IN, "input_text_mtok", "input_text_tokens", 1000000)                            \
-    X(LY_UNIT_TEXT_OUT, "output_text_mtok", "output_text_tokens", 1000000)                         \
-    X(LY_UNIT_TEXT_CR, "cache_text_read_mtok", "cache_text_read_tokens", 1000000)                  \
-    X(LY_UNIT_TEXT_CW, "cache_text_write_mtok", "cache_text_write_tokens", 1000000)                \
-    X(LY_UNIT_TEXT_CW5, "cache_text_write_5m_mtok", "cache_text_write_5m_tokens", 1000000)         \
-    X(LY_UNIT_TEXT_CW1, "cache_text_write_1h_mtok", "cache_text_write_1h_tokens", 1000000)         \
-    X(LY_UNIT_AUDIO_IN, "input_audio_mtok", "input_audio_tokens", 1000000)                         \
-    X(LY_UNIT_AUDIO_OUT, "output_audio_mtok", "output_audio_tokens", 1000000)                      \
-    X(LY_UNIT_AUDIO_CR, "cache_audio_read_mtok", "cache_audio_read_tokens", 1000000)               \
-    X(LY_UNIT_AUDIO_CW, "cache_audio_write_mtok", "cache_audio_write_tokens", 1000000)             \
-    X(LY_UNIT_AUDIO_CW5, "cache_audio_write_5m_mtok", "cache_audio_write_5m_tokens", 1000000)      \
-    X(LY_UNIT_AUDIO_CW1, "cache_audio_write_1h_mtok", "cache_audio_write_1h_tokens", 1000000)      \
-    X(LY_UNIT_IMAGE_IN, "input_image_mtok", "input_image_tokens", 1000000)                         \
-    X(LY_UNIT_IMAGE_OUT, "output_image_mtok", "output_image_tokens", 1000000)                      \
-    X(LY_UNIT_IMAGE_CR, "cache_image_read_mtok", "cache_image_read_tokens", 1000000)               \
-    X(LY_UNIT_IMAGE_CW, "cache_image_write_mtok", "cache_image_write_tokens", 1000000)             \
-    X(LY_UNIT_IMAGE_CW5, "cache_image_write_5m_mtok", "cache_image_write_5m_tokens", 1000000)      \
-    X(LY_UNIT_IMAGE_CW1, "cache_image_write_1h_mtok", "cache_image_write_1h_tokens", 1000000)      \
-    X(LY_UNIT_VIDEO_IN, "input_video_mtok", "input_video_tokens", 1000000)                         \
-    X(LY_UNIT_VIDEO_OUT, "output_video_mtok", "output_video_tokens", 1000000)                      \
-    X(LY_UNIT_VIDEO_CR, "cache_video_read_mtok", "cache_video_read_tokens", 1000000)               \
-    X(LY_UNIT_VIDEO_CW, "cache_video_write_mtok", "cache_video_write_tokens", 1000000)             \
-    X(LY_UNIT_VIDEO_CW5, "cache_video_write_5m_mtok", "cache_video_write_5m_tokens", 1000000)      \
-    X(LY_UNIT_VIDEO_CW1, "cache_video_write_1h_mtok", "cache_video_write_1h_tokens", 1000000)      \
-    X(LY_UNIT_TOOL_IN, "input_tool_mtok", "input_tool_tokens", 1000000)                            \
-    X(LY_UNIT_TEXT_TOOL_IN, "input_text_tool_mtok", "input_text_tool_tokens", 1000000)             \
-    X(LY_UNIT_AUDIO_TOOL_IN, "input_audio_tool_mtok", "input_audio_tool_tokens", 1000000)          \
-    X(LY_UNIT_IMAGE_TOOL_IN, "input_image_tool_mtok", "input_image_tool_tokens", 1000000)          \
-    X(LY_UNIT_VIDEO_TOOL_IN, "input_video_tool_mtok", "input_video_tool_tokens", 1000000)          \
-    X(LY_UNIT_REASON, "output_reasoning_mtok", "output_reasoning_tokens", 1000000)                 \
-    X(LY_UNIT_TEXT_REASON, "output_text_reasoning_mtok", "output_text_reasoning_tokens", 1000000)  \
-    X(LY_UNIT_AUDIO_REASON, "output_audio_reasoning_mtok", "output_audio_reasoning_tokens",        \
-      1000000)                                                                                     \
-    X(LY_UNIT_IMAGE_REASON, "output_image_reasoning_mtok", "output_image_reasoning_tokens",        \
-      1000000)                                                                                     \
-    X(LY_UNIT_VIDEO_REASON, "output_video_reasoning_mtok", "output_video_reasoning_tokens",        \
-      1000000)                                                                                     \
-    X(LY_UNIT_CITE, "output_citation_mtok", "output_citation_tokens", 1000000)                     \
-    X(LY_UNIT_TEXT_CITE, "output_text_citation_mtok", "output_text_citation_tokens", 1000000)      \
-    X(LY_UNIT_AUDIO_CITE, "output_audio_citation_mtok", "output_audio_citation_tokens", 1000000)   \
-    X(LY_UNIT_IMAGE_CITE, "output_image_citation_mtok", "output_image_citation_tokens", 1000000)   \
-    X(LY_UNIT_VIDEO_CITE, "output_video_citation_mtok", "output_video_citation_tokens", 1000000)   \
-    X(LY_UNIT_CHARS, "input_mchars", "input_characters", 1000000)                                  \
-    X(LY_UNIT_MESSAGES, "input_text_messages_kcount", "input_text_messages", 1000)                 \
-    X(LY_UNIT_AUDIO_S, "audio_hours", "audio_seconds", 3600)                                       \
-    X(LY_UNIT_AUDIO_S_IN, "input_audio_hours", "input_audio_seconds", 3600)                        \
-    X(LY_UNIT_AUDIO_S_OUT, "output_audio_hours", "output_audio_seconds", 3600)                     \
-    X(LY_UNIT_PIXELS, "input_gpixels", "input_pixels", 1000000000)                                 \
-    X(LY_UNIT_PAGES, "input_document_kpages", "input_document_pages", 1000)                        \
-    X(LY_UNIT_PAGES_ANN, "input_annotated_document_kpages", "input_annotated_document_pages",      \
-      1000)                                                                                        \
-    X(LY_UNIT_RERANKS, "rerank_searches_kcount", "rerank_searches", 1000)                          \
-    X(LY_UNIT_WEB, "web_searches_kcount", "web_searches", 1000)                                    \
-    X(LY_UNIT_SOCIAL, "social_searches_kcount", "social_searches", 1000)                           \
-    X(LY_UNIT_STORAGE, "storage_searches_kcount", "storage_searches", 1000)                        \
-    X(LY_UNIT_CODE, "code_executions_kcount", "code_executions", 1000)                             \
+#define LY_UNIT_LIST(X)                                                                           \
+    X(LY_UNIT_IN, "input_mtok", "input_tokens", 1000000)                                          \
+    X(LY_UNIT_OUT, "output_mtok", "output_tokens", 1000000)                                       \
+    X(LY_UNIT_CR, "cache_read_mtok", "cache_read_tokens", 1000000)                                \
+    X(LY_UNIT_CW, "cache_write_mtok", "cache_write_tokens", 1000000)                              \
+    X(LY_UNIT_CW5, "cache_write_5m_mtok", "cache_write_5m_tokens", 1000000)                       \
+    X(LY_UNIT_CW1, "cache_write_1h_mtok", "cache_write_1h_tokens", 1000000)                       \
+    X(LY_UNIT_TEXT_IN, "input_text_mtok", "input_text_tokens", 1000000)                           \
+    X(LY_UNIT_TEXT_OUT, "output_text_mtok", "output_text_tokens", 1000000)                        \
+    X(LY_UNIT_TEXT_CR, "cache_text_read_mtok", "cache_text_read_tokens", 1000000)                 \
+    X(LY_UNIT_TEXT_CW, "cache_text_write_mtok", "cache_text_write_tokens", 1000000)               \
+    X(LY_UNIT_TEXT_CW5, "cache_text_write_5m_mtok", "cache_text_write_5m_tokens", 1000000)        \
+    X(LY_UNIT_TEXT_CW1, "cache_text_write_1h_mtok", "cache_text_write_1h_tokens", 1000000)        \
+    X(LY_UNIT_AUDIO_IN, "input_audio_mtok", "input_audio_tokens", 1000000)                        \
+    X(LY_UNIT_AUDIO_OUT, "output_audio_mtok", "output_audio_tokens", 1000000)                     \
+    X(LY_UNIT_AUDIO_CR, "cache_audio_read_mtok", "cache_audio_read_tokens", 1000000)              \
+    X(LY_UNIT_AUDIO_CW, "cache_audio_write_mtok", "cache_audio_write_tokens", 1000000)            \
+    X(LY_UNIT_AUDIO_CW5, "cache_audio_write_5m_mtok", "cache_audio_write_5m_tokens", 1000000)     \
+    X(LY_UNIT_AUDIO_CW1, "cache_audio_write_1h_mtok", "cache_audio_write_1h_tokens", 1000000)     \
+    X(LY_UNIT_IMAGE_IN, "input_image_mtok", "input_image_tokens", 1000000)                        \
+    X(LY_UNIT_IMAGE_OUT, "output_image_mtok", "output_image_tokens", 1000000)                     \
+    X(LY_UNIT_IMAGE_CR, "cache_image_read_mtok", "cache_image_read_tokens", 1000000)              \
+    X(LY_UNIT_IMAGE_CW, "cache_image_write_mtok", "cache_image_write_tokens", 1000000)            \
+    X(LY_UNIT_IMAGE_CW5, "cache_image_write_5m_mtok", "cache_image_write_5m_tokens", 1000000)     \
+    X(LY_UNIT_IMAGE_CW1, "cache_image_write_1h_mtok", "cache_image_write_1h_tokens", 1000000)     \
+    X(LY_UNIT_VIDEO_IN, "input_video_mtok", "input_video_tokens", 1000000)                        \
+    X(LY_UNIT_VIDEO_OUT, "output_video_mtok", "output_video_tokens", 1000000)                     \
+    X(LY_UNIT_VIDEO_CR, "cache_video_read_mtok", "cache_video_read_tokens", 1000000)              \
+    X(LY_UNIT_VIDEO_CW, "cache_video_write_mtok", "cache_video_write_tokens", 1000000)            \
+    X(LY_UNIT_VIDEO_CW5, "cache_video_write_5m_mtok", "cache_video_write_5m_tokens", 1000000)     \
+    X(LY_UNIT_VIDEO_CW1, "cache_video_write_1h_mtok", "cache_video_write_1h_tokens", 1000000)     \
+    X(LY_UNIT_TOOL_IN, "input_tool_mtok", "input_tool_tokens", 1000000)                           \
+    X(LY_UNIT_TEXT_TOOL_IN, "input_text_tool_mtok", "input_text_tool_tokens", 1000000)            \
+    X(LY_UNIT_AUDIO_TOOL_IN, "input_audio_tool_mtok", "input_audio_tool_tokens", 1000000)         \
+    X(LY_UNIT_IMAGE_TOOL_IN, "input_image_tool_mtok", "input_image_tool_tokens", 1000000)         \
+    X(LY_UNIT_VIDEO_TOOL_IN, "input_video_tool_mtok", "input_video_tool_tokens", 1000000)         \
+    X(LY_UNIT_REASON, "output_reasoning_mtok", "output_reasoning_tokens", 1000000)                \
+    X(LY_UNIT_TEXT_REASON, "output_text_reasoning_mtok", "output_text_reasoning_tokens", 1000000) \
+    X(LY_UNIT_AUDIO_REASON, "output_audio_reasoning_mtok", "output_audio_reasoning_tokens",       \
+      1000000)                                                                                    \
+    X(LY_UNIT_IMAGE_REASON, "output_image_reasoning_mtok", "output_image_reasoning_tokens",       \
+      1000000)                                                                                    \
+    X(LY_UNIT_VIDEO_REASON, "output_video_reasoning_mtok", "output_video_reasoning_tokens",       \
+      1000000)                                                                                    \
+    X(LY_UNIT_CITE, "output_citation_mtok", "output_citation_tokens", 1000000)                    \
+    X(LY_UNIT_TEXT_CITE, "output_text_citation_mtok", "output_text_citation_tokens", 1000000)     \
+    X(LY_UNIT_AUDIO_CITE, "output_audio_citation_mtok", "output_audio_citation_tokens", 1000000)  \
+    X(LY_UNIT_IMAGE_CITE, "output_image_citation_mtok", "output_image_citation_tokens", 1000000)  \
+    X(LY_UNIT_VIDEO_CITE, "output_video_citation_mtok", "output_video_citation_tokens", 1000000)  \
+    X(LY_UNIT_CHARS, "input_mchars", "input_characters", 1000000)                                 \
+    X(LY_UNIT_MESSAGES, "input_text_messages_kcount", "input_text_messages", 1000)                \
+    X(LY_UNIT_AUDIO_S, "audio_hours", "audio_seconds", 3600)                                      \
+    X(LY_UNIT_AUDIO_S_IN, "input_audio_hours", "input_audio_seconds", 3600)                       \
+    X(LY_UNIT_AUDIO_S_OUT, "output_audio_hours", "output_audio_seconds", 3600)                    \
+    X(LY_UNIT_PIXELS, "input_gpixels", "input_pixels", 1000000000)                                \
+    X(LY_UNIT_PAGES, "input_document_kpages", "input_document_pages", 1000)                       \
+    X(LY_UNIT_PAGES_ANN, "input_annotated_document_kpages", "input_annotated_document_pages",     \
+      1000)                                                                                       \
+    X(LY_UNIT_RERANKS, "rerank_searches_kcount", "rerank_searches", 1000)                         \
+    X(LY_UNIT_WEB, "web_searches_kcount", "web_searches", 1000)                                   \
+    X(LY_UNIT_SOCIAL, "social_searches_kcount", "social_searches", 1000)                          \
+    X(LY_UNIT_STORAGE, "storage_searches_kcount", "storage_searches", 1000)                       \
+    X(LY_UNIT_CODE, "code_executions_kcount", "code_executions", 1000)                            \
     X(LY_UNIT_REQUESTS, "requests_kcount", "requests", 1000)
 
 typedef enum ly_unit {
 #define LY_UNIT_ENUM(id, price_key, usage_key, per) id,
     LY_UNIT_LIST(LY_UNIT_ENUM)
 #undef LY_UNIT_ENUM
-    LY_UNIT__COUNT
+        LY_UNIT__COUNT
 } ly_unit;
 
 const char *ly_unit_price_key(ly_unit unit);
@@ -171,7 +171,8 @@ typedef struct ly_usage {
 /* The usage of one span: its buckets, and one request. False when no bucket is known, or when only a
  * total was reported (§4.2 step 6): *ret_why says which. A modality count larger than its bucket is cut
  * to it (the rest lies in the cached part). */
-LY_MUST_USE bool ly_usage_from_tokens(const ly_tokens *tokens, ly_usage *ret, ly_price_why *ret_why);
+LY_MUST_USE bool ly_usage_from_tokens(const ly_tokens *tokens, ly_usage *ret,
+                                      ly_price_why *ret_why);
 
 /* ---- exact prices ----------------------------------------------------------------------------- */
 
@@ -207,10 +208,11 @@ typedef struct ly_price_row {
     ly_str source;       /* where the price was published */
     ly_str note;
     int64_t from_ns, to_ns; /* valid in [from, to); INT64_MIN and INT64_MAX = open */
-    int32_t day_from_s, day_to_s; /* daily window in seconds of the UTC day, [from, to), over midnight
+    int32_t day_from_s,
+        day_to_s;       /* daily window in seconds of the UTC day, [from, to), over midnight
                                      when to < from; both -1 = all day */
-    int64_t learned_ns;           /* when this entry came into the book; 0 = with the book */
-    bool free;                    /* published as free of charge: every unit costs 0 */
+    int64_t learned_ns; /* when this entry came into the book; 0 = with the book */
+    bool free;          /* published as free of charge: every unit costs 0 */
     /* the user's own rows only: where they apply; "" = anywhere */
     ly_str service, access_key;
     const ly_price *prices;
@@ -235,8 +237,8 @@ typedef struct ly_price_ask {
 typedef struct ly_price_hit {
     const ly_price_row *base; /* the book's row */
     const ly_price_row *own;  /* the user's row */
-    bool local;               /* the address is local (and no row of the user's own names a price) */
-    ly_price_why why;         /* LY_PRICE_OK, LOCAL, NO_MODEL, UNKNOWN_MODEL or UNKNOWN_TIER */
+    bool local;       /* the address is local (and no row of the user's own names a price) */
+    ly_price_why why; /* LY_PRICE_OK, LOCAL, NO_MODEL, UNKNOWN_MODEL or UNKNOWN_TIER */
 } ly_price_hit;
 
 /* How the ask of a span is made of it. */
@@ -254,8 +256,8 @@ typedef struct ly_cell {
     ly_unit unit;     /* by which price it was priced; LY_UNIT__COUNT = no price */
     int64_t count;    /* > 0 */
     ly_rate rate;
-    int32_t tier;  /* which step of the price, 0 = base */
-    bool own;      /* from the user's own row */
+    int32_t tier; /* which step of the price, 0 = base */
+    bool own;     /* from the user's own row */
 } ly_cell;
 
 #define LY_CELLS_MAX 48

@@ -1,0 +1,320 @@
+/*
+ * LiteLLM's model_prices_and_context_window.json: an object of models, each an object whose keys end in
+ * _cost or hold "cost_per". A key is a unit, then how it was bought:
+ *
+ *     input_cost_per_token _above_200k_tokens _priority
+ *     `-- unit             `-- context tier   `-- service tier
+ *
+ * Prices are a token, second, query; ours a million, hour, thousand. A model's provider is
+ * litellm_provider; "provider/" before the model's name is taken off.
+ */
+#include "base/mem.h"
+#include "cost/import_i.h"
+
+/* LiteLLM's key, our unit, the power of ten from its unit to ours, and a factor (3600: hours). */
+static const struct {
+    const char *key;
+    ly_unit unit;
+    int shift;
+    int factor;
+} costs[] = {
+    {"input_cost_per_token", LY_UNIT_IN, 6, 1},
+    {"output_cost_per_token", LY_UNIT_OUT, 6, 1},
+    {"cache_read_input_token_cost", LY_UNIT_CR, 6, 1},
+    {"cache_creation_input_token_cost", LY_UNIT_CW, 6, 1},
+    {"cache_creation_input_token_cost_above_1hr", LY_UNIT_CW1, 6, 1},
+    {"output_cost_per_reasoning_token", LY_UNIT_REASON, 6, 1},
+    {"input_cost_per_audio_token", LY_UNIT_AUDIO_IN, 6, 1},
+    {"output_cost_per_audio_token", LY_UNIT_AUDIO_OUT, 6, 1},
+    {"cache_read_input_audio_token_cost", LY_UNIT_AUDIO_CR, 6, 1},
+    {"cache_read_input_token_cost_per_audio_token", LY_UNIT_AUDIO_CR, 6, 1},
+    {"cache_creation_input_audio_token_cost", LY_UNIT_AUDIO_CW, 6, 1},
+    {"input_cost_per_image_token", LY_UNIT_IMAGE_IN, 6, 1},
+    {"output_cost_per_image_token", LY_UNIT_IMAGE_OUT, 6, 1},
+    {"cache_read_input_image_token_cost", LY_UNIT_IMAGE_CR, 6, 1},
+    {"input_cost_per_video_token", LY_UNIT_VIDEO_IN, 6, 1},
+    {"output_cost_per_video_token", LY_UNIT_VIDEO_OUT, 6, 1},
+    {"citation_cost_per_token", LY_UNIT_CITE, 6, 1},
+    {"input_cost_per_character", LY_UNIT_CHARS, 6, 1},
+    {"input_cost_per_query", LY_UNIT_RERANKS, 3, 1},
+    {"input_cost_per_request", LY_UNIT_REQUESTS, 3, 1},
+    {"input_cost_per_second", LY_UNIT_AUDIO_S_IN, 0, 3600},
+    {"input_cost_per_audio_per_second", LY_UNIT_AUDIO_S_IN, 0, 3600},
+    {"output_cost_per_second", LY_UNIT_AUDIO_S_OUT, 0, 3600},
+    {"ocr_cost_per_page", LY_UNIT_PAGES, 3, 1},
+    {"annotation_cost_per_page", LY_UNIT_PAGES_ANN, 3, 1},
+};
+
+static const struct {
+    const char *litellm, *ours;
+} providers[] = {
+    {"vertex_ai", "google"},
+    {"gemini", "google"},
+    {"bedrock", "aws"},
+    {"azure", "azure"},
+    {"text-completion-openai", "openai"},
+    {"fireworks_ai", "fireworks"},
+    {"together_ai", "together"},
+    {"cohere", "cohere"},
+    {"xai", "x-ai"},
+    {"codestral", "mistral"},
+    {"text-completion-codestral", "mistral"},
+    {"moonshot", "moonshotai"},
+    {"voyage", "voyageai"},
+};
+
+static const char *const service_tiers[] = {"batches", "flex", "priority"};
+static const char *const service_names[] = {"batch", "flex", "priority"};
+#define STANDARD LY_COUNT(service_tiers)
+#define ROWS     (LY_COUNT(service_tiers) + 1)
+
+typedef struct reader {
+    ly_price_book *book;
+    ly_import_notes *notes;
+    ly_err *err;
+    ly_price_set sets[ROWS];
+} reader;
+
+static ly_str provider_of(ly_str given)
+{
+    for (size_t i = 0; i < LY_COUNT(providers); i++) {
+        ly_str name = ly_str_c(providers[i].litellm);
+        /* "vertex_ai-language-models", "bedrock_converse", "azure_ai", "cohere_chat" */
+        bool longer = given.len > name.len && ly_str_starts(given, name) &&
+                      (given.ptr[name.len] == '-' || given.ptr[name.len] == '_');
+        if (ly_str_eq(given, name) || longer) {
+            return ly_str_c(providers[i].ours);
+        }
+    }
+    return given;
+}
+
+/* Takes "_priority" and the like off the key's end. */
+static size_t take_service_tier(ly_str *key)
+{
+    for (size_t i = 0; i < LY_COUNT(service_tiers); i++) {
+        ly_str tail = ly_str_c(service_tiers[i]);
+        if (ly_str_ends(*key, tail) && key->len > tail.len + 1 &&
+            key->ptr[key->len - tail.len - 1] == '_') {
+            key->len -= tail.len + 1;
+            return i;
+        }
+    }
+    return STANDARD;
+}
+
+/* Takes "_above_200k_tokens" off the key's end; 0 = none. */
+static int64_t take_context_tier(ly_str *key)
+{
+    static const char head[] = "_above_", tail[] = "k_tokens";
+    size_t at = SIZE_MAX;
+    if (!ly_str_ends(*key, ly_str_c(tail))) {
+        return 0;
+    }
+    for (size_t next = ly_str_find(*key, ly_str_c(head), 0); next != SIZE_MAX;
+         next = ly_str_find(*key, ly_str_c(head), next + 1)) {
+        at = next;
+    }
+    int64_t thousands;
+    size_t from = at + sizeof head - 1;
+    if (at == SIZE_MAX || from + sizeof tail - 1 >= key->len ||
+        !ly_str_to_i64(ly_str_sub(*key, from, key->len - from - (sizeof tail - 1)), &thousands) ||
+        thousands <= 0 || thousands > 1000000) {
+        return 0;
+    }
+    key->len = at;
+    return thousands * 1000;
+}
+
+static bool is_cost_key(ly_str key)
+{
+    return ly_str_find(key, LY_S("cost_per"), 0) != SIZE_MAX ||
+           ly_str_find(key, LY_S("token_cost"), 0) != SIZE_MAX;
+}
+
+static ly_status read_cost(reader *r, ly_str key, const ly_json *value)
+{
+    ly_str unit_key = key;
+    size_t row = take_service_tier(&unit_key);
+    int64_t above = take_context_tier(&unit_key);
+    if (row == STANDARD) { /* the other order occurs too */
+        row = take_service_tier(&unit_key);
+    }
+    for (size_t i = 0; i < LY_COUNT(costs); i++) {
+        ly_rate rate;
+        if (!ly_str_eqc(unit_key, costs[i].key)) {
+            continue;
+        }
+        if ((value->kind != LY_JSON_INT && value->kind != LY_JSON_REAL) ||
+            !ly_rate_parse(value->raw, costs[i].shift, &rate)) {
+            return LY_FAIL(r->err, LY_E_FORMAT, "%.*s is not a number of at least 0",
+                           LY_STR_ARG(key));
+        }
+        rate *= costs[i].factor;
+        bool good = above ? ly_price_set_step(&r->sets[row], costs[i].unit, above, rate)
+                          : ly_price_set_base(&r->sets[row], costs[i].unit, rate);
+        (void)good; /* two spellings of one price: the first stands */
+        return LY_OK;
+    }
+    import_note_key(r->notes, key);
+    return LY_OK;
+}
+
+/* A step without a base: the price below the threshold is the standard row's. */
+static bool complete(const reader *r, ly_price_set *set)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        if (set->items[i].base >= 0) {
+            continue;
+        }
+        const ly_price_set *standard = &r->sets[STANDARD];
+        for (size_t k = 0; k < standard->n; k++) {
+            if (standard->items[k].unit == set->items[i].unit) {
+                set->items[i].base = standard->items[k].base;
+            }
+        }
+        if (set->items[i].base < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static ly_status add_rows(reader *r, size_t provider, size_t model, ly_str source)
+{
+    for (size_t i = ROWS; i-- > 0;) { /* the standard row first */
+        ly_price_set *set = &r->sets[i];
+        if (set->n == 0) {
+            continue;
+        }
+        ly_price_row row = {.from_ns = INT64_MIN,
+                            .to_ns = INT64_MAX,
+                            .day_from_s = -1,
+                            .day_to_s = -1,
+                            .source = source,
+                            .prices = set->items,
+                            .n_prices = set->n};
+        row.service_tier = i == STANDARD ? LY_S("") : ly_str_c(service_names[i]);
+        ly_status status = ly_price_add_row(r->book, provider, model, &row, r->err);
+        if (status != LY_OK) {
+            return status;
+        }
+    }
+    return LY_OK;
+}
+
+static ly_str model_name(ly_str key, ly_str litellm_provider)
+{
+    if (ly_str_starts(key, litellm_provider) && key.len > litellm_provider.len + 1 &&
+        key.ptr[litellm_provider.len] == '/') {
+        return ly_str_sub(key, litellm_provider.len + 1, key.len);
+    }
+    static const char *const heads[] = {"bedrock/", "vertex_ai/", "azure/", "azure_ai/", "cohere/"};
+    for (size_t i = 0; i < LY_COUNT(heads); i++) {
+        if (ly_str_starts(key, ly_str_c(heads[i]))) {
+            return ly_str_sub(key, strlen(heads[i]), key.len);
+        }
+    }
+    return key;
+}
+
+typedef struct known_provider {
+    ly_str id;
+    size_t place;
+} known_provider;
+
+static ly_status provider_place(reader *r, known_provider *known, size_t *n, ly_str id, size_t *ret)
+{
+    for (size_t i = 0; i < *n; i++) {
+        if (ly_str_eq(known[i].id, id)) {
+            *ret = known[i].place;
+            return LY_OK;
+        }
+    }
+    if (*n == 512) {
+        return LY_FAIL(r->err, LY_E_LIMIT, "more than 512 providers");
+    }
+    ly_status status = ly_price_add_provider_known(r->book, id, ret, r->err);
+    if (status == LY_OK) {
+        known[(*n)++] = (known_provider){id, *ret};
+    }
+    return status;
+}
+
+static ly_status read_model(reader *r, const ly_json_member *member, known_provider *known,
+                            size_t *n)
+{
+    const ly_json *node = &member->value;
+    ly_str given = ly_json_str(ly_json_get(node, "litellm_provider"));
+    if (!given.len || member->key.len == 0 || member->key.len > 200 ||
+        ly_str_eqc(member->key, "sample_spec")) {
+        return LY_OK;
+    }
+    if (ly_json_get(node, "tiered_pricing")) {
+        import_note_skipped(r->notes, member->key, "tiered_pricing");
+        return LY_OK;
+    }
+    for (size_t i = 0; i < ROWS; i++) {
+        ly_price_set_init(&r->sets[i]);
+    }
+    ly_status status = LY_OK;
+    for (size_t i = 0; status == LY_OK && i < node->object.n; i++) {
+        const ly_json_member *cost = &node->object.items[i];
+        bool number = cost->value.kind == LY_JSON_INT || cost->value.kind == LY_JSON_REAL ||
+                      cost->value.kind == LY_JSON_STRING;
+        if (is_cost_key(cost->key) && number) {
+            status = read_cost(r, cost->key, &cost->value);
+        }
+    }
+    for (size_t i = 0; status == LY_OK && i < ROWS; i++) {
+        if (!complete(r, &r->sets[i])) {
+            import_note_skipped(r->notes, member->key, "a long-context price without a base price");
+            return LY_OK;
+        }
+    }
+    size_t provider = 0, model = 0;
+    ly_clause *match = NULL;
+    ly_str name = model_name(member->key, given);
+    if (status == LY_OK) {
+        status = provider_place(r, known, n, provider_of(given), &provider);
+    }
+    if (status == LY_OK) {
+        status = ly_clause_leaf(r->book, LY_CLAUSE_EQUALS, name, &match, r->err);
+    }
+    if (status == LY_OK) {
+        status = ly_price_add_model(r->book, provider, name, match, &model, r->err);
+    }
+    if (status == LY_OK) {
+        status = add_rows(r, provider, model, ly_json_str(ly_json_get(node, "source")));
+    }
+    return status;
+}
+
+ly_status import_litellm(ly_price_book *book, const ly_json *doc, ly_import_notes *notes,
+                         ly_err *err)
+{
+    if (!ly_json_is(doc, LY_JSON_OBJECT)) {
+        return LY_FAIL(err, LY_E_FORMAT, "not an object of models; is this LiteLLM's price file?");
+    }
+    reader *r = ly_calloc(1, sizeof *r);
+    known_provider *known = ly_calloc(512, sizeof *known);
+    ly_status status = r && known ? LY_OK : LY_NOMEM(err);
+    size_t n = 0;
+    if (status == LY_OK) {
+        r->book = book;
+        r->notes = notes;
+        r->err = err;
+    }
+    for (size_t i = 0; status == LY_OK && i < doc->object.n; i++) {
+        status = read_model(r, &doc->object.items[i], known, &n);
+        if (status != LY_OK) {
+            status = ly_err_wrap(err, "model '%.*s'", LY_STR_ARG(doc->object.items[i].key));
+        }
+    }
+    if (status == LY_OK && n == 0) {
+        status = LY_FAIL(err, LY_E_FORMAT, "no models; is this LiteLLM's price file?");
+    }
+    ly_free(known);
+    ly_free(r);
+    return status;
+}
