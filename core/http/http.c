@@ -211,6 +211,12 @@ static bool header_is(ly_str name, const char *want)
     return ly_str_eq_nocase(name, ly_str_c(want));
 }
 
+static int64_t count_of(ly_str value)
+{
+    int64_t n;
+    return ly_str_to_i64(value, &n) ? n : -1;
+}
+
 static size_t on_header(char *ptr, size_t size, size_t n, void *user)
 {
     call *c = user;
@@ -239,9 +245,9 @@ static size_t on_header(char *ptr, size_t size, size_t n, void *user)
     } else if (header_is(name, "x-should-retry")) {
         c->should_retry = ly_str_eqc(value, "true");
     } else if (header_is(name, "x-ratelimit-remaining-requests")) {
-        (void)ly_str_to_i64(value, &c->left_requests);
+        c->left_requests = count_of(value);
     } else if (header_is(name, "x-ratelimit-remaining-tokens")) {
-        (void)ly_str_to_i64(value, &c->left_tokens);
+        c->left_tokens = count_of(value);
     } else if (header_is(name, "x-ratelimit-reset-requests")) {
         c->reset_requests_ms = ly_http_parse_reset(value);
     } else if (header_is(name, "x-ratelimit-reset-tokens")) {
