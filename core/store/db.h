@@ -141,7 +141,8 @@ LY_MUST_USE ly_status ly_word_put(ly_db *db, ly_str text, int64_t *ret_id, ly_er
 /* The id of a word that is there, or 0. */
 LY_MUST_USE ly_status ly_word_get(ly_db *db, ly_str text, int64_t *ret_id, ly_err *err);
 /* The text of an id into the arena; 0 and unknown ids give LY_STR_NONE. Cached. */
-LY_MUST_USE ly_status ly_word_text(ly_db *db, int64_t id, ly_arena *arena, ly_str *ret_text, ly_err *err);
+LY_MUST_USE ly_status ly_word_text(ly_db *db, int64_t id, ly_arena *arena, ly_str *ret_text,
+                                   ly_err *err);
 static inline void ly_bind_word(ly_stmt *s, int i, int64_t id)
 {
     if (id)

@@ -57,17 +57,17 @@ typedef enum ly_durability {
 typedef struct ly_store_opts {
     ly_store_role role;
     ly_durability durability;
-    bool create;                 /* writer: make the file where there is none (mode 0600) */
-    bool own_checkpoints;        /* collector: nothing checkpoints inside a commit; the owner calls
+    bool create;             /* writer: make the file where there is none (mode 0600) */
+    bool own_checkpoints;    /* collector: nothing checkpoints inside a commit; the owner calls
                                     ly_store_checkpoint from another handle */
-    int64_t wal_limit_bytes;     /* 0 = none; past it ingest is refused with LY_E_FULL */
-    int64_t busy_timeout_ns;     /* how long a write waits for other writers */
-    int64_t cache_bytes;         /* page cache */
+    int64_t wal_limit_bytes; /* 0 = none; past it ingest is refused with LY_E_FULL */
+    int64_t busy_timeout_ns; /* how long a write waits for other writers */
+    int64_t cache_bytes;     /* page cache */
 } ly_store_opts;
 
-#define LY_STORE_OPTS_INIT                                                                         \
-    {                                                                                              \
-        LY_STORE_READER, LY_DURABLE_FULL, true, false, 0, 30 * 1000000000LL, 16 << 20              \
+#define LY_STORE_OPTS_INIT                                                            \
+    {                                                                                 \
+        LY_STORE_READER, LY_DURABLE_FULL, true, false, 0, 30 * 1000000000LL, 16 << 20 \
     }
 
 /*
@@ -76,8 +76,8 @@ typedef struct ly_store_opts {
  * LY_E_FOREIGN not a Lydite database · LY_E_NEWER made by another build · LY_E_UNSUPPORTED on a network
  * filesystem, where write-ahead logging does not work · LY_E_CORRUPT.
  */
-LY_MUST_USE ly_status ly_store_open(const char *path, const ly_store_opts *opts, ly_store **ret_store,
-                                    ly_err *err);
+LY_MUST_USE ly_status ly_store_open(const char *path, const ly_store_opts *opts,
+                                    ly_store **ret_store, ly_err *err);
 /* NULL is allowed. */
 void ly_store_close(ly_store *store);
 const char *ly_store_path(const ly_store *store);
@@ -141,8 +141,8 @@ LY_MUST_USE ly_status ly_store_ingest(ly_store *store, const ly_store_batch *bat
  * many dirty traces remain. A large trace that still grows is settled each time it has grown by an
  * eighth, and once it was quiet for a second. `all` settles those too.
  */
-LY_MUST_USE ly_status ly_store_settle(ly_store *store, int64_t budget_ns, bool all, int64_t *ret_left,
-                                      ly_err *err);
+LY_MUST_USE ly_status ly_store_settle(ly_store *store, int64_t budget_ns, bool all,
+                                      int64_t *ret_left, ly_err *err);
 
 /* Upkeep that must not happen inside a request: trains the compression dictionary when there is
  * enough to learn from, refreshes planner statistics. Call it when idle, at most every minute. */
@@ -157,13 +157,13 @@ int64_t ly_store_wal_bytes(const ly_store *store);
 
 /* ---- traces -------------------------------------------------------------------------------- */
 
-enum { /* ly_trace_row.flags */
-    LY_TRACE_PARTIAL_COST = 1, /* a counted call has no price: cost is a lower bound */
-    LY_TRACE_LIVE = 2,         /* some span is pending or not ended */
-    LY_TRACE_NO_ROOT = 4,      /* no span without a parent came */
-    LY_TRACE_CONTENT = 8,      /* some span carries messages */
-    LY_TRACE_WITHHELD = 16,    /* some span says that content was left out */
-    LY_TRACE_ERROR = 32,       /* the root span, or one without a parent, failed */
+enum {                            /* ly_trace_row.flags */
+       LY_TRACE_PARTIAL_COST = 1, /* a counted call has no price: cost is a lower bound */
+       LY_TRACE_LIVE = 2,         /* some span is pending or not ended */
+       LY_TRACE_NO_ROOT = 4,      /* no span without a parent came */
+       LY_TRACE_CONTENT = 8,      /* some span carries messages */
+       LY_TRACE_WITHHELD = 16,    /* some span says that content was left out */
+       LY_TRACE_ERROR = 32,       /* the root span, or one without a parent, failed */
 };
 
 /* What a list shows of a trace. Strings are in the arena. */
@@ -192,17 +192,17 @@ typedef struct ly_store_key {
 } ly_store_key;
 
 typedef struct ly_trace_query {
-    const ly_filter *filter;   /* NULL = all */
+    const ly_filter *filter;    /* NULL = all */
     int64_t since_ns, until_ns; /* start in [since, until); INT64_MIN / INT64_MAX = open */
-    bool any_origin;           /* false: app only, unless the filter names an origin */
+    bool any_origin;            /* false: app only, unless the filter names an origin */
     bool oldest_first;
     ly_store_key after; /* rows after this key */
     size_t limit;       /* at most; 0 = 100 */
 } ly_trace_query;
 
-#define LY_TRACE_QUERY_INIT                                                                        \
-    {                                                                                              \
-        NULL, INT64_MIN, INT64_MAX, false, false, {0, 0, false}, 100                               \
+#define LY_TRACE_QUERY_INIT                                          \
+    {                                                                \
+        NULL, INT64_MIN, INT64_MAX, false, false, {0, 0, false}, 100 \
     }
 
 /*
@@ -210,21 +210,21 @@ typedef struct ly_trace_query {
  * With a filter the call looks at no more traces than fit in about half a second: a page may come back
  * short or empty with *ret_more true; go on from the key.
  */
-LY_MUST_USE ly_status ly_store_trace_page(ly_store *store, const ly_trace_query *query, ly_arena *arena,
-                                          ly_trace_row **ret_rows, size_t *ret_n,
+LY_MUST_USE ly_status ly_store_trace_page(ly_store *store, const ly_trace_query *query,
+                                          ly_arena *arena, ly_trace_row **ret_rows, size_t *ret_n,
                                           ly_store_key *ret_key, bool *ret_more, ly_err *err);
 
 enum { /* ly_node.flags */
-    LY_SPAN_ERROR = 1,
-    LY_SPAN_PENDING = 2,
-    LY_SPAN_STREAMING = 4,
-    LY_SPAN_WITHHELD = 8,
-    LY_SPAN_HAS_INPUT = 16,
-    LY_SPAN_HAS_OUTPUT = 32,
-    LY_SPAN_BAD_UTF8 = 64,
-    LY_SPAN_SYNTHETIC = 128, /* made of a log event, no span came */
-    LY_SPAN_HAS_LOGS = 256,
-    LY_SPAN_DROPPED = 512, /* the client dropped attributes, events or links */
+       LY_SPAN_ERROR = 1,
+       LY_SPAN_PENDING = 2,
+       LY_SPAN_STREAMING = 4,
+       LY_SPAN_WITHHELD = 8,
+       LY_SPAN_HAS_INPUT = 16,
+       LY_SPAN_HAS_OUTPUT = 32,
+       LY_SPAN_BAD_UTF8 = 64,
+       LY_SPAN_SYNTHETIC = 128, /* made of a log event, no span came */
+       LY_SPAN_HAS_LOGS = 256,
+       LY_SPAN_DROPPED = 512, /* the client dropped attributes, events or links */
 };
 
 /* One span as trees and lists show it: no attributes, no messages. Strings are in the arena. */
@@ -235,7 +235,7 @@ typedef struct ly_node {
     int32_t kind, status_code;
     unsigned flags; /* LY_SPAN_* */
     ly_str name;
-    ly_canon canon;  /* without tags, trace name, response id and tool call id */
+    ly_canon canon; /* without tags, response id and tool call id */
     ly_priced priced;
     uint64_t response_key; /* ly_tree_key of the response id, 0 = none */
     /* the tree; indexes into the node array, LY_NO_NODE = none */
@@ -265,7 +265,8 @@ LY_MUST_USE ly_status ly_store_trace_row(ly_store *store, ly_trace_id id, ly_are
  * A trace by what a user types: 32 hex digits, a unique prefix of at least 4, "@last" or "@last~N" (by
  * start among app traces). LY_E_NOTFOUND, LY_E_AMBIGUOUS (the text names how many), LY_E_INVALID.
  */
-LY_MUST_USE ly_status ly_store_trace_find(ly_store *store, ly_str what, ly_trace_id *ret_id, ly_err *err);
+LY_MUST_USE ly_status ly_store_trace_find(ly_store *store, ly_str what, ly_trace_id *ret_id,
+                                          ly_err *err);
 /* A span likewise: 16 hex digits or a prefix, optionally "TRACE/SPAN". A bare span prefix is looked up
  * in `in` when it is not NULL, else in the newest 10,000 traces. */
 LY_MUST_USE ly_status ly_store_span_find(ly_store *store, ly_str what, const ly_trace_id *in,
@@ -273,9 +274,9 @@ LY_MUST_USE ly_status ly_store_span_find(ly_store *store, ly_str what, const ly_
 
 /* A whole span: the exact message that came in, decoded, and its stored canonical form. */
 typedef struct ly_span_full {
-    ly_span span; /* views into wire; resource and scope set */
-    ly_canon canon; /* as stored: normalised, enriched */
-    ly_node node;   /* without the tree */
+    ly_span span;               /* views into wire; resource and scope set */
+    ly_canon canon;             /* as stored: normalised, enriched */
+    ly_node node;               /* without the tree */
     const ly_log_record **logs; /* that name this span, by time */
     size_t n_logs;
 } ly_span_full;
@@ -284,9 +285,9 @@ LY_MUST_USE ly_status ly_store_span_load(ly_store *store, ly_trace_id trace, ly_
 
 /* Log records of a trace (or with a zero trace id: of no trace), oldest first, at most `limit` from
  * *key on. */
-LY_MUST_USE ly_status ly_store_logs(ly_store *store, ly_trace_id trace, size_t limit, ly_store_key *key,
-                                    ly_arena *arena, const ly_log_record ***ret_logs, size_t *ret_n,
-                                    ly_err *err);
+LY_MUST_USE ly_status ly_store_logs(ly_store *store, ly_trace_id trace, size_t limit,
+                                    ly_store_key *key, ly_arena *arena,
+                                    const ly_log_record ***ret_logs, size_t *ret_n, ly_err *err);
 
 /* ---- sessions ------------------------------------------------------------------------------ */
 
@@ -338,7 +339,7 @@ LY_MUST_USE ly_status ly_store_stats(ly_store *store, const ly_trace_query *quer
 
 typedef struct ly_store_info {
     int64_t n_traces, n_spans, n_logs, n_contents, n_dirty, n_quarantined, n_sessions, n_charges;
-    int64_t oldest_ns, newest_ns; /* trace starts; LY_UNKNOWN when empty */
+    int64_t oldest_ns, newest_ns;              /* trace starts; LY_UNKNOWN when empty */
     int64_t file_bytes, wal_bytes, free_bytes; /* free: inside the file */
     int64_t disk_free_bytes;
     int64_t oldest_dirty_ns; /* when the longest unsettled trace became dirty; LY_UNKNOWN */
@@ -346,7 +347,8 @@ typedef struct ly_store_info {
     char durability[8];
 } ly_store_info;
 /* Counts. `exact` counts rows (seconds on a large file); otherwise estimates from the largest ids. */
-LY_MUST_USE ly_status ly_store_info_get(ly_store *store, bool exact, ly_store_info *ret_info, ly_err *err);
+LY_MUST_USE ly_status ly_store_info_get(ly_store *store, bool exact, ly_store_info *ret_info,
+                                        ly_err *err);
 
 /* A number that rises with every commit by anyone: for followers that poll. Cheap. */
 LY_MUST_USE ly_status ly_store_change_count(ly_store *store, uint64_t *ret_count, ly_err *err);
@@ -365,9 +367,11 @@ typedef struct ly_quarantine_row {
 } ly_quarantine_row;
 /* Newest first. */
 LY_MUST_USE ly_status ly_store_quarantine_list(ly_store *store, size_t limit, ly_arena *arena,
-                                               ly_quarantine_row **ret_rows, size_t *ret_n, ly_err *err);
+                                               ly_quarantine_row **ret_rows, size_t *ret_n,
+                                               ly_err *err);
 /* Notes bytes that could not be decoded: size, hash and reason only. */
-LY_MUST_USE ly_status ly_store_quarantine_bytes(ly_store *store, ly_str bytes, ly_str reason, ly_err *err);
+LY_MUST_USE ly_status ly_store_quarantine_bytes(ly_store *store, ly_str bytes, ly_str reason,
+                                                ly_err *err);
 
 /* ---- export and import --------------------------------------------------------------------- */
 
@@ -418,8 +422,8 @@ typedef void (*ly_store_finding_fn)(void *user, bool ok, const char *what, const
 /* Integrity of pages and indexes, references from spans to payload and content, that every span decodes
  * to its ids, ledger against usage sums, summaries against recomputation. LY_OK when it could look,
  * *ret_bad = findings that are not ok. quick leaves out decoding. */
-LY_MUST_USE ly_status ly_store_check(ly_store *store, bool quick, ly_store_finding_fn fn, void *user,
-                                     int64_t *ret_bad, ly_err *err);
+LY_MUST_USE ly_status ly_store_check(ly_store *store, bool quick, ly_store_finding_fn fn,
+                                     void *user, int64_t *ret_bad, ly_err *err);
 
 /* Derived data anew: summaries, sessions, usage, full text, in slices; normalise also applies today's
  * rules to every span (sealed ledger lines stay). The callbacks normalise and price come from the
@@ -430,7 +434,8 @@ typedef struct ly_store_rebuild {
     bool (*progress)(void *user, int64_t done, int64_t total);
     void *user;
 } ly_store_rebuild;
-LY_MUST_USE ly_status ly_store_rebuild_run(ly_store *store, const ly_store_rebuild *how, ly_err *err);
+LY_MUST_USE ly_status ly_store_rebuild_run(ly_store *store, const ly_store_rebuild *how,
+                                           ly_err *err);
 
 /* Changes stored records by a rule: `edit` gets a span's or log's wire form and writes the new one
  * (LY_E_NOTFOUND = leave as is). For `db redact`. Old bytes are forgotten as by ly_store_forget. */
@@ -445,7 +450,13 @@ LY_MUST_USE ly_status ly_store_rewrite(ly_store *store, const ly_store_edit *how
 
 /* ---- lydite sql ---------------------------------------------------------------------------- */
 
-typedef enum ly_value_kind { LY_VAL_NULL, LY_VAL_INT, LY_VAL_REAL, LY_VAL_TEXT, LY_VAL_BLOB } ly_value_kind;
+typedef enum ly_value_kind {
+    LY_VAL_NULL,
+    LY_VAL_INT,
+    LY_VAL_REAL,
+    LY_VAL_TEXT,
+    LY_VAL_BLOB
+} ly_value_kind;
 typedef struct ly_value {
     ly_value_kind kind;
     int64_t integer;
@@ -454,11 +465,12 @@ typedef struct ly_value {
 } ly_value;
 
 typedef struct ly_store_sql {
-    int64_t max_rows;  /* 0 = no limit */
-    int64_t max_ns;    /* 0 = no limit */
+    int64_t max_rows;                /* 0 = no limit */
+    int64_t max_ns;                  /* 0 = no limit */
     bool (*interrupted)(void *user); /* may be NULL */
     /* names first (values NULL), then each row. Other than LY_OK stops. */
-    ly_status (*row)(void *user, size_t n, const ly_str *names, const ly_value *values, ly_err *err);
+    ly_status (*row)(void *user, size_t n, const ly_str *names, const ly_value *values,
+                     ly_err *err);
     void *user;
 } ly_store_sql;
 /* Runs one statement of the user's over the views v_* (docs/SQL.md) and nothing else: reading only, no

@@ -86,7 +86,8 @@ CREATE TABLE span (
     out_visible INTEGER, out_reasoning INTEGER, unattributed INTEGER,
     side BLOB,                   -- audio and image counts, five varints + 1, only where one is known
     client_cost_pico INTEGER, client_cost_source INTEGER,
-    table_cost_pico INTEGER, price_why INTEGER, price_row INTEGER, price_tier INTEGER
+    table_cost_pico INTEGER, price_why INTEGER, price_row INTEGER, price_tier INTEGER,
+    trace_name INTEGER           -- the client's name for the trace, where this span says it
 ) STRICT;
 
 -- The record's protobuf bytes, packed by payload.c. id = epoch << 40 | number: an epoch goes as one

@@ -1,0 +1,313 @@
+/*
+ * The whole file: counts, sizes, change counter, quarantine, snapshots, sessions.
+ */
+#include "store/internal.h"
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "base/mem.h"
+
+typedef struct count_sql {
+    const char *exact, *estimate;
+    size_t offset;
+} count_sql;
+
+#define FIELD(f) offsetof(ly_store_info, f)
+static const count_sql counts[] = {
+    {"SELECT count(*) FROM trace", "SELECT count(*) FROM trace", FIELD(n_traces)},
+    {"SELECT count(*) FROM span", "SELECT coalesce(sum(n_spans), 0) FROM trace", FIELD(n_spans)},
+    {"SELECT count(*) FROM log_record", "SELECT coalesce(sum(next_log - 1), 0) FROM epoch",
+     FIELD(n_logs)},
+    {"SELECT count(*) FROM content", "SELECT coalesce(sum(next_content - 1), 0) FROM epoch",
+     FIELD(n_contents)},
+    {"SELECT count(*) FROM dirty", "SELECT count(*) FROM dirty", FIELD(n_dirty)},
+    {"SELECT count(*) FROM quarantine", "SELECT count(*) FROM quarantine", FIELD(n_quarantined)},
+    {"SELECT count(*) FROM session", "SELECT count(*) FROM session", FIELD(n_sessions)},
+    {"SELECT count(*) FROM charge", "SELECT coalesce(sum(n), 0) FROM usage", FIELD(n_charges)},
+    {"SELECT min(start_ns) FROM trace", "SELECT min(start_ns) FROM trace", FIELD(oldest_ns)},
+    {"SELECT max(start_ns) FROM trace", "SELECT max(start_ns) FROM trace", FIELD(newest_ns)},
+    {"SELECT min(since_ns) FROM dirty", "SELECT min(since_ns) FROM dirty", FIELD(oldest_dirty_ns)},
+};
+
+static ly_status file_sizes(ly_store *store, ly_store_info *info, ly_err *err)
+{
+    ly_db *db = &store->db;
+    int64_t size = 0, pages = 0, freed = 0;
+    ly_status st = ly_db_scalar(db, "PRAGMA page_size", &size, err);
+    if (!st)
+        st = ly_db_scalar(db, "PRAGMA page_count", &pages, err);
+    if (!st)
+        st = ly_db_scalar(db, "PRAGMA freelist_count", &freed, err);
+    struct stat sb;
+    if (!st && stat(db->path, &sb) == 0)
+        info->file_bytes = (int64_t)sb.st_size;
+    struct statvfs fs;
+    info->disk_free_bytes = LY_UNKNOWN;
+    if (!st && statvfs(db->path, &fs) == 0)
+        info->disk_free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+    info->wal_bytes = ly_store_wal_bytes(store);
+    info->free_bytes = freed * size;
+    info->page_size = (int32_t)size;
+    info->version = LY_SCHEMA_VERSION;
+    (void)ly_str_copy(db->opts.durability == LY_DURABLE_FULL ? LY_S("full") : LY_S("normal"),
+                      info->durability, sizeof info->durability);
+    return st;
+}
+
+ly_status ly_store_info_get(ly_store *store, bool exact, ly_store_info *ret_info, ly_err *err)
+{
+    ly_db *db = &store->db;
+    ly_store_info info = {0};
+    ly_status st = ly_db_read_begin(db, err);
+    if (st)
+        return st;
+    for (size_t i = 0; !st && i < LY_COUNT(counts); i++) {
+        ly_stmt *s = NULL;
+        st = ly_db_prep(db, exact ? counts[i].exact : counts[i].estimate, &s, err);
+        bool row = false;
+        if (!st)
+            st = ly_db_step(db, s, &row, err);
+        if (!st)
+            *(int64_t *)(void *)((char *)&info + counts[i].offset) =
+                row ? ly_col_opt(s, 0) : LY_UNKNOWN;
+        ly_db_reset(s);
+    }
+    if (!st)
+        st = file_sizes(store, &info, err);
+    ly_db_read_end(db);
+    if (!st)
+        *ret_info = info;
+    return st;
+}
+
+ly_status ly_store_change_count(ly_store *store, uint64_t *ret_count, ly_err *err)
+{
+    int64_t version = 0;
+    ly_status st = ly_db_scalar(&store->db, "PRAGMA data_version", &version, err);
+    /* data_version does not see this handle's own commits: they are added. */
+    if (!st)
+        *ret_count = (uint64_t)version + store->db.n.commits;
+    return st;
+}
+
+ly_status ly_store_snapshot(ly_store *store, ly_status (*fn)(void *user, ly_err *err), void *user,
+                            ly_err *err)
+{
+    ly_status st = ly_db_read_begin(&store->db, err);
+    if (st)
+        return st;
+    st = fn(user, err);
+    ly_db_read_end(&store->db);
+    return st;
+}
+
+ly_status ly_store_quarantine_list(ly_store *store, size_t limit, ly_arena *arena,
+                                   ly_quarantine_row **ret_rows, size_t *ret_n, ly_err *err)
+{
+    ly_db *db = &store->db;
+    ly_quarantine_row *rows = LY_ARENA_ARRAY(arena, ly_quarantine_row, limit + 1);
+    if (!rows)
+        return LY_NOMEM(err);
+    ly_stmt *s = NULL;
+    ly_status st =
+        ly_db_prep(db,
+                   "SELECT at_ns, kind, reason, service, trace_id, span_id, size FROM quarantine"
+                   " ORDER BY id DESC LIMIT ?1",
+                   &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, (int64_t)limit);
+    bool row = false;
+    size_t n = 0;
+    while (n < limit && !(st = ly_db_step(db, s, &row, err)) && row) {
+        ly_quarantine_row *r = &rows[n++];
+        r->at_ns = ly_col_int(s, 0);
+        r->kind = ly_col_copy(s, 1, arena);
+        r->reason = ly_col_copy(s, 2, arena);
+        r->service = ly_col_copy(s, 3, arena);
+        ly_str id = ly_col_str(s, 4);
+        if (id.len == 16)
+            memcpy(&r->trace_id, id.ptr, 16);
+        id = ly_col_str(s, 5);
+        if (id.len == 8)
+            memcpy(&r->span_id, id.ptr, 8);
+        r->size = ly_col_int(s, 6);
+    }
+    ly_db_reset(s);
+    if (st)
+        return st;
+    *ret_rows = rows;
+    *ret_n = n;
+    return LY_OK;
+}
+
+/* ---- sessions ---- */
+
+#define SESSION_COLUMNS                                                                   \
+    "s.word, s.first_ns, s.last_ns, s.n_traces, s.n_spans, s.n_errors, s.n_generations, " \
+    "s.tokens_in, "                                                                       \
+    "s.tokens_out, s.tokens, s.cost_pico, s.user, s.service, s.model"
+
+static ly_status session_read(ly_db *db, ly_stmt *s, ly_word_memo *memo, ly_session_row *ret,
+                              ly_err *err)
+{
+    *ret = (ly_session_row){
+        .first_ns = ly_col_int(s, 1),
+        .last_ns = ly_col_int(s, 2),
+        .n_traces = ly_col_int(s, 3),
+        .n_spans = ly_col_int(s, 4),
+        .n_errors = ly_col_int(s, 5),
+        .n_generations = ly_col_int(s, 6),
+        .tokens_in = ly_col_opt(s, 7),
+        .tokens_out = ly_col_opt(s, 8),
+        .tokens = ly_col_opt(s, 9),
+        .cost_pico = ly_col_opt(s, 10),
+    };
+    ly_status st = ly_memo_text(db, memo, ly_col_int(s, 0), &ret->session, err);
+    if (!st)
+        st = ly_memo_text(db, memo, ly_col_int(s, 11), &ret->user, err);
+    if (!st)
+        st = ly_memo_text(db, memo, ly_col_int(s, 12), &ret->service, err);
+    return st ? st : ly_memo_text(db, memo, ly_col_int(s, 13), &ret->model, err);
+}
+
+ly_status ly_store_session_page(ly_store *store, int64_t since_ns, int64_t until_ns, size_t limit,
+                                ly_store_key *key, ly_arena *arena, ly_session_row **ret_rows,
+                                size_t *ret_n, ly_err *err)
+{
+    ly_db *db = &store->db;
+    ly_session_row *rows = LY_ARENA_ARRAY(arena, ly_session_row, limit + 1);
+    if (!rows)
+        return LY_NOMEM(err);
+    ly_status st = ly_db_read_begin(db, err);
+    if (st)
+        return st;
+    ly_stmt *s = NULL;
+    st = ly_db_prep(db,
+                    "SELECT " SESSION_COLUMNS
+                    " FROM session AS s WHERE s.last_ns >= ?1 AND s.last_ns < ?2"
+                    " AND (s.last_ns, s.word) < (?3, ?4) AND s.n_traces > 0"
+                    " ORDER BY s.last_ns DESC, s.word DESC LIMIT ?5",
+                    &s, err);
+    size_t n = 0;
+    ly_word_memo memo = {.arena = arena};
+    bool row = false;
+    if (!st) {
+        ly_bind_int(s, 1, since_ns);
+        ly_bind_int(s, 2, until_ns);
+        ly_bind_int(s, 3, key && key->set ? key->a : INT64_MAX);
+        ly_bind_int(s, 4, key && key->set ? key->b : INT64_MAX);
+        ly_bind_int(s, 5, (int64_t)limit);
+    }
+    while (!st && n < limit && !(st = ly_db_step(db, s, &row, err)) && row) {
+        if (key)
+            *key = (ly_store_key){ly_col_int(s, 2), ly_col_int(s, 0), true};
+        st = session_read(db, s, &memo, &rows[n++], err);
+    }
+    ly_db_reset(s);
+    ly_db_read_end(db);
+    if (st)
+        return st;
+    *ret_rows = rows;
+    *ret_n = n;
+    return LY_OK;
+}
+
+/* The session of that name, else the only one whose name begins so. */
+static ly_status session_find(ly_db *db, ly_str name, int64_t *ret_word, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st =
+        ly_db_prep(db,
+                   "SELECT w.id, w.text FROM word AS w JOIN session AS s ON s.word = w.id"
+                   " WHERE w.text >= ?1 AND w.text < ?2 ORDER BY w.text LIMIT 3",
+                   &s, err);
+    if (st)
+        return st;
+    ly_buf end;
+    ly_buf_init(&end, LY_KIB(64));
+    ly_buf_str(&end, name);
+    ly_buf_c(&end, "\xf4\x8f\xbf\xbf"); /* U+10FFFF sorts after whatever follows the prefix */
+    ly_bind_text(s, 1, name.ptr ? name : LY_S(""));
+    ly_bind_text(s, 2, ly_buf_view(&end));
+    bool row = false, exact = false;
+    int n = 0;
+    while (!exact && !(st = ly_db_step(db, s, &row, err)) && row) {
+        exact = ly_str_eq(ly_col_str(s, 1), name);
+        if (n++ == 0 || exact)
+            *ret_word = ly_col_int(s, 0);
+    }
+    ly_db_reset(s);
+    ly_buf_release(&end);
+    if (st)
+        return st;
+    if (n == 0)
+        return LY_FAIL(err, LY_E_NOTFOUND, "session %.*s is not in %s", LY_STR_ARG(name), db->path);
+    if (n > 1 && !exact)
+        return LY_FAIL(err, LY_E_AMBIGUOUS, "session %.*s: several begin so; write more of it",
+                       LY_STR_ARG(name));
+    return LY_OK;
+}
+
+static ly_status session_traces(ly_db *db, int64_t word, size_t limit, ly_arena *arena,
+                                ly_trace_row *rows, size_t *ret_n, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(db,
+                              "SELECT " LY_TRACE_COLUMNS
+                              " FROM trace AS t WHERE t.session = ?1 ORDER BY t.start_ns LIMIT ?2",
+                              &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, word);
+    ly_bind_int(s, 2, (int64_t)limit);
+    ly_word_memo memo = {.arena = arena};
+    bool row = false;
+    while (*ret_n < limit && !(st = ly_db_step(db, s, &row, err)) && row) {
+        ly_summary sum;
+        ly_summary_read(s, &sum);
+        st = ly_trace_row_of(db, &sum, &memo, &rows[(*ret_n)++], err);
+        if (st)
+            break;
+    }
+    ly_db_reset(s);
+    return st;
+}
+
+ly_status ly_store_session_load(ly_store *store, ly_str session, size_t limit, ly_arena *arena,
+                                ly_session_row *ret_session, ly_trace_row **ret_traces,
+                                size_t *ret_n, ly_err *err)
+{
+    ly_db *db = &store->db;
+    ly_trace_row *rows = LY_ARENA_ARRAY(arena, ly_trace_row, limit + 1);
+    if (!rows)
+        return LY_NOMEM(err);
+    ly_status st = ly_db_read_begin(db, err);
+    if (st)
+        return st;
+    int64_t word = 0;
+    size_t n = 0;
+    st = session_find(db, session, &word, err);
+    ly_stmt *s = NULL;
+    if (!st)
+        st = ly_db_prep(db, "SELECT " SESSION_COLUMNS " FROM session AS s WHERE s.word = ?1", &s,
+                        err);
+    if (!st) {
+        ly_bind_int(s, 1, word);
+        ly_word_memo memo = {.arena = arena};
+        bool row = false;
+        st = ly_db_step(db, s, &row, err);
+        if (!st && row)
+            st = session_read(db, s, &memo, ret_session, err);
+        ly_db_reset(s);
+    }
+    if (!st)
+        st = session_traces(db, word, limit, arena, rows, &n, err);
+    ly_db_read_end(db);
+    if (st)
+        return st;
+    *ret_traces = rows;
+    *ret_n = n;
+    return LY_OK;
+}

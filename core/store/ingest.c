@@ -1,0 +1,676 @@
+/*
+ * One batch, one transaction, one durable commit.
+ *
+ * The spans of a batch are taken trace by trace and, in a trace, in the order of their row numbers, so
+ * that rows are appended side by side. A new span costs one statement for its row, one for its payload
+ * and one for each piece of content never seen; that it was there already shows in the row's number
+ * being taken, so no look-up goes before.
+ */
+#include "store/internal.h"
+
+#define XXH_STATIC_LINKING_ONLY
+#include <xxhash.h>
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "otlp/decode.h"
+
+/* ---- epochs: where the next payload, content and log go ---- */
+
+ly_status ly_epoch_get(ly_store *store, int64_t day, ly_epoch_state **ret, ly_err *err)
+{
+    for (size_t i = 0; i < store->n_epochs; i++)
+        if (store->epochs[i].day == day) {
+            *ret = &store->epochs[i];
+            return LY_OK;
+        }
+    if (store->n_epochs == LY_COUNT(store->epochs)) {
+        ly_status st = ly_epochs_flush(store, err);
+        if (st)
+            return st;
+        store->n_epochs = 0;
+    }
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(
+        &store->db, "SELECT next_payload, next_content, next_log FROM epoch WHERE day = ?1", &s,
+        err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, day);
+    bool row = false;
+    st = ly_db_step(&store->db, s, &row, err);
+    ly_epoch_state *e = &store->epochs[store->n_epochs];
+    *e = (ly_epoch_state){
+        .day = day, .next_payload = 1, .next_content = 1, .next_log = 1, .changed = !row};
+    if (!st && row) {
+        e->next_payload = ly_col_int(s, 0);
+        e->next_content = ly_col_int(s, 1);
+        e->next_log = ly_col_int(s, 2);
+    }
+    ly_db_reset(s);
+    if (st)
+        return st;
+    store->n_epochs++;
+    *ret = e;
+    return LY_OK;
+}
+
+ly_status ly_epochs_flush(ly_store *store, ly_err *err)
+{
+    for (size_t i = 0; i < store->n_epochs; i++) {
+        ly_epoch_state *e = &store->epochs[i];
+        if (!e->changed)
+            continue;
+        ly_stmt *s = NULL;
+        ly_status st = ly_db_prep(&store->db,
+                                  "INSERT INTO epoch (day, next_payload, next_content, next_log)"
+                                  " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (day) DO UPDATE SET"
+                                  " next_payload = ?2, next_content = ?3, next_log = ?4",
+                                  &s, err);
+        if (st)
+            return st;
+        ly_bind_int(s, 1, e->day);
+        ly_bind_int(s, 2, e->next_payload);
+        ly_bind_int(s, 3, e->next_content);
+        ly_bind_int(s, 4, e->next_log);
+        st = ly_db_run(&store->db, s, err);
+        if (st)
+            return st;
+        e->changed = false;
+    }
+    return LY_OK;
+}
+
+static ly_status next_trace_flush(ly_store *store, ly_err *err)
+{
+    if (!store->next_trace)
+        return LY_OK;
+    ly_stmt *s = NULL;
+    ly_status st =
+        ly_db_prep(&store->db, "UPDATE meta SET value = ?1 WHERE key = 'next_trace'", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, store->next_trace);
+    return ly_db_run(&store->db, s, err);
+}
+
+/* ---- traces ---- */
+
+static uint64_t id_hash(const void *id, size_t n)
+{
+    return XXH3_64bits(id, n);
+}
+
+static ly_trace_slot *trace_slot(ly_store *store, ly_trace_id id)
+{
+    return &store->traces[id_hash(&id, sizeof id) & (store->traces_cap - 1)];
+}
+
+static ly_status trace_insert(ly_store *store, ly_trace_slot *slot, int64_t now, ly_err *err)
+{
+    ly_db *db = &store->db;
+    ly_status st = LY_OK;
+    if (!store->next_trace)
+        st = ly_db_scalar(db, "SELECT value FROM meta WHERE key = 'next_trace'", &store->next_trace,
+                          err);
+    ly_stmt *s = NULL;
+    if (!st)
+        st = ly_db_prep(db,
+                        "INSERT INTO trace (no, trace_id, epoch, seen_ns, start_ns)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5)",
+                        &s, err);
+    if (st)
+        return st;
+    slot->no = store->next_trace++;
+    slot->epoch = now / LY_NS_PER_DAY;
+    ly_bind_int(s, 1, slot->no);
+    ly_bind_blob(s, 2, &slot->id, sizeof slot->id);
+    ly_bind_int(s, 3, slot->epoch);
+    ly_bind_int(s, 4, now);
+    ly_bind_int(s, 5, slot->start_ns);
+    return ly_db_run(db, s, err);
+}
+
+ly_status ly_dirty_mark(ly_db *db, int64_t trace, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(db,
+                              "INSERT INTO dirty (trace, since_ns, changes) VALUES (?1, ?2, 1)"
+                              " ON CONFLICT (trace) DO UPDATE SET changes = changes + 1",
+                              &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, trace);
+    ly_bind_int(s, 2, ly_wall_ns());
+    return ly_db_run(db, s, err);
+}
+
+/* The trace's number and epoch; made when it is new, its start kept the least. */
+static ly_status trace_touch(ly_store *store, ly_trace_id id, int64_t start_ns, int64_t now,
+                             ly_trace_slot *ret, ly_err *err)
+{
+    ly_db *db = &store->db;
+    ly_trace_slot *slot = trace_slot(store, id);
+    ly_status st = LY_OK;
+    if (!slot->no || !ly_trace_id_eq(slot->id, id)) {
+        ly_stmt *s = NULL;
+        st = ly_db_prep(db, "SELECT no, epoch, start_ns FROM trace WHERE trace_id = ?1", &s, err);
+        if (st)
+            return st;
+        ly_bind_blob(s, 1, &id, sizeof id);
+        bool row = false;
+        st = ly_db_step(db, s, &row, err);
+        ly_trace_slot found = {.id = id, .start_ns = start_ns};
+        if (!st && row)
+            found = (ly_trace_slot){id, ly_col_int(s, 0), ly_col_int(s, 1), ly_col_int(s, 2), 0};
+        ly_db_reset(s);
+        if (!st && !row)
+            st = trace_insert(store, &found, now, err);
+        if (st)
+            return st;
+        *slot = found;
+    }
+    if (start_ns < slot->start_ns) {
+        ly_stmt *s = NULL;
+        st = ly_db_prep(db, "UPDATE trace SET start_ns = ?2 WHERE no = ?1", &s, err);
+        if (st)
+            return st;
+        ly_bind_int(s, 1, slot->no);
+        ly_bind_int(s, 2, start_ns);
+        st = ly_db_run(db, s, err);
+        slot->start_ns = start_ns;
+    }
+    *ret = *slot;
+    return st;
+}
+
+/* ---- quarantine ---- */
+
+static ly_status quarantine_add(ly_store *store, const char *kind, const ly_store_reject *r,
+                                ly_err *err)
+{
+    ly_db *db = &store->db;
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(db,
+                              "INSERT INTO quarantine"
+                              " (at_ns, kind, reason, trace_id, span_id, service, size, wire)"
+                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                              &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, ly_wall_ns());
+    ly_bind_text(s, 2, ly_str_c(kind));
+    ly_bind_text(s, 3, r->reason);
+    if (!ly_trace_id_zero(r->trace_id))
+        ly_bind_blob(s, 4, &r->trace_id, sizeof r->trace_id);
+    else
+        ly_bind_null(s, 4);
+    if (!ly_span_id_zero(r->span_id))
+        ly_bind_blob(s, 5, &r->span_id, sizeof r->span_id);
+    else
+        ly_bind_null(s, 5);
+    ly_bind_text(s, 6, r->service.len ? r->service : LY_STR_NONE);
+    ly_bind_int(s, 7, (int64_t)(r->size ? r->size : r->wire.len));
+    if (r->wire.len && r->wire.len <= LY_MIB(1))
+        ly_bind_blob(s, 8, r->wire.ptr, r->wire.len);
+    else
+        ly_bind_null(s, 8);
+    st = ly_db_run(db, s, err);
+    if (st)
+        return st;
+    int64_t last = ly_db_last_id(db);
+    st = ly_db_prep(db, "DELETE FROM quarantine WHERE id <= ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, last - LY_MAX_QUARANTINE_ROWS);
+    return ly_db_run(db, s, err);
+}
+
+ly_status ly_store_quarantine_bytes(ly_store *store, ly_str bytes, ly_str reason, ly_err *err)
+{
+    ly_db *db = &store->db;
+    ly_status st = ly_db_write_begin(db, err);
+    if (st)
+        return st;
+    XXH128_canonical_t hash;
+    XXH128_canonicalFromHash(&hash, XXH3_128bits_withSeed(bytes.ptr, bytes.len, store->seed));
+    ly_stmt *s = NULL;
+    st = ly_db_prep(db,
+                    "INSERT INTO quarantine (at_ns, kind, reason, size, hash)"
+                    " VALUES (?1, 'undecodable', ?2, ?3, ?4)",
+                    &s, err);
+    if (!st) {
+        ly_bind_int(s, 1, ly_wall_ns());
+        ly_bind_text(s, 2, reason);
+        ly_bind_int(s, 3, (int64_t)bytes.len);
+        ly_bind_blob(s, 4, hash.digest, sizeof hash.digest);
+        st = ly_db_run(db, s, err);
+    }
+    return ly_db_write_end(db, st, err);
+}
+
+/* ---- one span ---- */
+
+int64_t ly_slot_of(ly_span_id id)
+{
+    return (int64_t)(id_hash(&id, sizeof id) & (uint64_t)LY_SLOT_MASK);
+}
+
+ly_status ly_span_row_find(ly_db *db, int64_t trace, ly_span_id id, int64_t *ret_row,
+                           bool *ret_found, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(db, "SELECT span_id FROM span WHERE id = ?1", &s, err);
+    int64_t slot = ly_slot_of(id);
+    while (!st) {
+        *ret_row = (trace << LY_SLOT_BITS) | slot;
+        ly_bind_int(s, 1, *ret_row);
+        bool row = false;
+        st = ly_db_step(db, s, &row, err);
+        ly_str other = !st && row ? ly_col_str(s, 0) : LY_STR_NONE;
+        *ret_found = other.len == sizeof id && memcmp(other.ptr, &id, sizeof id) == 0;
+        ly_db_reset(s);
+        if (*ret_found || !row)
+            return st;
+        slot = (slot + 1) & LY_SLOT_MASK;
+    }
+    return st;
+}
+
+/* How complete a record is: a start record, one without an end, a whole one. The more complete wins. */
+static int rank_of(bool pending, bool ended)
+{
+    return pending ? 0 : ended ? 2 : 1;
+}
+
+typedef struct item {
+    const ly_store_span *in;
+    ly_store_result *result;
+    ly_trace_id trace;
+    int64_t slot;
+    size_t index;
+} item;
+
+static int item_order(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+    int c = memcmp(&x->trace, &y->trace, sizeof x->trace);
+    if (c)
+        return c;
+    if (x->slot != y->slot)
+        return x->slot < y->slot ? -1 : 1;
+    return x->index < y->index ? -1 : 1;
+}
+
+static bool inside(ly_str wire, const char *p)
+{
+    return p >= wire.ptr && p < wire.ptr + wire.len;
+}
+
+/* Ranges are found in views into `wire`. A span that came as JSON has its strings elsewhere: read its
+ * wire form again. */
+static ly_status find_ranges(ly_store *store, const ly_store_span *in, const ly_range **ret,
+                             size_t *ret_n, ly_err *err)
+{
+    if (in->has_ranges) {
+        *ret = in->ranges;
+        *ret_n = in->n_ranges;
+        return LY_OK;
+    }
+    const ly_span *span = in->span;
+    const char *probe = span->attrs.n ? span->attrs.items[0].key.ptr : span->name.ptr;
+    ly_span again;
+    ly_status st = LY_OK;
+    if (!probe || !inside(span->wire, probe)) {
+        st = ly_otlp_decode_span(span->wire, span->resource, span->scope, &store->scratch, &again);
+        if (st == LY_E_NOMEM)
+            return LY_NOMEM(err);
+        span = &again;
+    }
+    st = ly_genai_content_ranges(span, &store->scratch, ret, ret_n);
+    return st ? LY_NOMEM(err) : LY_OK;
+}
+
+static ly_status put_payload(ly_store *store, ly_epoch_state *epoch, const ly_store_span *in,
+                             int64_t *ret_number, ly_err *err)
+{
+    const ly_range *ranges = NULL;
+    size_t n = 0;
+    ly_status st = find_ranges(store, in, &ranges, &n, err);
+    return st ? st : ly_payload_put(store, epoch, in->span->wire, ranges, n, ret_number, err);
+}
+
+#define INSERT_SPAN                                                                              \
+    "INSERT INTO span (" LY_SPAN_COLUMNS                                                         \
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "                              \
+    "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, " \
+    "?31, "                                                                                      \
+    "?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, " \
+    "?50, "                                                                                      \
+    "?51, ?52, ?53, ?54, ?55) ON CONFLICT (id) DO NOTHING"
+#define REPLACE_SPAN                                                                             \
+    "REPLACE INTO span (" LY_SPAN_COLUMNS                                                        \
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "                              \
+    "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, " \
+    "?31, "                                                                                      \
+    "?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, " \
+    "?50, "                                                                                      \
+    "?51, ?52, ?53, ?54, ?55)"
+
+static ly_status row_write(ly_store *store, const char *sql, const ly_span_row *row,
+                           int64_t *ret_changes, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(&store->db, sql, &s, err);
+    if (st)
+        return st;
+    uint8_t side[64];
+    ly_span_row_bind(s, row, side);
+    st = ly_db_run(&store->db, s, err);
+    *ret_changes = st ? 0 : ly_db_changes(&store->db);
+    return st;
+}
+
+static ly_status row_read(ly_store *store, int64_t id, ly_span_row *ret, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st =
+        ly_db_prep(&store->db, "SELECT " LY_SPAN_COLUMNS " FROM span WHERE id = ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, id);
+    bool row = false;
+    st = ly_db_step(&store->db, s, &row, err);
+    if (!st && row)
+        ly_span_row_read(s, ret);
+    ret->error_message = LY_STR_NONE;
+    ly_db_reset(s);
+    return st;
+}
+
+/* The span is there already: the same, more complete, or contradicting. */
+static ly_status meet(ly_store *store, ly_epoch_state *epoch, item *it, ly_span_row *row,
+                      const ly_span_row *old, ly_err *err)
+{
+    const ly_span *span = it->in->span;
+    int old_rank = rank_of(old->flags & LY_SPAN_PENDING, old->dur_ns != LY_UNKNOWN);
+    int new_rank = rank_of(row->flags & LY_SPAN_PENDING, row->dur_ns != LY_UNKNOWN);
+    ly_str stored = LY_STR_NONE;
+    ly_status st = ly_payload_load(store, epoch->day, old->payload, &store->scratch, &stored, err);
+    if (st)
+        return st;
+    if (ly_str_eq(stored, span->wire) || new_rank < old_rank) {
+        *it->result = LY_DUPLICATE;
+        store->db.n.duplicates++;
+        return LY_OK;
+    }
+    if (new_rank == 2 && old_rank == 2) {
+        *it->result = LY_CONFLICT;
+        store->db.n.conflicts++;
+        return quarantine_add(store, "conflict",
+                              &(ly_store_reject){
+                                  .reason = LY_S("another record of this span was stored before"),
+                                  .service = it->in->canon->service,
+                                  .trace_id = span->trace_id,
+                                  .span_id = span->span_id,
+                                  .wire = span->wire,
+                              },
+                              err);
+    }
+    ly_stmt *s = NULL;
+    st = ly_db_prep(&store->db, "DELETE FROM payload WHERE id = ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, LY_EPOCH_BASE(epoch->day) | old->payload);
+    st = ly_db_run(&store->db, s, err);
+    if (!st)
+        st = put_payload(store, epoch, it->in, &row->payload, err);
+    row->id = old->id;
+    int64_t changes = 0;
+    if (!st)
+        st = row_write(store, REPLACE_SPAN, row, &changes, err);
+    *it->result = LY_MERGED;
+    store->db.n.merged++;
+    return st;
+}
+
+static ly_status put_tags(ly_store *store, int64_t trace, const ly_canon *c, ly_err *err)
+{
+    for (size_t i = 0; i < c->n_tags; i++) {
+        int64_t word = 0;
+        ly_status st = ly_word_put(&store->db, c->tags[i], &word, err);
+        ly_stmt *s = NULL;
+        if (!st && word)
+            st = ly_db_prep(&store->db,
+                            "INSERT INTO tag (trace, word) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                            &s, err);
+        if (st)
+            return st;
+        if (!word)
+            continue;
+        ly_bind_int(s, 1, trace);
+        ly_bind_int(s, 2, word);
+        st = ly_db_run(&store->db, s, err);
+        if (st)
+            return st;
+    }
+    return LY_OK;
+}
+
+static ly_status put_span(ly_store *store, ly_epoch_state *epoch, int64_t trace, item *it,
+                          ly_err *err)
+{
+    const ly_span *span = it->in->span;
+    ly_span_row row;
+    ly_span_row_from(span, it->in->canon, it->in->priced, &row);
+    ly_status st = ly_span_row_words(&store->db, span, it->in->canon, &row.w, err);
+    if (!st)
+        st = ly_resource_put(store, span->resource, &row.resource, err);
+    if (!st)
+        st = ly_scope_put(store, span->scope, &row.scope, err);
+    row.payload = epoch->next_payload;
+    int64_t slot = it->slot;
+    for (int64_t probes = 0; !st; probes++) {
+        row.id = (trace << LY_SLOT_BITS) | slot;
+        int64_t changes = 0;
+        st = row_write(store, INSERT_SPAN, &row, &changes, err);
+        if (st)
+            return st;
+        if (changes) {
+            int64_t number = 0;
+            st = put_payload(store, epoch, it->in, &number, err);
+            *it->result = LY_STORED;
+            store->db.n.spans++;
+            break;
+        }
+        ly_span_row old;
+        st = row_read(store, row.id, &old, err);
+        if (!st && ly_span_id_eq(old.span_id, row.span_id))
+            return meet(store, epoch, it, &row, &old, err);
+        slot = (slot + 1) & LY_SLOT_MASK;
+        if (!st && probes > LY_MAX_TRACE_SPANS)
+            st = LY_FAIL(err, LY_E_LIMIT, "a trace has more than %d spans", LY_MAX_TRACE_SPANS);
+    }
+    if (!st && it->in->canon->n_tags)
+        st = put_tags(store, trace, it->in->canon, err);
+    return st;
+}
+
+/* Items of one trace. */
+static ly_status put_group(ly_store *store, item *items, size_t n, int64_t now, ly_err *err)
+{
+    int64_t start = INT64_MAX;
+    for (size_t i = 0; i < n; i++)
+        if ((int64_t)items[i].in->span->start_ns < start)
+            start = (int64_t)items[i].in->span->start_ns;
+    ly_trace_slot trace = {0};
+    ly_epoch_state *epoch = NULL;
+    ly_status st = trace_touch(store, items[0].trace, start, now, &trace, err);
+    bool changed = false;
+    for (size_t i = 0; !st && i < n; i++) {
+        /* Inside the loop: another epoch's flush may move the states. */
+        st = ly_epoch_get(store, trace.epoch, &epoch, err);
+        if (!st)
+            st = put_span(store, epoch, trace.no, &items[i], err);
+        changed = changed || *items[i].result == LY_STORED || *items[i].result == LY_MERGED;
+        store->db.n.bytes_in += items[i].in->span->wire.len;
+    }
+    if (!st && changed)
+        st = ly_dirty_mark(&store->db, trace.no, err);
+    return st;
+}
+
+static ly_status put_spans(ly_store *store, const ly_store_batch *batch, ly_store_result *results,
+                           int64_t now, ly_err *err)
+{
+    item *items = LY_ARENA_ARRAY(&store->scratch, item, batch->n_spans + 1);
+    if (!items)
+        return LY_NOMEM(err);
+    for (size_t i = 0; i < batch->n_spans; i++) {
+        const ly_span *span = batch->spans[i].span;
+        items[i] =
+            (item){&batch->spans[i], &results[i], span->trace_id, ly_slot_of(span->span_id), i};
+    }
+    qsort(items, batch->n_spans, sizeof *items, item_order);
+    ly_status st = LY_OK;
+    for (size_t from = 0, to; !st && from < batch->n_spans; from = to) {
+        to = from + 1;
+        while (to < batch->n_spans && ly_trace_id_eq(items[to].trace, items[from].trace))
+            to++;
+        st = put_group(store, items + from, to - from, now, err);
+    }
+    return st;
+}
+
+/* ---- logs ---- */
+
+static ly_status put_log(ly_store *store, const ly_log_record *log, int64_t now,
+                         ly_store_result *ret, ly_err *err)
+{
+    ly_db *db = &store->db;
+    int64_t resource = 0, scope = 0, event = 0;
+    ly_status st = ly_resource_put(store, log->resource, &resource, err);
+    if (!st)
+        st = ly_scope_put(store, log->scope, &scope, err);
+    if (!st)
+        st = ly_word_put(db, log->event_name, &event, err);
+    if (st)
+        return st;
+    XXH3_state_t state;
+    (void)XXH3_128bits_reset_withSeed(&state, store->seed);
+    (void)XXH3_128bits_update(&state, &resource, sizeof resource);
+    (void)XXH3_128bits_update(&state, &scope, sizeof scope);
+    if (log->wire.len)
+        (void)XXH3_128bits_update(&state, log->wire.ptr, log->wire.len);
+    XXH128_canonical_t hash;
+    XXH128_canonicalFromHash(&hash, XXH3_128bits_digest(&state));
+    ly_stmt *s = NULL;
+    st = ly_db_prep(db, "SELECT 1 FROM log_record WHERE hash = ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_blob(s, 1, hash.digest, sizeof hash.digest);
+    bool row = false;
+    st = ly_db_step(db, s, &row, err);
+    ly_db_reset(s);
+    if (st || row) {
+        *ret = LY_DUPLICATE;
+        store->db.n.duplicates += row;
+        return st;
+    }
+    int64_t time = (int64_t)(log->time_ns ? log->time_ns : log->observed_ns);
+    ly_trace_slot trace = {.epoch = now / LY_NS_PER_DAY};
+    if (log->has_trace_id && !ly_trace_id_zero(log->trace_id))
+        st = trace_touch(store, log->trace_id, time ? time : now, now, &trace, err);
+    ly_epoch_state *epoch = NULL;
+    if (!st)
+        st = ly_epoch_get(store, trace.epoch, &epoch, err);
+    const ly_range *ranges = NULL;
+    size_t n = 0;
+    int64_t payload = 0;
+    ly_log_record again;
+    const ly_log_record *read = log;
+    const char *probe = log->attrs.n                      ? log->attrs.items[0].key.ptr
+                        : log->body.kind == LY_ANY_STRING ? log->body.str.ptr
+                                                          : NULL;
+    if (!st && (!probe || !inside(log->wire, probe))) {
+        if (ly_otlp_decode_log(log->wire, log->resource, log->scope, &store->scratch, &again) ==
+            LY_E_NOMEM)
+            return LY_NOMEM(err);
+        read = &again;
+    }
+    if (!st && ly_genai_log_content_ranges(read, &store->scratch, &ranges, &n))
+        st = LY_NOMEM(err);
+    if (!st)
+        st = ly_payload_put(store, epoch, log->wire, ranges, n, &payload, err);
+    if (!st)
+        st = ly_db_prep(
+            db,
+            "INSERT INTO log_record (id, hash, trace, span_id, time_ns, severity, event_name,"
+            " resource, scope, payload, flags)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, LY_EPOCH_BASE(epoch->day) | epoch->next_log);
+    ly_bind_blob(s, 2, hash.digest, sizeof hash.digest);
+    ly_bind_word(s, 3, trace.no);
+    if (log->has_span_id)
+        ly_bind_blob(s, 4, &log->span_id, sizeof log->span_id);
+    else
+        ly_bind_null(s, 4);
+    ly_bind_int(s, 5, time);
+    ly_bind_int(s, 6, log->severity);
+    ly_bind_word(s, 7, event);
+    ly_bind_int(s, 8, resource);
+    ly_bind_int(s, 9, scope);
+    ly_bind_int(s, 10, payload);
+    ly_bind_int(s, 11, log->invalid_utf8 ? LY_SPAN_BAD_UTF8 : 0);
+    st = ly_db_run(db, s, err);
+    if (st)
+        return st;
+    epoch->next_log++;
+    epoch->changed = true;
+    *ret = LY_STORED;
+    store->db.n.logs++;
+    store->db.n.bytes_in += log->wire.len;
+    return trace.no ? ly_dirty_mark(db, trace.no, err) : LY_OK;
+}
+
+/* ---- the batch ---- */
+
+static ly_status put_batch(ly_store *store, const ly_store_batch *batch, ly_store_result *results,
+                           ly_err *err)
+{
+    int64_t now = ly_wall_ns();
+    ly_status st = put_spans(store, batch, results, now, err);
+    for (size_t i = 0; !st && i < batch->n_logs; i++)
+        st = put_log(store, batch->logs[i].log, now, &results[batch->n_spans + i], err);
+    for (size_t i = 0; !st && i < batch->n_rejects; i++)
+        st = quarantine_add(store, "rejected", &batch->rejects[i], err);
+    if (!st)
+        st = ly_epochs_flush(store, err);
+    return st ? st : next_trace_flush(store, err);
+}
+
+ly_status ly_store_ingest(ly_store *store, const ly_store_batch *batch, ly_store_result *results,
+                          ly_err *err)
+{
+    if (!store->traces) {
+        store->traces = ly_calloc(store->traces_cap, sizeof *store->traces);
+        if (!store->traces)
+            return LY_NOMEM(err);
+    }
+    ly_arena_reset(&store->scratch);
+    size_t n = batch->n_spans + batch->n_logs;
+    ly_store_result *found =
+        results ? results : LY_ARENA_ARRAY(&store->scratch, ly_store_result, n + 1);
+    if (!found)
+        return LY_NOMEM(err);
+    ly_status st = ly_db_write_begin(&store->db, err);
+    if (st)
+        return st;
+    st = put_batch(store, batch, found, err);
+    return ly_db_write_end(&store->db, st, err);
+}

@@ -1,0 +1,288 @@
+/*
+ * Inside the store room: what ly_store and ly_db are, and the calls between the kernel's files. Files of
+ * single nouns use db.h and do not need this.
+ *
+ *   open.c     opening, creating, refusing           word.c     words, resources, scopes
+ *   db.c       statements, transactions, errors      content.c  de-duplicated content, dictionaries
+ *   payload.c  the byte-splice codec                 ingest.c   one batch, one transaction
+ *   row.c      span and trace rows <-> structs       settle.c   tree, summaries, ledger
+ *   trace.c    pages, loads                          retain.c   epochs, evidence, forgetting
+ */
+#ifndef LY_STORE_INTERNAL_H
+#define LY_STORE_INTERNAL_H
+
+#include "store/db.h"
+
+#define LY_APPLICATION_ID 0x4c594454 /* "LYDT" */
+#define LY_SCHEMA_VERSION 1
+#define LY_PAGE_SIZE      8192
+
+/* A span's row number: trace number << 24 | slot. */
+#define LY_SLOT_BITS 24
+#define LY_SLOT_MASK ((INT64_C(1) << LY_SLOT_BITS) - 1)
+/* Spans of one trace at most: the slots stay half empty, so probing stays short. */
+#define LY_MAX_TRACE_SPANS (1 << 23)
+/* A payload's, content's and log's row number: epoch << 40 | number. */
+#define LY_EPOCH_BITS          40
+#define LY_EPOCH_BASE(epoch)   ((int64_t)(epoch) << LY_EPOCH_BITS)
+#define LY_EPOCH_MASK          ((INT64_C(1) << LY_EPOCH_BITS) - 1)
+#define LY_MAX_QUARANTINE_ROWS 10000
+#define LY_MAX_ERROR_MESSAGE   400
+
+typedef struct ly_stmt_slot {
+    const char *sql;
+    sqlite3_stmt *stmt;
+} ly_stmt_slot;
+
+struct ly_db {
+    sqlite3 *sql;
+    char *path;
+    ly_store_opts opts;
+    ly_stmt_slot
+        *slots; /* open addressing by the address of the text; several rows may share one */
+    size_t slots_cap, slots_n;
+    int write_depth, read_depth;
+    bool inner_failed; /* an inner write failed: the outer one must roll back */
+    bool broken;       /* a sync failed: reopen and truncate before anything is acknowledged */
+    bool immutable;
+    int64_t busy_since_ns;
+    uint64_t jitter;
+    int wal_pages; /* after the last commit */
+    ly_store_counters n;
+    void (*record)(void *user, const char *sql);
+    void *record_user;
+};
+
+/* Word, resource and scope caches: id by hash; texts by id. */
+typedef struct ly_id_slot {
+    uint64_t hi, lo; /* 128-bit hash; both 0 = empty */
+    int64_t id;
+} ly_id_slot;
+typedef struct ly_id_map {
+    ly_id_slot *slots;
+    size_t cap, n, max;
+} ly_id_map;
+
+typedef struct ly_text_cache {
+    ly_arena arena;
+    ly_str *texts; /* by id, direct mapped */
+    int64_t *ids;
+    size_t cap;
+} ly_text_cache;
+
+/* What ingest remembers of recent traces. */
+typedef struct ly_trace_slot {
+    ly_trace_id id;
+    int64_t no, epoch, start_ns;
+    uint64_t stamp; /* transaction that marked it dirty last */
+} ly_trace_slot;
+
+typedef struct ly_packer ly_packer; /* zstd contexts and dictionaries: content.c */
+
+typedef struct ly_epoch_state {
+    int64_t day;
+    int64_t next_payload, next_content, next_log;
+    bool loaded, changed;
+} ly_epoch_state;
+
+struct ly_store {
+    ly_db db; /* first: ly_store_db is a cast */
+    int64_t generation;
+    uint64_t seed; /* of all content hashes in this file: meta 'hash_seed' */
+    ly_id_map words, resources, scopes, contents;
+    ly_text_cache texts;
+    ly_trace_slot *traces;
+    size_t traces_cap;
+    ly_packer *packer;
+    ly_epoch_state epochs[4];
+    size_t n_epochs;
+    uint64_t txn;       /* write transactions of this handle, for ly_trace_slot.stamp */
+    int64_t next_trace; /* inside a transaction */
+    ly_arena scratch;   /* reset by each ingest */
+    ly_buf buf, buf2;   /* reset by each item */
+};
+
+static inline ly_store *ly_db_store(ly_db *db)
+{
+    return (ly_store *)(void *)db;
+}
+
+/* db.c */
+LY_MUST_USE ly_status ly_db_open_handle(ly_db *db, bool create, ly_err *err);
+void ly_db_close_handle(ly_db *db);
+LY_MUST_USE ly_status ly_db_exec(ly_db *db, const char *sql, ly_err *err);
+LY_MUST_USE ly_status ly_db_scalar(ly_db *db, const char *sql, int64_t *ret, ly_err *err);
+
+/* open.c */
+/* The type's name when a file system with this statfs magic (and mount type, for FUSE) is a network
+ * one, else NULL. */
+const char *ly_fs_network(uint64_t magic, const char *mount_type);
+LY_MUST_USE ly_status ly_store_caches_begin(ly_store *store, ly_err *err);
+void ly_store_caches_drop(ly_store *store);
+
+/* word.c */
+LY_MUST_USE bool ly_id_map_init(ly_id_map *map, size_t cap, size_t max);
+void ly_id_map_release(ly_id_map *map);
+void ly_id_map_clear(ly_id_map *map);
+int64_t ly_id_map_get(const ly_id_map *map, uint64_t hi, uint64_t lo);
+void ly_id_map_put(ly_id_map *map, uint64_t hi, uint64_t lo, int64_t id);
+LY_MUST_USE ly_status ly_resource_put(ly_store *store, const ly_resource *resource, int64_t *ret_id,
+                                      ly_err *err);
+LY_MUST_USE ly_status ly_scope_put(ly_store *store, const ly_scope *scope, int64_t *ret_id,
+                                   ly_err *err);
+LY_MUST_USE ly_status ly_resource_load(ly_store *store, int64_t id, ly_arena *arena,
+                                       const ly_resource **ret, ly_err *err);
+LY_MUST_USE ly_status ly_scope_load(ly_store *store, int64_t id, ly_arena *arena,
+                                    const ly_scope **ret, ly_err *err);
+
+/* content.c */
+ly_packer *ly_packer_new(void);
+void ly_packer_free(ly_packer *packer);
+void ly_packer_forget(ly_packer *packer); /* dictionaries are read again */
+/* Compresses `raw` as a row's data: *ret_dict as in the schema. The view lives until the next call. */
+LY_MUST_USE ly_status ly_pack(ly_store *store, ly_str raw, int64_t *ret_dict, ly_str *ret_data,
+                              ly_err *err);
+LY_MUST_USE ly_status ly_unpack(ly_store *store, int64_t dict, ly_str data, size_t size, char *dst,
+                                ly_err *err);
+/* Number of the content within the epoch, made when it is not there. */
+LY_MUST_USE ly_status ly_content_put(ly_store *store, ly_epoch_state *epoch, ly_str bytes,
+                                     int64_t *ret_number, ly_err *err);
+/* Appends the bytes. */
+LY_MUST_USE ly_status ly_content_load(ly_store *store, int64_t epoch, int64_t number, ly_buf *out,
+                                      ly_err *err);
+LY_MUST_USE ly_status ly_dictionary_train(ly_store *store, ly_err *err);
+
+/* payload.c: `wire` with ranges replaced by content. */
+LY_MUST_USE ly_status ly_payload_put(ly_store *store, ly_epoch_state *epoch, ly_str wire,
+                                     const ly_range *ranges, size_t n, int64_t *ret_number,
+                                     ly_err *err);
+LY_MUST_USE ly_status ly_payload_load(ly_store *store, int64_t epoch, int64_t number,
+                                      ly_arena *arena, ly_str *ret_wire, ly_err *err);
+/* The content numbers that a payload row's data names. */
+LY_MUST_USE ly_status ly_payload_refs(ly_store *store, ly_str data, ly_arena *arena,
+                                      int64_t **ret_numbers, size_t *ret_n, ly_err *err);
+
+/* ingest.c */
+LY_MUST_USE ly_status ly_epoch_get(ly_store *store, int64_t day, ly_epoch_state **ret, ly_err *err);
+LY_MUST_USE ly_status ly_epochs_flush(ly_store *store, ly_err *err);
+int64_t ly_slot_of(ly_span_id id);
+LY_MUST_USE ly_status ly_span_row_find(ly_db *db, int64_t trace, ly_span_id id, int64_t *ret_row,
+                                       bool *ret_found, ly_err *err);
+LY_MUST_USE ly_status ly_dirty_mark(ly_db *db, int64_t trace, ly_err *err);
+
+/* row.c */
+#define LY_SPAN_COLUMNS                                                                          \
+    "id, span_id, parent_id, start_ns, dur_ns, payload, resource, scope, name, type, kind, "     \
+    "status, "                                                                                   \
+    "role, origin, flags, rules, dialect, operation, provider, request_model, response_model, "  \
+    "response_key, service, env, release, session, user, agent, tool, prompt_name, "             \
+    "prompt_version, "                                                                           \
+    "finish_reason, service_tier, server_address, server_port, error_type, error_message, "      \
+    "attempt, "                                                                                  \
+    "ttft_ns, usage_mode, in_fresh, cache_read, cache_write, cache_write_1h, out_visible, "      \
+    "out_reasoning, unattributed, side, client_cost_pico, client_cost_source, table_cost_pico, " \
+    "price_why, price_row, price_tier, trace_name"
+#define LY_SPAN_COLUMN_COUNT 55
+
+typedef struct ly_span_words {
+    int64_t name, dialect, operation, provider, request_model, response_model, service, env,
+        release, session, user, agent, tool, prompt_name, prompt_version, finish_reason,
+        service_tier, server_address, error_type, trace_name;
+} ly_span_words;
+
+/* A row as stored: word ids, not texts. */
+typedef struct ly_span_row {
+    int64_t id;
+    ly_span_id span_id, parent_id;
+    int64_t start_ns, dur_ns; /* dur LY_UNKNOWN = not ended */
+    int64_t payload, resource, scope;
+    int type, kind, status, role, origin;
+    unsigned flags;
+    int rules;
+    ly_span_words w;
+    uint64_t response_key;
+    int64_t server_port, attempt, ttft_ns;
+    unsigned usage_mode;
+    ly_tokens tokens;
+    int64_t client_cost_pico;
+    int client_cost_source;
+    ly_priced priced;
+    ly_str error_message; /* a view until the next step, unless copied */
+} ly_span_row;
+
+void ly_span_row_read(ly_stmt *s, ly_span_row *ret);
+void ly_span_row_bind(ly_stmt *s, const ly_span_row *row, uint8_t side[static 64]);
+LY_MUST_USE ly_status ly_span_row_words(ly_db *db, const ly_span *span, const ly_canon *canon,
+                                        ly_span_words *ret, ly_err *err);
+void ly_span_row_from(const ly_span *span, const ly_canon *canon, ly_priced priced,
+                      ly_span_row *ret);
+void ly_tree_node_of_row(const ly_span_row *row, ly_tree_node *ret);
+
+/* Word texts of one load, each copied into its arena once. */
+#define LY_MEMO_SLOTS 512
+typedef struct ly_word_memo {
+    ly_arena *arena;
+    int64_t *ids;
+    ly_str *texts;
+} ly_word_memo;
+LY_MUST_USE ly_status ly_memo_text(ly_db *db, ly_word_memo *memo, int64_t id, ly_str *ret,
+                                   ly_err *err);
+LY_MUST_USE ly_status ly_node_of_row(ly_db *db, const ly_span_row *row, ly_word_memo *memo,
+                                     ly_node *ret, ly_err *err);
+
+/* summary.c: one trace as its rows say, and what a list shows of it. */
+typedef struct ly_trace_nodes {
+    ly_span_row *rows;
+    ly_tree_node *nodes;
+    ly_tree_mark *marks;
+    size_t n;
+    ly_tree_sum sum;
+} ly_trace_nodes;
+/* error_message of the rows is in the arena. */
+LY_MUST_USE ly_status ly_trace_nodes_load(ly_db *db, int64_t trace, ly_arena *arena,
+                                          ly_trace_nodes *ret_nodes, ly_err *err);
+
+#define LY_TRACE_COLUMNS                                                                           \
+    "t.no, t.trace_id, t.epoch, t.seen_ns, t.start_ns, t.end_ns, t.pinned, t.settles, t.origin, "  \
+    "t.name, "                                                                                     \
+    "t.root_type, t.flags, t.n_spans, t.n_errors, t.n_generations, t.n_tools, t.n_orphans, "       \
+    "t.n_logs, "                                                                                   \
+    "t.in_fresh, t.cache_read, t.cache_write, t.cache_write_1h, t.out_visible, t.out_reasoning, "  \
+    "t.unattributed, t.cost_pico, t.model, t.provider, t.n_models, t.session, t.user, t.service, " \
+    "t.env, "                                                                                      \
+    "t.release, t.prompt_name, t.prompt_version, t.error"
+
+typedef struct ly_summary {
+    int64_t no, epoch, settles;
+    ly_trace_id trace_id;
+    int64_t seen_ns, start_ns, end_ns;
+    bool pinned;
+    int origin;
+    int root_type;
+    unsigned flags;
+    int64_t n_spans, n_errors, n_generations, n_tools, n_orphans, n_logs;
+    ly_tokens tokens;
+    int64_t cost_pico;
+    int64_t n_models;
+    int64_t name, model, provider, session, user, service, env, release, prompt_name,
+        prompt_version, error; /* words */
+} ly_summary;
+
+void ly_summary_read(ly_stmt *s, ly_summary *ret);
+/* Everything from origin on, from the nodes; no, epoch, seen_ns, pinned, settles stay. */
+LY_MUST_USE ly_status ly_summary_compute(ly_db *db, const ly_trace_nodes *nodes, ly_summary *ret,
+                                         ly_err *err);
+LY_MUST_USE ly_status ly_summary_write(ly_db *db, const ly_summary *sum, ly_err *err);
+/* LY_E_NOTFOUND */
+LY_MUST_USE ly_status ly_summary_find(ly_db *db, ly_trace_id id, ly_summary *ret, bool *ret_dirty,
+                                      ly_err *err);
+LY_MUST_USE ly_status ly_trace_row_of(ly_db *db, const ly_summary *sum, ly_word_memo *memo,
+                                      ly_trace_row *ret, ly_err *err);
+/* The decoded span of a row, views into the arena. */
+LY_MUST_USE ly_status ly_span_of_row(ly_store *store, int64_t epoch, const ly_span_row *row,
+                                     ly_arena *arena, ly_span *ret, ly_err *err);
+LY_MUST_USE ly_status ly_logs_of_trace(ly_store *store, int64_t trace, const ly_span_id *only,
+                                       size_t limit, ly_store_key *key, ly_arena *arena,
+                                       const ly_log_record ***ret, size_t *ret_n, ly_err *err);
+
+#endif
