@@ -282,6 +282,7 @@ const ly_key_rule ly_keys[] = {
     COUNT("gen_ai.usage.completion_tokens_details.reasoning_tokens", S_REASONING, 18),
     COUNT("gen_ai.usage.completion_tokens_details.reasoning", S_REASONING, 19),
     COUNT("gen_ai.usage.output_tokens.reasoning", S_REASONING, 20),
+    COUNT("tool_token_count", S_TOOL_PROMPT, 0),
     COUNT("gen_ai.usage.audio.input_tokens", S_IN_AUDIO, 0),
     COUNT("gen_ai.usage.details.input_audio_tokens", S_IN_AUDIO, 1),
     COUNT("llm.token_count.prompt_details.audio", S_IN_AUDIO, 2),
