@@ -51,8 +51,8 @@ typedef struct ly_jscan {
     const char *why;  /* static text of the failure */
     unsigned depth;
     unsigned max_depth;
-    int state;        /* private */
-    ly_jtoken last;   /* the last token */
+    int state;                               /* private */
+    ly_jtoken last;                          /* the last token */
     uint64_t kinds[LY_JSCAN_MAX_DEPTH / 64]; /* private: a set bit is an object */
 } ly_jscan;
 

@@ -23,8 +23,8 @@
 #define LY_MAX_YAML_DEPTH 64
 #define LY_MAX_YAML_NODES 1000000
 /* Steps and kilobytes of one regular expression match: some 50 ms on a slow machine. */
-#define LY_MAX_REGEX_STEPS 1000000
-#define LY_MAX_REGEX_HEAP_KIB 20480
+#define LY_MAX_REGEX_STEPS         1000000
+#define LY_MAX_REGEX_HEAP_KIB      20480
 #define LY_MAX_REGEX_PATTERN_BYTES LY_KIB(64)
 /* Spans or log records in one request; a 64 MiB request of minimal spans holds about 1.3 million. */
 #define LY_MAX_ITEMS_PER_REQUEST 2000000

@@ -18,28 +18,28 @@
 #define LY_UNKNOWN INT64_MIN
 
 /* id (stored), name (in filters and JSON), letter (in the viewer) */
-#define LY_TYPE_LIST(X)                                                                            \
-    X(LY_TYPE_OTHER, 0, "other", '.')                                                              \
-    X(LY_TYPE_AGENT, 1, "agent", 'A')                                                              \
-    X(LY_TYPE_WORKFLOW, 2, "workflow", 'W')                                                        \
-    X(LY_TYPE_PLAN, 3, "plan", 'P')                                                                \
-    X(LY_TYPE_GENERATION, 4, "generation", 'G')                                                    \
-    X(LY_TYPE_TOOL, 5, "tool", 'T')                                                                \
-    X(LY_TYPE_RETRIEVAL, 6, "retrieval", 'R')                                                      \
-    X(LY_TYPE_EMBEDDING, 7, "embedding", 'E')                                                      \
-    X(LY_TYPE_RERANK, 8, "rerank", 'K')                                                            \
-    X(LY_TYPE_MEMORY, 9, "memory", 'M')                                                            \
-    X(LY_TYPE_GUARDRAIL, 10, "guardrail", 'U')                                                     \
-    X(LY_TYPE_EVALUATOR, 11, "evaluator", 'J')                                                     \
-    X(LY_TYPE_STEP, 12, "step", 'S')                                                               \
-    X(LY_TYPE_HTTP, 13, "http", 'H')                                                               \
+#define LY_TYPE_LIST(X)                         \
+    X(LY_TYPE_OTHER, 0, "other", '.')           \
+    X(LY_TYPE_AGENT, 1, "agent", 'A')           \
+    X(LY_TYPE_WORKFLOW, 2, "workflow", 'W')     \
+    X(LY_TYPE_PLAN, 3, "plan", 'P')             \
+    X(LY_TYPE_GENERATION, 4, "generation", 'G') \
+    X(LY_TYPE_TOOL, 5, "tool", 'T')             \
+    X(LY_TYPE_RETRIEVAL, 6, "retrieval", 'R')   \
+    X(LY_TYPE_EMBEDDING, 7, "embedding", 'E')   \
+    X(LY_TYPE_RERANK, 8, "rerank", 'K')         \
+    X(LY_TYPE_MEMORY, 9, "memory", 'M')         \
+    X(LY_TYPE_GUARDRAIL, 10, "guardrail", 'U')  \
+    X(LY_TYPE_EVALUATOR, 11, "evaluator", 'J')  \
+    X(LY_TYPE_STEP, 12, "step", 'S')            \
+    X(LY_TYPE_HTTP, 13, "http", 'H')            \
     X(LY_TYPE_DB, 14, "db", 'D')
 
 typedef enum ly_type {
 #define LY_TYPE_ENUM(id, value, name, letter) id = (value),
     LY_TYPE_LIST(LY_TYPE_ENUM)
 #undef LY_TYPE_ENUM
-    LY_TYPE__COUNT
+        LY_TYPE__COUNT
 } ly_type;
 
 const char *ly_type_name(ly_type type);
@@ -62,7 +62,7 @@ LY_MUST_USE bool ly_origin_parse(ly_str name, ly_origin *ret_origin);
 typedef struct ly_tokens {
     int64_t in_fresh;
     int64_t cache_read;
-    int64_t cache_write; /* all cache writes, whatever their lifetime */
+    int64_t cache_write;    /* all cache writes, whatever their lifetime */
     int64_t cache_write_1h; /* part of cache_write; the rest is 5 m or unspecified */
     int64_t out_visible;
     int64_t out_reasoning;
@@ -70,8 +70,8 @@ typedef struct ly_tokens {
     int64_t in_audio, in_image, cache_read_audio, out_audio, out_image;
 } ly_tokens;
 
-#define LY_TOKENS_UNKNOWN                                                                          \
-    ((ly_tokens){LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN,           \
+#define LY_TOKENS_UNKNOWN                                                                \
+    ((ly_tokens){LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, \
                  LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN})
 
 /* LY_UNKNOWN when all parts are unknown, otherwise unknown parts count as nothing. */
@@ -85,15 +85,15 @@ LY_MUST_USE bool ly_tokens_add(ly_tokens *sum, const ly_tokens *t);
 
 /* How the reported counts were read; stored with the span. Bits. */
 enum {
-    LY_USAGE_IN_INCLUSIVE = 1,   /* input counted the cache */
-    LY_USAGE_IN_EXCLUSIVE = 2,   /* input did not */
-    LY_USAGE_OUT_INCLUSIVE = 4,  /* output counted reasoning */
-    LY_USAGE_OUT_EXCLUSIVE = 8,  /* output did not */
-    LY_USAGE_BY_EVIDENCE = 16,   /* the numbers contradicted the dialect's table and won */
-    LY_USAGE_REJECTED = 32,      /* a negative, fractional or absurd count was dropped */
-    LY_USAGE_FROM_LOG = 64,      /* copied from a log event (§4.6) */
-    LY_USAGE_ESTIMATED = 128,    /* the client said that it estimated */
-    LY_USAGE_MAYBE_LOST = 256,   /* dropped attributes on a leaf without usage (§4.9) */
+    LY_USAGE_IN_INCLUSIVE = 1,  /* input counted the cache */
+    LY_USAGE_IN_EXCLUSIVE = 2,  /* input did not */
+    LY_USAGE_OUT_INCLUSIVE = 4, /* output counted reasoning */
+    LY_USAGE_OUT_EXCLUSIVE = 8, /* output did not */
+    LY_USAGE_BY_EVIDENCE = 16,  /* the numbers contradicted the dialect's table and won */
+    LY_USAGE_REJECTED = 32,     /* a negative, fractional or absurd count was dropped */
+    LY_USAGE_FROM_LOG = 64,     /* copied from a log event (§4.6) */
+    LY_USAGE_ESTIMATED = 128,   /* the client said that it estimated */
+    LY_USAGE_MAYBE_LOST = 256,  /* dropped attributes on a leaf without usage (§4.9) */
 };
 
 /* Where a cost that the client gave stood (§4.7), in the order of precedence. */
@@ -149,10 +149,10 @@ typedef struct ly_canon {
     bool error;
     ly_str error_type, error_message;
     bool streaming;
-    bool pending;  /* lydite.span.pending: a start record of live mode */
-    bool withheld; /* the client marked content as redacted or switched off */
+    bool pending;               /* lydite.span.pending: a start record of live mode */
+    bool withheld;              /* the client marked content as redacted or switched off */
     bool has_input, has_output; /* any message content arrived */
-    int32_t attempt; /* 0 = not said */
+    int32_t attempt;            /* 0 = not said */
 } ly_canon;
 
 #endif
