@@ -133,17 +133,19 @@ static ly_status trace_insert(ly_store *store, ly_trace_slot *slot, int64_t now,
     return ly_db_run(db, s, err);
 }
 
-ly_status ly_dirty_mark(ly_db *db, int64_t trace, ly_err *err)
+ly_status ly_dirty_mark(ly_db *db, int64_t trace, int64_t now, int64_t records, ly_err *err)
 {
     ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(db,
-                              "INSERT INTO dirty (trace, since_ns, changes) VALUES (?1, ?2, 1)"
-                              " ON CONFLICT (trace) DO UPDATE SET changes = changes + 1",
-                              &s, err);
+    ly_status st =
+        ly_db_prep(db,
+                   "INSERT INTO dirty (trace, since_ns, last_ns, changes) VALUES (?1, ?2, ?2, ?3)"
+                   " ON CONFLICT (trace) DO UPDATE SET changes = changes + ?3, last_ns = ?2",
+                   &s, err);
     if (st)
         return st;
     ly_bind_int(s, 1, trace);
-    ly_bind_int(s, 2, ly_wall_ns());
+    ly_bind_int(s, 2, now);
+    ly_bind_int(s, 3, records);
     return ly_db_run(db, s, err);
 }
 
@@ -508,17 +510,17 @@ static ly_status put_group(ly_store *store, item *items, size_t n, int64_t now, 
     ly_trace_slot trace = {0};
     ly_epoch_state *epoch = NULL;
     ly_status st = trace_touch(store, items[0].trace, start, now, &trace, err);
-    bool changed = false;
+    int64_t changed = 0;
     for (size_t i = 0; !st && i < n; i++) {
         /* Inside the loop: another epoch's flush may move the states. */
         st = ly_epoch_get(store, trace.epoch, &epoch, err);
         if (!st)
             st = put_span(store, epoch, trace.no, &items[i], err);
-        changed = changed || *items[i].result == LY_STORED || *items[i].result == LY_MERGED;
+        changed += *items[i].result == LY_STORED || *items[i].result == LY_MERGED;
         store->db.n.bytes_in += items[i].in->span->wire.len;
     }
     if (!st && changed)
-        st = ly_dirty_mark(&store->db, trace.no, err);
+        st = ly_dirty_mark(&store->db, trace.no, now, changed, err);
     return st;
 }
 
@@ -635,7 +637,7 @@ static ly_status put_log(ly_store *store, const ly_log_record *log, int64_t now,
     *ret = LY_STORED;
     store->db.n.logs++;
     store->db.n.bytes_in += log->wire.len;
-    return trace.no ? ly_dirty_mark(db, trace.no, err) : LY_OK;
+    return trace.no ? ly_dirty_mark(db, trace.no, now, 1, err) : LY_OK;
 }
 
 /* ---- the batch ---- */

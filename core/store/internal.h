@@ -168,7 +168,8 @@ LY_MUST_USE ly_status ly_epochs_flush(ly_store *store, ly_err *err);
 int64_t ly_slot_of(ly_span_id id);
 LY_MUST_USE ly_status ly_span_row_find(ly_db *db, int64_t trace, ly_span_id id, int64_t *ret_row,
                                        bool *ret_found, ly_err *err);
-LY_MUST_USE ly_status ly_dirty_mark(ly_db *db, int64_t trace, ly_err *err);
+LY_MUST_USE ly_status ly_dirty_mark(ly_db *db, int64_t trace, int64_t now, int64_t records,
+                                    ly_err *err);
 
 /* row.c */
 #define LY_SPAN_COLUMNS                                                                          \
@@ -284,5 +285,9 @@ LY_MUST_USE ly_status ly_span_of_row(ly_store *store, int64_t epoch, const ly_sp
 LY_MUST_USE ly_status ly_logs_of_trace(ly_store *store, int64_t trace, const ly_span_id *only,
                                        size_t limit, ly_store_key *key, ly_arena *arena,
                                        const ly_log_record ***ret, size_t *ret_n, ly_err *err);
+
+/* settle.c: moves a trace between sessions; old or sum may be NULL (new, gone). */
+LY_MUST_USE ly_status ly_session_move(ly_db *db, const ly_summary *old, const ly_summary *sum,
+                                      ly_err *err);
 
 #endif

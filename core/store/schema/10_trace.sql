@@ -138,7 +138,8 @@ CREATE INDEX tag_by_word ON tag (word, trace);
 CREATE TABLE dirty (
     trace INTEGER PRIMARY KEY,
     since_ns INTEGER NOT NULL,   -- first change not yet settled
-    changes INTEGER NOT NULL     -- transactions that touched it since
+    last_ns INTEGER NOT NULL,    -- latest
+    changes INTEGER NOT NULL     -- records stored since
 ) STRICT;
 
 -- Arrival days that hold something, and what retention did to them.
