@@ -473,6 +473,10 @@ const ly_doc_rule ly_docs[] = {
     DCOUNT("gen_ai.usage.raw", "output_tokens_details.reasoning_tokens", S_REASONING, 50),
     DCOUNT("gen_ai.usage.raw", "completion_tokens_details.reasoning_tokens", S_REASONING, 51),
 
+    /* LangChain's ToolMessage, where the span is named after a class */
+    DTEXT("traceloop.entity.output", "kwargs.name", S_TOOL_SAID, 50),
+    DTEXT("traceloop.entity.output", "output.kwargs.name", S_TOOL_SAID, 51),
+
     /* mlflow.linkedPrompts: a JSON list of {name, version} */
     DTEXT("mlflow.linkedPrompts", "0.name", S_PROMPT_NAME, 50),
     DTEXT("mlflow.linkedPrompts", "0.version", S_PROMPT_VERSION, 50),

@@ -38,6 +38,7 @@ typedef enum ly_slot {
     S_TRACE_NAME,
     S_AGENT_NAME, /* N31 */
     S_TOOL_NAME,  /* N10 */
+    S_TOOL_SAID,  /* the name that a tool's own answer carries; for tool spans only */
     S_TOOL_CALL_ID,
     S_PROMPT_NAME, /* N30 */
     S_PROMPT_VERSION,

@@ -313,6 +313,8 @@ static void set_names(const ly_extract *x, const ly_span *span, const ly_dialect
     c->tool_name = ly_extract_text(x, S_TOOL_NAME);
     c->tool_call_id = ly_extract_text(x, S_TOOL_CALL_ID);
     if (c->type == LY_TYPE_TOOL && !c->tool_name.len)
+        c->tool_name = ly_extract_text(x, S_TOOL_SAID);
+    if (c->type == LY_TYPE_TOOL && !c->tool_name.len)
         c->tool_name = entity_name(span);
     if (c->type == LY_TYPE_TOOL && !c->tool_name.len)
         c->tool_name = after_prefix(span->name, "execute_tool");
