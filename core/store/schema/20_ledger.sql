@@ -23,42 +23,91 @@ CREATE TABLE charge (
     PRIMARY KEY (span, line)
 ) STRICT, WITHOUT ROWID;
 
--- Sums of the ledger in 15-minute UTC buckets of the span's start. Derived.
+-- Sums of the ledger in 15-minute UTC buckets of the span's start. Derived; kept by usage.c by
+-- difference. state (ly_usage_state): 0 by the book, 1 the client's own cost, 2 local, 16 + ly_price_why
+-- without an amount. 0 = none in the word columns; unknown token counts add nothing.
 CREATE TABLE usage (
-    bucket INTEGER NOT NULL,     -- at_ns / 900 s
+    bucket INTEGER NOT NULL,     -- at_ns / 900 s, rounded down
     origin INTEGER NOT NULL,
     provider INTEGER NOT NULL, model INTEGER NOT NULL, service INTEGER NOT NULL,
-    env INTEGER NOT NULL, prompt_name INTEGER NOT NULL, prompt_version INTEGER NOT NULL, -- 0 = none
+    env INTEGER NOT NULL, prompt_name INTEGER NOT NULL, prompt_version INTEGER NOT NULL, -- -> word
+    state INTEGER NOT NULL,
     n INTEGER NOT NULL,          -- counted spans
     n_unpriced INTEGER NOT NULL, -- of them without an amount
     in_fresh INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL,
     cache_write_1h INTEGER NOT NULL, out_visible INTEGER NOT NULL, out_reasoning INTEGER NOT NULL,
     unattributed INTEGER NOT NULL,
     amount_pico INTEGER NOT NULL,
-    PRIMARY KEY (bucket, origin, provider, model, service, env, prompt_name, prompt_version)
+    PRIMARY KEY (bucket, origin, provider, model, service, env, prompt_name, prompt_version, state)
 ) STRICT, WITHOUT ROWID;
 
--- Price rows by version of the book; charge.price_row names one for ever.
+-- The same by who: one row a session, user or tag and bucket. A span with three tags stands in three rows.
+CREATE TABLE usage_who (
+    kind INTEGER NOT NULL,       -- 0 session, 1 user, 2 tag
+    bucket INTEGER NOT NULL,
+    word INTEGER NOT NULL,       -- -> word
+    origin INTEGER NOT NULL,
+    n INTEGER NOT NULL, n_unpriced INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL,  -- cache included
+    cache_read INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL, -- reasoning included
+    amount_pico INTEGER NOT NULL,
+    PRIMARY KEY (kind, bucket, word, origin)
+) STRICT, WITHOUT ROWID;
+
+-- Price books that were in force, whole, as they came: charge.price_row is id << 24 | place in the book,
+-- so that a price used once can be explained for ever. At most one is active; none: the compiled-in book.
 CREATE TABLE price_book (
-    id INTEGER PRIMARY KEY,
-    source TEXT NOT NULL,        -- 'default', 'import:FILE', 'user'
-    made_ns INTEGER NOT NULL,
-    hash BLOB NOT NULL UNIQUE,
+    id INTEGER PRIMARY KEY,      -- from 1
+    name TEXT NOT NULL,
+    source TEXT NOT NULL,        -- URL, file
+    format INTEGER NOT NULL,     -- ly_book_format
+    published_ns INTEGER,
+    learned_ns INTEGER NOT NULL,
+    hash BLOB NOT NULL UNIQUE,   -- SHA-256 of the text
+    size INTEGER NOT NULL,
+    dictionary INTEGER NOT NULL, -- as in content
+    body BLOB NOT NULL,
     active INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE TABLE price_row (
-    id INTEGER PRIMARY KEY,
-    book INTEGER NOT NULL,       -- -> price_book
-    provider TEXT NOT NULL,
-    model TEXT NOT NULL,
-    from_ns INTEGER,
-    spec TEXT NOT NULL           -- JSON: match clauses, prices per token in pico-dollars, tiers
-) STRICT;
-CREATE INDEX price_row_by_book ON price_row (book);
 
+-- The user's own prices, over any book: charge.price_row is -id. Never removed, only ended, so that old
+-- charges can be explained. Empty text = any.
+CREATE TABLE price_own (
+    id INTEGER PRIMARY KEY,
+    provider TEXT NOT NULL, model TEXT NOT NULL, address TEXT NOT NULL, service TEXT NOT NULL,
+    access_key TEXT NOT NULL, service_tier TEXT NOT NULL,
+    prices TEXT NOT NULL,        -- 'input_mtok=1.1,output_mtok=8'; '' = the address is a gateway
+    note TEXT NOT NULL,
+    from_ns INTEGER, to_ns INTEGER,
+    learned_ns INTEGER NOT NULL,
+    removed_ns INTEGER
+) STRICT;
+
+-- Limits on spending. Scope columns: empty text = any.
 CREATE TABLE budget (
     name TEXT PRIMARY KEY,
-    spec TEXT NOT NULL,          -- JSON: scope filter, period, limit_pico, warn_at, action
+    provider TEXT NOT NULL, model TEXT NOT NULL, service TEXT NOT NULL, user TEXT NOT NULL,
+    prompt TEXT NOT NULL, origin INTEGER,  -- NULL = all
+    period INTEGER NOT NULL,     -- ly_budget_period
+    zone TEXT NOT NULL,          -- 'UTC', '+02:00', 'Europe/Berlin'
+    limit_pico INTEGER NOT NULL,
+    warn_percent INTEGER NOT NULL,
+    webhook TEXT NOT NULL,
     set_ns INTEGER NOT NULL,
-    state TEXT                   -- JSON: last warning
+    told_window_ns INTEGER,      -- the window that the events below are about
+    told INTEGER NOT NULL DEFAULT 0 -- bits: 1 warned, 2 passed
 ) STRICT;
+
+-- Money put aside for calls of our own, in blocks: what a worker holds and what of it is spent. A row
+-- is a lease of one process; it counts against its cap until it is given back or runs out.
+CREATE TABLE budget_lease (
+    id INTEGER PRIMARY KEY,
+    cap TEXT NOT NULL,           -- 'budget:NAME' or a name of the caller's ('run:...')
+    window_ns INTEGER NOT NULL,  -- start of the cap's window, 0 = none
+    held_pico INTEGER NOT NULL,  -- put aside and not yet spent
+    spent_pico INTEGER NOT NULL,
+    touched_ns INTEGER NOT NULL,
+    expires_ns INTEGER NOT NULL  -- then held money is free again (a worker was killed)
+) STRICT;
+CREATE INDEX budget_lease_by_cap ON budget_lease (cap, window_ns);
