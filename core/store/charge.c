@@ -1,4 +1,5 @@
 /* Single lines of the ledger, and pricing stored spans again. */
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "store/internal.h"
@@ -228,7 +229,7 @@ static ly_status write_change(ly_db *db, const change *c, ly_err *err)
     ly_bind_int(s, 4, c->priced.row);
     ly_bind_int(s, 5, c->priced.tier);
     st = ly_db_run(db, s, err);
-    return st ? st : ly_dirty_mark(db, c->trace, err);
+    return st ? st : ly_dirty_mark(db, c->trace, ly_wall_ns(), 1, err);
 }
 
 static ly_status write_changes(reprice_job *job, ly_err *err)
