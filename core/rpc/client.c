@@ -320,6 +320,16 @@ static ly_str trailer(const client_call *call, ly_str key)
     return LY_S("");
 }
 
+static bool announced(const client_call *call)
+{
+    for (size_t i = 0; i < call->recv_meta.count; i++) {
+        const grpc_metadata *meta = &call->recv_meta.metadata[i];
+        if (ly_str_eqc(slice_view(&meta->key), "lydite-collector"))
+            return ly_str_eqc(slice_view(&meta->value), "1");
+    }
+    return false;
+}
+
 /* All three views of a reply live in one allocation. */
 static void fill_reply(client_call *call, ly_rpc_reply *reply)
 {
@@ -334,7 +344,8 @@ static void fill_reply(client_call *call, ly_rpc_reply *reply)
         }
     }
     ly_str bytes = slice_view(&body);
-    *reply = (ly_rpc_reply){.token = call->token, .code = (int)call->status};
+    *reply = (ly_rpc_reply){
+        .token = call->token, .code = (int)call->status, .announced = announced(call)};
     char *mem = ly_malloc(message.len + details.len + bytes.len + 1);
     if (mem) {
         ly_str *to[] = {&reply->message, &reply->details, &reply->body};

@@ -87,7 +87,8 @@ typedef struct ly_rpc_reply {
     ly_str message; /* grpc-message, decoded; perhaps empty. From outside: clean before showing */
     ly_str details; /* grpc-status-details-bin: see ly_rpc_retryable; perhaps empty */
     ly_str body;    /* the reply message; empty unless code is OK */
-    void *mem;      /* holds the three above; ly_rpc_reply_release */
+    bool announced; /* the peer's initial metadata had `lydite-collector: 1` (server.h): it is ours */
+    void *mem;      /* holds the three views above; ly_rpc_reply_release */
 } ly_rpc_reply;
 
 /* The next finished call. LY_OK; LY_E_TIMEOUT after timeout_ns (0 = look only, negative = for ever) or

@@ -339,8 +339,9 @@ LYDITE_API void lydite_set_str(lydite_span *span, const char *key, const char *v
 LYDITE_API void lydite_set_str_n(lydite_span *span, const char *key, const char *value, size_t len);
 LYDITE_API void lydite_set_static(lydite_span *span, const char *key, const char *value_static);
 LYDITE_API void lydite_set_bytes(lydite_span *span, const char *key, const void *bytes, size_t len);
-/* Any of these with a key that is not a literal: call this first, and pass what it returns. The copy
- * lives as long as the span; NULL (no span, no memory) as a key sets nothing. */
+/* Any of these with a key that is not a literal: pass what this returns. It keeps one copy of each
+ * distinct key for the life of the process, of 4096 keys at most; then, and without memory, it is NULL,
+ * and a NULL key sets nothing. */
 LYDITE_API const char *lydite_key(lydite_span *span, const char *key);
 
 /* Arrays and maps. Build one, set it as often as you like, free it. A failure inside (memory, nesting

@@ -1,0 +1,30 @@
+/*
+ * encode.c's inside, for itself and its tests: the list of attributes of one record.
+ */
+#ifndef LY_TRACER_ENCODE_H
+#define LY_TRACER_ENCODE_H
+
+#include "base/arena.h"
+#include "tracer/engine.h"
+
+typedef struct ly_attr {
+    ly_str key;
+    ly_item_kind kind; /* LY_IT_INT, DOUBLE, BOOL: bits; STR, BYTES, ANY: str */
+    ly_str str;
+    uint64_t bits;
+    bool content, gone;
+    int32_t next; /* in its bucket */
+} ly_attr;
+
+struct lydite_record {
+    ly_encoder *encoder;
+    const ly_rec *rec;
+    ly_str name; /* NUL-terminated */
+};
+
+/* The attribute of that key, or NULL. */
+ly_attr *ly_encoder_find(ly_encoder *encoder, ly_str key);
+/* The same, made when missing; NULL without memory. The key is borrowed. */
+ly_attr *ly_encoder_put(ly_encoder *encoder, ly_str key);
+
+#endif

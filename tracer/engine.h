@@ -1,0 +1,480 @@
+/*
+ * The engine behind <lydite/tracer.h>: what its files share. Nothing here is public.
+ *
+ * A span's life, with the file that owns each part:
+ *
+ *   lydite_start   span.c    takes a slot from the thread's free list (thread.c), copies the parent's
+ *                            trace id, puts the handle on the thread's stack
+ *   lydite_set_*   attrs.c, content.c, value.c, context.c    append items to the slot's build buffer
+ *   lydite_end     span.c    one memcpy of the build buffer into the thread's ring (ring.c)
+ *   exporter       exporter.c  reads the rings, encode.c writes OTLP, transport.c carries it
+ *   accounts       tracer.c  open, flush, close, stats, fork, exit
+ *
+ * Ring. Each thread has one producer per tracer: a chain of 64 KiB chunks, written by that thread
+ * alone, read by the exporter alone. A chunk comes from the tracer's pool, which is the byte budget,
+ * and returns there when it was read, so that one busy thread may use all of the budget and a quiet
+ * thread holds one chunk. A record larger than a chunk gets a chunk of its own (the counted slow path).
+ *
+ *   producer:  tail ── writes at tail_used, publishes with a release store of `committed`
+ *   exporter:  head ── reads up to `committed`; when that is all and `next` is set, gives it back
+ *
+ * No lock and no allocation on the way of a span in steady state: slots, chunks and grown build buffers
+ * are reused. Locks (each guards what is named beside it): tracer.lock, depot_lock, registry_lock.
+ * No two are held together but by the fork handlers, which take them in that order reversed.
+ */
+#ifndef LY_TRACER_ENGINE_H
+#define LY_TRACER_ENGINE_H
+
+#include <lydite/tracer.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#define LY_MAX_TRACERS  16
+#define LY_CHUNK_BYTES  (64u << 10)
+#define LY_SLOT_INLINE  1792u        /* build buffer inside a slot: most spans without messages */
+#define LY_SLOT_KEEP    (256u << 10) /* a grown build buffer up to this size is kept for reuse */
+#define LY_STACK_INLINE 64u
+#define LY_STACK_MAX    4096u
+#define LY_MAX_SCORES   4096u
+
+/* ---- inherited text: session, user, tags, tracestate, baggage ---- */
+
+/* Immutable and shared by reference count; a change makes a new one. Absent text is LY_STR_NONE. */
+typedef struct ly_bag {
+    _Atomic uint32_t refs;
+    ly_str session, user, tags, trace_state, baggage; /* tags: each followed by a NUL */
+} ly_bag;
+
+enum { LY_BAG_SESSION, LY_BAG_USER, LY_BAG_TAGS, LY_BAG_STATE, LY_BAG_BAGGAGE };
+
+/* A new bag like `old` (may be NULL) but for one field; NULL without memory. Takes over nothing. */
+ly_bag *ly_bag_with(const ly_bag *old, int field, ly_str value);
+ly_bag *ly_bag_ref(ly_bag *bag);
+void ly_bag_unref(ly_bag *bag);
+
+/* ---- records: the build buffer's and the ring's form of a span ---- */
+
+enum {
+    LY_REC_PENDING = 1,    /* live mode's start record */
+    LY_REC_REMOTE = 2,     /* the parent is of another process */
+    LY_REC_WITHHELD = 4,   /* content was handed over and is switched off */
+    LY_REC_NAME_SET = 8,   /* an IT_NAME item replaces the name */
+    LY_REC_FIRST = 16,     /* the first token's time was recorded */
+    LY_REC_HAS_PARENT = 32 /* parent_id is set */
+};
+
+typedef struct ly_rec {
+    uint32_t bytes; /* of the whole record, a multiple of 8 */
+    uint8_t type, kind, flags, status;
+    uint64_t trace_id[2], span_id, parent_id; /* bytes as sent, in memory order */
+    int64_t start_ns, end_ns; /* CLOCK_MONOTONIC; the exporter holds the wall anchor */
+    const char *name;         /* borrowed; NULL = the first IT_SUBJECT item or none */
+    ly_bag *bag;              /* a reference; set when the span ends */
+    uint32_t dropped_attrs, dropped_events, dropped_links;
+    uint8_t trace_flags, pad[3];
+} ly_rec;
+
+typedef enum ly_item_kind {
+    LY_IT_INT = 1, /* payload int64_t */
+    LY_IT_DOUBLE,
+    LY_IT_BOOL,
+    LY_IT_STATIC, /* payload: const char * of a borrowed string */
+    LY_IT_STR,    /* payload: the bytes */
+    LY_IT_BYTES,
+    LY_IT_ANY, /* payload: an encoded AnyValue */
+    /* attributes end here */
+    LY_IT_EVENT,     /* payload: encoded Span.Event fields without time; 8 bytes of time before */
+    LY_IT_EVENT_INT, /* time, borrowed name, value: three words; key: the attribute's */
+    LY_IT_LINK,      /* payload: encoded Span.Link */
+    LY_IT_MESSAGE,   /* flags: direction; payload: one JSON object */
+    LY_IT_DOCUMENT,
+    LY_IT_FINISH, /* payload: one finish reason */
+    LY_IT_NAME,
+    LY_IT_SUBJECT, /* the copied `name` of lydite_start */
+    LY_IT_STATUS   /* the status message */
+} ly_item_kind;
+
+
+
+enum { LY_ITF_CONTENT = 2 /* written after the other attributes */ };
+
+/* Followed by len bytes, padded to 8. */
+typedef struct ly_item {
+    uint8_t kind, flags;
+    uint16_t key_len; /* 0 = borrowed key, measured by the exporter */
+    uint32_t len;
+    const char *key;
+} ly_item;
+
+static inline size_t ly_item_size(uint32_t len)
+{
+    return sizeof(ly_item) + (((size_t)len + 7) & ~(size_t)7);
+}
+
+/* ---- slots: open spans ---- */
+
+/* The record's head stays in the slot, where other threads may read the ids of a parent; the items
+ * follow it there until they outgrow the place, and then move to the heap as a whole. Slots are never
+ * returned to the system, so that a dead handle can always be looked at. */
+typedef struct ly_slot {
+    _Atomic uint16_t gen; /* of the handle that is alive; see span.c */
+    bool recording;
+    uint8_t tracer_index;
+    uint32_t serial; /* of the tracer */
+    struct ly_slot *next;
+    uint8_t *items;
+    uint32_t len, cap; /* of items */
+    uint32_t n_attrs, max_attrs, n_events, n_links;
+    _Atomic uint8_t bag_busy; /* held for the few instructions that swap or share bag */
+    ly_bag *bag;
+    ly_rec rec;
+    _Alignas(8) uint8_t inline_items[LY_SLOT_INLINE];
+} ly_slot;
+
+/* ---- chunks and producers ---- */
+
+typedef struct ly_chunk {
+    _Atomic(struct ly_chunk *) next;
+    _Atomic uint32_t committed;
+    uint32_t read, cap, index; /* index: in the pool; UINT32_MAX = from the heap */
+    _Atomic uint32_t pool_next;
+    _Alignas(16) uint8_t data[];
+} ly_chunk;
+
+typedef struct ly_pool {
+    uint8_t *base; /* mapped; touched as it is used */
+    uint32_t n_chunks;
+    _Atomic uint32_t carved;
+    _Atomic uint64_t free_head; /* tag << 32 | index + 1 */
+    _Atomic int64_t budget;     /* bytes not in use */
+    int64_t budget_full;
+} ly_pool;
+
+typedef struct ly_producer {
+    /* the producing thread's */
+    ly_chunk *tail;
+    uint32_t tail_used;
+    _Atomic uint64_t ended, committed,
+        dropped[LYDITE_DROP_REASONS]; /* written by the thread alone */
+    _Atomic uint64_t started, unsampled, slow, cut, misuse;
+    /* the exporter's, on lines of its own */
+    _Alignas(64) ly_chunk *_Atomic head;
+    uint64_t taken; /* ended records read, guarded by tracer.lock */
+    uint64_t flush_target;
+    _Atomic bool used;        /* a thread owns it */
+    struct ly_producer *next; /* in tracer.producers; never unlinked before close */
+} ly_producer;
+
+/* ---- configuration ---- */
+
+typedef enum ly_exporter_kind {
+    LY_EXPORT_OTLP,
+    LY_EXPORT_CONSOLE,
+    LY_EXPORT_FILE,
+    LY_EXPORT_NONE,
+    LY_EXPORT_FN
+} ly_exporter_kind;
+
+typedef struct ly_header {
+    char *key, *value;
+} ly_header;
+
+/* Owned texts; ly_config_release. */
+typedef struct ly_config {
+    bool disabled;
+    ly_exporter_kind exporter;
+    char *file;   /* of file:PATH */
+    char *target; /* "host:port" or "unix:..." */
+    bool tls;
+    char *ca_file, *cert_file, *key_file;
+    ly_header *headers;
+    size_t n_headers;
+    bool gzip;
+    lydite_export_fn export_fn;
+    void *export_user;
+    char *exporter_path;
+
+    ly_buf resource; /* the encoded Resource message without instance id and process id */
+    char *scope, *scope_version, *origin;
+
+    size_t ring_bytes;
+    int64_t full_wait_ns, schedule_ns, timeout_ns, give_up_ns, exit_ns, fork_ns;
+    uint32_t batch_spans, batch_bytes, max_in_flight;
+    char *spool_dir;
+    uint64_t spool_bytes;
+
+    int sampler; /* LYDITE_SAMPLE_ALWAYS.., without the PARENT bit */
+    bool parent_based;
+    uint64_t threshold; /* of 2^56: sampled when random >= threshold */
+    bool content, live, debug;
+    uint32_t max_attrs, max_chars, max_events, max_links, max_event_attrs, max_link_attrs;
+    size_t max_span_bytes;
+    lydite_processor *processors;
+    size_t n_processors;
+    lydite_diag_fn diag;
+    void *diag_user;
+    lydite_context *env_parent; /* TRACEPARENT and so on; NULL = none valid */
+} ly_config;
+
+/* Reads options (may be NULL) and environment; `get` stands for getenv in tests. *ret is set on success
+ * only. Notes that do not stop it (a number that cannot be parsed) go to the diagnostics callback. */
+typedef const char *(*ly_env_fn)(void *user, const char *name);
+LY_MUST_USE ly_status ly_config_read(const lydite_options *opts, ly_env_fn get, void *user,
+                                     ly_config *ret, ly_err *err);
+void ly_config_release(ly_config *config);
+/* "k=v,k2=v2" with percent-decoded values; calls `each`. false on any decoding error. */
+LY_MUST_USE bool ly_config_pairs(ly_str text, bool (*each)(void *user, ly_str key, ly_str value),
+                                 void *user);
+
+/* ---- contexts ---- */
+
+struct lydite_context {
+    bool valid, parent_seen, state_bad;
+    uint8_t trace_id[16], span_id[8], flags;
+    ly_buf state, baggage;
+};
+
+/* ---- the exporter's side: requests ---- */
+
+typedef enum ly_req_state { LY_REQ_FREE, LY_REQ_READY, LY_REQ_SENDING } ly_req_state;
+
+typedef struct ly_request {
+    ly_req_state state;
+    bool logs, pending, from_spool;
+    uint32_t n; /* spans or scores that count */
+    uint32_t attempts;
+    uint64_t serial;
+    int64_t first_ns, next_ns, backoff_ns;
+    ly_buf body;
+    size_t body_at; /* where the message starts in body */
+    /* from the spool */
+    char *spool_name;
+    int spool_fd;
+    bool spool_ours;
+} ly_request;
+
+typedef struct ly_reply {
+    ly_request *request;
+    bool ok, retryable;
+    int code;
+    int64_t delay_ns; /* the server's hint; 0 = none */
+    uint64_t rejected;
+    bool announced; /* the peer said that it is a Lydite collector */
+    char text[240];
+} ly_reply;
+
+typedef struct ly_transport ly_transport;
+
+/* Sends requests and hands out replies; used by the exporter thread alone. transport.c. */
+struct ly_transport {
+    /* false: could not be sent (err says); the reply is not to come. */
+    ly_status (*send)(ly_transport *self, ly_request *request, ly_err *err);
+    /* The next reply; LY_E_TIMEOUT. Synchronous transports answer at once. */
+    ly_status (*wait)(ly_transport *self, int64_t timeout_ns, ly_reply *ret);
+    void (*close)(ly_transport *self);
+    bool uses_grpc;
+};
+
+struct lydite_tracer;
+LY_MUST_USE ly_status ly_transport_open(struct lydite_tracer *tracer, ly_transport **ret,
+                                        ly_err *err);
+
+/* ---- the tracer ---- */
+
+typedef struct ly_score_node {
+    struct ly_score_node *next;
+    ly_str log; /* an encoded LogRecord */
+} ly_score_node;
+
+typedef enum ly_run { LY_RUN_NOT, LY_RUN_YES, LY_RUN_STOPPED } ly_run;
+
+struct lydite_tracer {
+    uint32_t index, serial;
+    _Atomic bool off;       /* no recording: disabled, or off after fork */
+    _Atomic int off_reason; /* a LYDITE_DROP_* when spans are still counted; -1 = not even that */
+    _Atomic bool live_now;  /* live mode is on and the collector announced itself */
+    _Atomic bool idle;      /* the exporter sleeps until a span ends */
+    ly_config config;
+    ly_pool pool;
+    ly_producer *_Atomic producers;
+
+    pthread_mutex_t lock; /* guards what follows, up to the next comment */
+    ly_run run;
+    pthread_t thread;
+    uint64_t acknowledged, rejected, dropped[LYDITE_DROP_REASONS], spooled, sending, taken_sum;
+    uint64_t requests, retries, pending_sent, inherited, forks_off;
+    uint64_t scores, scores_acked, scores_dropped, scores_spooled, scores_sending, n_scores;
+    ly_score_node *score_first, *score_last;
+    bool loss_told;
+
+    /* atomics by which threads and exporter talk */
+    _Atomic uint32_t wake; /* futex: bumped to wake the exporter */
+    _Atomic bool sleeping;
+    _Atomic uint32_t flush_want, flush_done; /* futex: flush_done */
+    _Atomic bool stop, pause, pressure;      /* pressure: a chunk is full, drain now */
+    _Atomic uint32_t paused;                 /* futex: 1 while the exporter has let go of gRPC */
+    _Atomic uint32_t stopped;                /* futex: 1 when the thread is about to end */
+    _Atomic int64_t stop_by_ns;              /* monotonic */
+    _Atomic bool transport_open;
+    _Atomic uint32_t room; /* futex: bumped when chunks come back and someone waits */
+    _Atomic uint32_t room_waiters;
+
+    /* the exporter thread's own */
+    struct ly_exporter *exporter;
+    bool forked; /* this process is a child of fork() */
+};
+
+/* Registers the flush at exit(), again after gRPC was loaded, so that it runs before gRPC's own. */
+void ly_tracer_at_exit(void);
+
+/* Live tracers by index; a slot whose serial is not the index's is of a tracer that is gone. */
+extern _Atomic uint32_t ly_tracer_serials[LY_MAX_TRACERS];
+extern lydite_tracer *_Atomic ly_tracer_table[LY_MAX_TRACERS];
+
+void ly_tracer_diag(lydite_tracer *tracer, int level, const char *fmt, ...) LY_PRINTF(3, 4);
+/* Starts the exporter thread if it does not run. */
+void ly_tracer_run(lydite_tracer *tracer);
+void ly_tracer_wake(lydite_tracer *tracer);
+/* Waits on *word while it equals `seen`, at most timeout_ns (negative = for ever). Not a cancellation
+ * point. */
+void ly_futex_wait(_Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns);
+void ly_futex_wake(_Atomic uint32_t *word);
+/* Makes stores of other threads visible before what we read next, without a fence on their side. */
+bool ly_barrier_all(void);
+
+/* exporter.c */
+void *ly_exporter_main(void *tracer);
+/* Frees an exporter whose thread has ended. */
+void ly_exporter_free(struct ly_exporter *exporter);
+
+/* thread.c: this thread's state */
+typedef struct ly_thread {
+    ly_slot *free;
+    uint32_t n_free;
+    uint64_t rng[2];
+    uintptr_t *stack; /* handles */
+    uint32_t depth, stack_cap;
+    struct {
+        ly_producer *producer;
+        uint32_t serial;
+    } producers[LY_MAX_TRACERS];
+    uintptr_t stack_inline[LY_STACK_INLINE];
+} ly_thread;
+
+extern _Thread_local ly_thread *ly_thread_self __attribute__((tls_model("initial-exec")));
+/* Makes it; NULL without memory. */
+ly_thread *ly_thread_make(void);
+static inline ly_thread *ly_thread_get(void)
+{
+    ly_thread *self = ly_thread_self;
+    return LY_LIKELY(self != NULL) ? self : ly_thread_make();
+}
+/* Fills the thread's free list from the depot or from a new slab; NULL without memory. */
+ly_slot *ly_slot_refill(ly_thread *self);
+/* Gives half of a long free list to the depot. */
+void ly_slot_spill(ly_thread *self);
+/* A larger stack; false past LY_STACK_MAX (the span is then not made current). */
+bool ly_thread_grow_stack(ly_thread *self);
+LY_MUST_USE ly_producer *ly_producer_new(void);
+void ly_producer_free(ly_producer *producer);
+/* tracer.c: a thread ends; its producer may serve another. Nothing if the tracer is gone. */
+void ly_tracer_leave(uint32_t index, uint32_t serial, ly_producer *producer);
+/* The producer of this thread for a tracer, made or reused. NULL without memory. */
+ly_producer *ly_producer_make(ly_thread *self, lydite_tracer *tracer);
+/* In the child of fork(): locks, ids and lists anew. */
+void ly_thread_after_fork(void);
+void ly_thread_fork_lock(void);
+void ly_thread_fork_unlock(void);
+
+static inline ly_producer *ly_producer_get(ly_thread *self, lydite_tracer *tracer)
+{
+    if (LY_LIKELY(self->producers[tracer->index].serial == tracer->serial)) {
+        return self->producers[tracer->index].producer;
+    }
+    return ly_producer_make(self, tracer);
+}
+
+/* ring.c */
+LY_MUST_USE bool ly_pool_init(ly_pool *pool, size_t bytes);
+void ly_pool_release(ly_pool *pool);
+/* All chunks are free again (child of fork). */
+void ly_pool_reset(ly_pool *pool);
+void ly_chunk_free(ly_pool *pool, ly_chunk *chunk);
+/* Puts a record where the tail has no room for it; counts what happens. Takes rec->bag. */
+void ly_ring_put_slow(lydite_tracer *tracer, ly_producer *producer, const ly_rec *rec,
+                      const uint8_t *items, size_t items_len);
+/* The quick way: one copy into the thread's own chunk. */
+static inline void ly_ring_put(lydite_tracer *tracer, ly_producer *producer, const ly_rec *rec,
+                               const uint8_t *items, size_t items_len)
+{
+    ly_chunk *chunk = producer->tail;
+    const uint32_t used = producer->tail_used;
+    if (LY_UNLIKELY(!chunk || chunk->cap - used < rec->bytes)) {
+        ly_ring_put_slow(tracer, producer, rec, items, items_len);
+        return;
+    }
+    memcpy(chunk->data + used, rec, sizeof *rec);
+    memcpy(chunk->data + used + sizeof *rec, items, items_len);
+    producer->tail_used = used + rec->bytes;
+    if (LY_LIKELY(!(rec->flags & LY_REC_PENDING))) {
+        atomic_store_explicit(&producer->committed,
+                              atomic_load_explicit(&producer->committed, memory_order_relaxed) + 1,
+                              memory_order_relaxed);
+    }
+    atomic_store_explicit(&chunk->committed, used + rec->bytes, memory_order_release);
+}
+/* The next record, or NULL; gives chunks back that were read. Then ly_ring_next moves past it. */
+const ly_rec *ly_ring_peek(lydite_tracer *tracer, ly_producer *producer);
+void ly_ring_next(ly_producer *producer, const ly_rec *rec);
+/* Gives the chunk of a producer back that no thread owns and that was read to its end. */
+void ly_ring_retire(lydite_tracer *tracer, ly_producer *producer);
+
+/* attrs.c: room for one item; NULL when it does not fit any limit (counted). Payload at item + 1. */
+ly_item *ly_item_add(ly_slot *slot, ly_item_kind kind, const char *key, size_t len);
+void ly_attr_str(ly_slot *slot, const char *key, ly_str value, unsigned flags);
+/* span.c: guard slot->bag; false when it cannot be had (then leave the bag alone). */
+bool ly_slot_bag_lock(ly_slot *slot);
+void ly_slot_bag_unlock(ly_slot *slot);
+/* Dead handles used, in this process. */
+extern _Atomic uint64_t ly_span_misuse;
+/* span.c: the slot behind a living, recording handle, or NULL. */
+ly_slot *ly_span_slot(const lydite_span *span);
+/* The same for handles that do not record (for their ids). */
+ly_slot *ly_span_any(const lydite_span *span);
+/* The tracer of a slot, or NULL when it is closed. */
+lydite_tracer *ly_slot_tracer(const ly_slot *slot);
+/* content.c: true when content is recorded for this slot; else marks the record as withheld. */
+bool ly_content_on(ly_slot *slot);
+void ly_json_text(ly_buf *out, ly_str s);
+
+/* encode.c: one record as a Span message (tag and length included) of ScopeSpans. */
+typedef struct ly_encoder ly_encoder;
+LY_MUST_USE ly_encoder *ly_encoder_new(const ly_config *config);
+void ly_encoder_free(ly_encoder *encoder);
+/* wall_offset_ns is added to the record's times. Appends one Span as a field of ScopeSpans and returns
+ * -1, or appends nothing and returns the LYDITE_DROP_* reason. */
+int ly_encode_record(ly_encoder *encoder, const ly_rec *rec, int64_t wall_offset_ns, ly_buf *out);
+/* A request is framed last: `out` begins with ly_encode_gap bytes kept free, then come the spans (or
+ * log records: same field numbers). Returns where in `out` the message starts. */
+size_t ly_encode_gap(const ly_encoder *encoder);
+size_t ly_encode_frame(const ly_encoder *encoder, ly_buf *out);
+
+/* value.c */
+ly_str ly_value_any(const lydite_value *value); /* the encoded AnyValue, or LY_STR_NONE */
+/* Each KeyValue of an encoded map, re-tagged as field `number`, at most `max`; *ret_dropped the rest.*/
+void ly_value_retag(ly_str any, uint32_t number, uint32_t max, uint32_t max_chars, ly_buf *out,
+                    uint32_t *ret_dropped);
+/* Copies an AnyValue with every string cut to max_chars code points. */
+void ly_value_cut(ly_str any, uint32_t max_chars, ly_buf *out, int depth);
+/* At most n characters of s (n 0 = all). */
+ly_str ly_chars_cut(ly_str s, uint32_t n);
+
+/* spool.c: see spool.h */
+
+#endif

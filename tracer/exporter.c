@@ -1,0 +1,844 @@
+/*
+ * The exporter thread: drains the rings into requests, sends them, settles their accounts.
+ *
+ *   rings ── drain ──> request (READY) ── send ──> SENDING ── reply ──> settled, or READY again later
+ *
+ * A fixed number of requests (max_in_flight) exists; when all are taken the rings are left alone and
+ * fill up, which is what limits memory when the collector is away. Retries follow
+ * otlp-and-genai-conventions §1.3 and §1.4: the retryable codes, at least the server's delay, exponential
+ * with jitter, until give_up; then the spool, or a counted drop.
+ *
+ * Order of one turn: fork's pause, replies, stop, retries due, drain, spool, flush, sleep.
+ */
+#include "tracer/engine.h"
+
+#include <pthread.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "tracer/spool.h"
+#include "tracer/transport.h"
+
+#define BACKOFF_FIRST  (500 * LY_NS_PER_MS)
+#define BACKOFF_MOST   (10 * LY_NS_PER_SEC)
+#define REPLY_POLL     (5 * LY_NS_PER_MS)
+#define IDLE_WAIT      (60 * LY_NS_PER_SEC)
+#define IDLE_WAIT_POOR (1 * LY_NS_PER_SEC) /* without the barrier a wake may be missed */
+#define SPOOL_EVERY    (5 * LY_NS_PER_SEC)
+#define HEARTBEAT      (10 * LY_NS_PER_SEC)
+
+typedef struct ly_exporter {
+    lydite_tracer *tracer;
+    ly_encoder *encoder;
+    ly_transport *transport;
+    ly_request *requests;
+    uint32_t n_requests;
+    ly_request *building, *building_pending;
+    uint32_t taken; /* of the request being built, and dropped on the way */
+    uint64_t dropped[LYDITE_DROP_REASONS];
+    uint64_t serial;
+    int64_t offset; /* wall - monotonic */
+    bool offset_known, unreachable;
+    int64_t drain_at, spool_at, open_at;
+    uint32_t wake_seen;
+    uint32_t flush_seen;
+    bool flushing, flush_drained;
+    uint64_t flush_serial;
+    uint64_t rng;
+    int told_code;
+} ly_exporter;
+
+/* ---- small helpers ---- */
+
+static double jitter(ly_exporter *e)
+{
+    e->rng = e->rng * 6364136223846793005u + 1442695040888963407u;
+    return 0.5 + (double)(e->rng >> 11) / 9007199254740992.0; /* 0.5 .. 1.5 */
+}
+
+/* The wall clock minus the monotonic one; kept unless it moved, so that one trace has one anchor. */
+static void anchor(ly_exporter *e)
+{
+    int64_t before = ly_mono_ns(), wall = ly_wall_ns(), after = ly_mono_ns();
+    int64_t offset = wall - (before + (after - before) / 2);
+    int64_t moved = offset > e->offset ? offset - e->offset : e->offset - offset;
+    if (!e->offset_known || moved > 5 * LY_NS_PER_MS) {
+        e->offset = offset;
+        e->offset_known = true;
+    }
+}
+
+static ly_request *request_free(ly_exporter *e)
+{
+    for (uint32_t i = 0; i < e->n_requests; i++) {
+        ly_request *r = &e->requests[i];
+        if (r->state == LY_REQ_FREE && r != e->building && r != e->building_pending) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+static uint32_t requests_in(const ly_exporter *e, ly_req_state state)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < e->n_requests; i++) {
+        n += e->requests[i].state == state;
+    }
+    return n;
+}
+
+static void request_reset(ly_request *r)
+{
+    ly_buf body = r->body;
+    ly_free(r->spool_name);
+    if (r->spool_fd > 0) {
+        ly_spool_release(r->spool_fd);
+    }
+    ly_buf_reset(&body);
+    if (body.cap > LY_MIB(8)) {
+        size_t max = body.max;
+        ly_buf_release(&body);
+        ly_buf_init(&body, max);
+    }
+    *r = (ly_request){.state = LY_REQ_FREE, .body = body};
+}
+
+static bool scores_wait(lydite_tracer *t)
+{
+    pthread_mutex_lock(&t->lock);
+    bool any = t->score_first != NULL;
+    pthread_mutex_unlock(&t->lock);
+    return any;
+}
+
+/* The first loss is told once, the recovery too. */
+static void tell_loss(ly_exporter *e, const char *why)
+{
+    if (!e->tracer->loss_told) {
+        e->tracer->loss_told = true;
+        ly_tracer_diag(e->tracer, 2, "spans are being dropped: %s", why);
+    }
+}
+
+/* ---- settling ---- */
+
+static void settle_drop(ly_exporter *e, ly_request *r, int reason, const char *why)
+{
+    lydite_tracer *t = e->tracer;
+    if (!r->pending && r->n) {
+        pthread_mutex_lock(&t->lock);
+        if (r->logs) {
+            t->scores_dropped += r->n;
+            t->scores_sending -= r->n;
+        } else if (r->from_spool) {
+            if (r->spool_ours) {
+                t->spooled -= r->n;
+                t->dropped[reason] += r->n;
+            }
+        } else {
+            t->dropped[reason] += r->n;
+            t->sending -= r->n;
+        }
+        pthread_mutex_unlock(&t->lock);
+        if (reason != LYDITE_DROP_EXPORTER || t->config.exporter != LY_EXPORT_NONE) {
+            tell_loss(e, why);
+        }
+    }
+    request_reset(r);
+}
+
+static void settle_ok(ly_exporter *e, ly_request *r, const ly_reply *reply)
+{
+    lydite_tracer *t = e->tracer;
+    uint64_t rejected = reply->rejected > r->n ? r->n : reply->rejected, stored = r->n - rejected;
+    pthread_mutex_lock(&t->lock);
+    if (r->pending) {
+        t->pending_sent += r->n;
+    } else if (r->logs) {
+        t->scores_acked += stored;
+        t->scores_dropped += rejected;
+        t->scores_sending -= r->n;
+    } else if (!r->from_spool || r->spool_ours) {
+        t->acknowledged += stored;
+        t->rejected += rejected;
+        *(r->from_spool ? &t->spooled : &t->sending) -= r->n;
+    }
+    t->inherited += r->from_spool && !r->spool_ours;
+    pthread_mutex_unlock(&t->lock);
+    if (rejected) {
+        ly_tracer_diag(t, 2, "the collector rejected %llu of %u: %s", (unsigned long long)rejected,
+                       r->n, reply->text);
+    }
+    if (r->from_spool) {
+        ly_spool_remove(t->config.spool_dir, r->spool_name);
+    }
+    if (t->loss_told || e->unreachable) {
+        ly_tracer_diag(t, 1, "the collector takes spans again");
+        t->loss_told = false;
+        e->unreachable = false;
+    }
+    e->told_code = 0;
+    request_reset(r);
+}
+
+/* Into the spool directory; false when there is none or it cannot. */
+static bool settle_spool(ly_exporter *e, ly_request *r)
+{
+    lydite_tracer *t = e->tracer;
+    ly_err err = LY_ERR_INIT;
+    if (!t->config.spool_dir || r->from_spool || r->pending) {
+        return false;
+    }
+    ly_status status =
+        ly_spool_write(t->config.spool_dir, t->config.spool_bytes, r->logs, r->n,
+                       ly_str_n(r->body.ptr + r->body_at, r->body.len - r->body_at), &err);
+    if (status) {
+        tell_loss(e, err.text);
+        settle_drop(e, r, LYDITE_DROP_SPOOL, err.text);
+        return true;
+    }
+    pthread_mutex_lock(&t->lock);
+    if (r->logs) {
+        t->scores_sending -= r->n;
+        t->scores_spooled += r->n;
+    } else {
+        t->sending -= r->n;
+        t->spooled += r->n;
+    }
+    pthread_mutex_unlock(&t->lock);
+    request_reset(r);
+    return true;
+}
+
+static void settle_lost(ly_exporter *e, ly_request *r, int reason, const char *why)
+{
+    if (r->from_spool) {
+        /* It stays where it is, for later. */
+        request_reset(r);
+    } else if (!settle_spool(e, r)) {
+        settle_drop(e, r, reason, why);
+    }
+}
+
+/* ---- replies ---- */
+
+static void again_later(ly_exporter *e, ly_request *r, const ly_reply *reply)
+{
+    lydite_tracer *t = e->tracer;
+    const int64_t now = ly_mono_ns();
+    r->backoff_ns = r->backoff_ns ? r->backoff_ns + r->backoff_ns / 2 : BACKOFF_FIRST;
+    r->backoff_ns = r->backoff_ns > BACKOFF_MOST ? BACKOFF_MOST : r->backoff_ns;
+    int64_t wait = (int64_t)((double)r->backoff_ns * jitter(e));
+    wait = wait < reply->delay_ns ? reply->delay_ns : wait;
+    if (!e->unreachable) {
+        e->unreachable = true;
+        ly_tracer_diag(t, 2, "%s does not take spans now (%s): trying again",
+                       t->config.target ? t->config.target : "the exporter", reply->text);
+    }
+    if (r->from_spool) {
+        e->spool_at = now + wait;
+        request_reset(r);
+        return;
+    }
+    if (r->pending) {
+        request_reset(r);
+        return;
+    }
+    if (t->config.give_up_ns && now + wait - r->first_ns > t->config.give_up_ns) {
+        settle_lost(e, r, LYDITE_DROP_GAVE_UP, reply->text);
+        return;
+    }
+    r->state = LY_REQ_READY;
+    r->next_ns = now + wait;
+}
+
+static void take_reply(ly_exporter *e, const ly_reply *reply)
+{
+    ly_request *r = reply->request;
+    lydite_tracer *t = e->tracer;
+    if (reply->announced && t->config.live) {
+        atomic_store(&t->live_now, true);
+    }
+    if (reply->ok) {
+        settle_ok(e, r, reply);
+    } else if (reply->code == LY_REPLY_NONE) {
+        settle_drop(e, r, LYDITE_DROP_EXPORTER, "the exporter is none");
+    } else if (reply->retryable) {
+        again_later(e, r, reply);
+    } else {
+        if (e->told_code != reply->code) {
+            e->told_code = reply->code;
+            ly_tracer_diag(t, 3, "the collector refused a request: %s", reply->text);
+        }
+        if (r->from_spool) {
+            ly_spool_refuse(t->config.spool_dir, r->spool_name);
+        }
+        settle_drop(e, r, LYDITE_DROP_REFUSED, reply->text);
+    }
+}
+
+static void take_replies(ly_exporter *e)
+{
+    ly_reply reply;
+    while (e->transport && e->transport->wait(e->transport, 0, &reply) == LY_OK) {
+        take_reply(e, &reply);
+    }
+}
+
+/* ---- sending ---- */
+
+static void close_transport(ly_exporter *e)
+{
+    if (!e->transport) {
+        return;
+    }
+    e->transport->close(e->transport);
+    e->transport = NULL;
+    for (uint32_t i = 0; i < e->n_requests; i++) {
+        if (e->requests[i].state == LY_REQ_SENDING) {
+            e->requests[i].state = LY_REQ_READY;
+            e->requests[i].next_ns = 0;
+        }
+    }
+    atomic_store(&e->tracer->transport_open, false);
+}
+
+/* A child of fork() in which gRPC cannot work. */
+static void switch_off(ly_exporter *e, const char *why)
+{
+    lydite_tracer *t = e->tracer;
+    atomic_store(&t->off_reason, LYDITE_DROP_FORK);
+    atomic_store(&t->off, true);
+    pthread_mutex_lock(&t->lock);
+    t->forks_off = 1;
+    pthread_mutex_unlock(&t->lock);
+    ly_tracer_diag(t, 2, "%s", why);
+}
+
+static bool open_transport(ly_exporter *e)
+{
+    lydite_tracer *t = e->tracer;
+    ly_err err = LY_ERR_INIT;
+    if (e->transport) {
+        return true;
+    }
+    /* Set first: fork's prepare handler must wait for us from here on. */
+    atomic_store(&t->transport_open, t->config.exporter == LY_EXPORT_OTLP);
+    ly_status status = ly_transport_open(t, &e->transport, &err);
+    if (status == LY_OK) {
+        if (e->transport->uses_grpc) {
+            ly_tracer_at_exit();
+        }
+        return true;
+    }
+    atomic_store(&t->transport_open, false);
+    const bool forked = t->forked && status == LY_E_UNSUPPORTED;
+    if (forked) {
+        switch_off(e, err.text);
+    } else if (e->told_code != (int)status) {
+        e->told_code = (int)status;
+        ly_tracer_diag(t, 3, "%s", err.text);
+    }
+    for (uint32_t i = 0; i < e->n_requests; i++) {
+        if (e->requests[i].state == LY_REQ_READY) {
+            settle_lost(e, &e->requests[i], forked ? LYDITE_DROP_FORK : LYDITE_DROP_EXPORTER,
+                        err.text);
+        }
+    }
+    return false;
+}
+
+static void send_request(ly_exporter *e, ly_request *r)
+{
+    ly_err err = LY_ERR_INIT;
+    lydite_tracer *t = e->tracer;
+    r->state = LY_REQ_SENDING;
+    r->attempts++;
+    pthread_mutex_lock(&t->lock);
+    t->requests++;
+    t->retries += r->attempts > 1;
+    pthread_mutex_unlock(&t->lock);
+    if (e->transport->send(e->transport, r, &err) != LY_OK) {
+        ly_tracer_diag(t, 3, "%s", err.text);
+        settle_lost(e, r, LYDITE_DROP_REFUSED, err.text);
+    }
+}
+
+/* Sends what is due; returns when the next is. */
+static int64_t send_due(ly_exporter *e, int64_t now)
+{
+    int64_t next = INT64_MAX;
+    for (uint32_t i = 0; i < e->n_requests; i++) {
+        ly_request *r = &e->requests[i];
+        if (r->state != LY_REQ_READY) {
+            continue;
+        }
+        if (r->next_ns > now) {
+            next = r->next_ns < next ? r->next_ns : next;
+        } else if (open_transport(e)) {
+            send_request(e, r);
+        }
+    }
+    return next;
+}
+
+/* ---- draining ---- */
+
+static bool request_begin(ly_exporter *e, ly_request **slot, bool pending)
+{
+    ly_request *r = *slot ? *slot : request_free(e);
+    if (!r) {
+        return false;
+    }
+    if (!*slot) {
+        ly_buf_reset(&r->body);
+        r->pending = pending;
+        ly_buf_fill(&r->body, 0, ly_encode_gap(e->encoder));
+        if (r->body.failed) {
+            ly_buf_reset(&r->body);
+            return false;
+        }
+        *slot = r;
+    }
+    return true;
+}
+
+static void request_finish(ly_exporter *e, ly_request **slot)
+{
+    ly_request *r = *slot;
+    lydite_tracer *t = e->tracer;
+    *slot = NULL;
+    if (!r->pending) {
+        pthread_mutex_lock(&t->lock);
+        t->taken_sum += e->taken;
+        t->sending += r->n;
+        for (int i = 0; i < LYDITE_DROP_REASONS; i++) {
+            t->dropped[i] += e->dropped[i];
+            e->dropped[i] = 0;
+        }
+        pthread_mutex_unlock(&t->lock);
+        e->taken = 0;
+    }
+    if (!r->n) {
+        request_reset(r);
+        return;
+    }
+    r->body_at = ly_encode_frame(e->encoder, &r->body);
+    r->state = LY_REQ_READY;
+    r->serial = ++e->serial;
+    r->first_ns = ly_mono_ns();
+    r->next_ns = 0;
+}
+
+static bool request_full(const ly_exporter *e, const ly_request *r)
+{
+    return r->n >= e->tracer->config.batch_spans || r->body.len >= e->tracer->config.batch_bytes;
+}
+
+/* Takes one record; false when there is no request to put it into. */
+static bool take_record(ly_exporter *e, ly_producer *producer, const ly_rec *rec)
+{
+    const bool pending = rec->flags & LY_REC_PENDING;
+    ly_request **slot = pending ? &e->building_pending : &e->building;
+    ly_bag *bag = rec->bag;
+    if (request_begin(e, slot, pending)) {
+        int reason = ly_encode_record(e->encoder, rec, e->offset, &(*slot)->body);
+        if (reason < 0) {
+            (*slot)->n++;
+        } else if (!pending) {
+            e->dropped[reason]++;
+            tell_loss(e, lydite_drop_name(reason));
+        }
+    } else if (!pending) {
+        return false;
+    }
+    ly_ring_next(producer, rec);
+    ly_bag_unref(bag);
+    if (!pending) {
+        producer->taken++;
+        e->taken++;
+    }
+    if (*slot && request_full(e, *slot)) {
+        request_finish(e, slot);
+    }
+    return true;
+}
+
+/* true when all rings were read to their end. */
+static bool drain(ly_exporter *e)
+{
+    lydite_tracer *t = e->tracer;
+    bool all = true;
+    anchor(e);
+    for (ly_producer *p = atomic_load(&t->producers); p && all; p = p->next) {
+        const ly_rec *rec;
+        while ((rec = ly_ring_peek(t, p)) != NULL) {
+            if (!take_record(e, p, rec)) {
+                all = false;
+                break;
+            }
+        }
+        if (all && !atomic_load_explicit(&p->used, memory_order_relaxed)) {
+            ly_ring_retire(t, p);
+        }
+    }
+    if (e->building) {
+        request_finish(e, &e->building);
+    }
+    if (e->building_pending) {
+        request_finish(e, &e->building_pending);
+    }
+    return all;
+}
+
+/* Scores wait in a list of the tracer's; they become one request of log records. */
+static void drain_scores(ly_exporter *e)
+{
+    lydite_tracer *t = e->tracer;
+    ly_request *r = NULL;
+    pthread_mutex_lock(&t->lock);
+    ly_score_node *list = t->score_first;
+    if (list && (r = request_free(e)) != NULL) {
+        t->score_first = t->score_last = NULL;
+        t->scores_sending += t->n_scores;
+        t->n_scores = 0;
+    }
+    pthread_mutex_unlock(&t->lock);
+    if (!r) {
+        return;
+    }
+    r->logs = true;
+    ly_buf_fill(&r->body, 0, ly_encode_gap(e->encoder));
+    while (list) {
+        ly_score_node *next = list->next;
+        ly_buf_str(&r->body, list->log);
+        r->n++;
+        ly_free(list);
+        list = next;
+    }
+    if (r->body.failed) {
+        settle_drop(e, r, LYDITE_DROP_MEMORY, "out of memory");
+        return;
+    }
+    r->body_at = ly_encode_frame(e->encoder, &r->body);
+    r->state = LY_REQ_READY;
+    r->serial = ++e->serial;
+    r->first_ns = ly_mono_ns();
+}
+
+/* ---- spool ---- */
+
+/* With a spool and nobody there, requests must not hold up the rings: the oldest goes to disk. */
+static void relieve(ly_exporter *e)
+{
+    lydite_tracer *t = e->tracer;
+    ly_request *oldest = NULL;
+    if (!t->config.spool_dir || !e->unreachable || request_free(e) ||
+        atomic_load(&t->pool.budget) > t->pool.budget_full / 2) {
+        return;
+    }
+    for (uint32_t i = 0; i < e->n_requests; i++) {
+        ly_request *r = &e->requests[i];
+        if (r->state == LY_REQ_READY && r->attempts && (!oldest || r->serial < oldest->serial)) {
+            oldest = r;
+        }
+    }
+    if (oldest) {
+        settle_lost(e, oldest, LYDITE_DROP_SPOOL, "spooled");
+    }
+}
+
+static void deliver_spooled(ly_exporter *e, int64_t now)
+{
+    lydite_tracer *t = e->tracer;
+    ly_request *r;
+    ly_spool_item item;
+    if (!t->config.spool_dir || t->config.exporter == LY_EXPORT_NONE || now < e->spool_at ||
+        e->unreachable || (r = request_free(e)) == NULL) {
+        return;
+    }
+    if (!ly_spool_claim(t->config.spool_dir, &r->body, &item)) {
+        e->spool_at = now + SPOOL_EVERY;
+        return;
+    }
+    r->from_spool = true;
+    r->logs = item.logs;
+    r->n = item.n;
+    r->spool_ours = item.ours && !item.logs;
+    r->spool_fd = item.fd;
+    r->spool_name = ly_strdup(item.name);
+    r->body_at = item.body_at;
+    if (!r->spool_name) {
+        request_reset(r);
+        return;
+    }
+    r->state = LY_REQ_READY;
+    r->first_ns = now;
+}
+
+/* ---- flush, pause, stop ---- */
+
+static bool flush_reached(ly_exporter *e)
+{
+    for (ly_producer *p = atomic_load(&e->tracer->producers); p; p = p->next) {
+        if (p->taken < p->flush_target) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void flush_step(ly_exporter *e)
+{
+    lydite_tracer *t = e->tracer;
+    uint32_t want = atomic_load(&t->flush_want);
+    if (!e->flushing && want != e->flush_seen) {
+        e->flushing = true;
+        e->flush_seen = want;
+        e->flush_drained = false;
+        for (ly_producer *p = atomic_load(&t->producers); p; p = p->next) {
+            p->flush_target = atomic_load_explicit(&p->committed, memory_order_acquire);
+        }
+        e->drain_at = 0;
+    }
+    if (!e->flushing) {
+        return;
+    }
+    if (!e->flush_drained && flush_reached(e) && !scores_wait(t)) {
+        e->flush_drained = true;
+        e->flush_serial = e->serial;
+    }
+    if (!e->flush_drained) {
+        e->drain_at = 0;
+        return;
+    }
+    for (uint32_t i = 0; i < e->n_requests; i++) {
+        const ly_request *r = &e->requests[i];
+        if (r->state != LY_REQ_FREE && !r->from_spool && r->serial <= e->flush_serial) {
+            return;
+        }
+    }
+    e->flushing = false;
+    atomic_store(&t->flush_done, e->flush_seen);
+    ly_futex_wake(&t->flush_done);
+}
+
+/* fork() is about to happen: let go of gRPC, and stand still until it did. */
+static void pause_for_fork(ly_exporter *e)
+{
+    lydite_tracer *t = e->tracer;
+    close_transport(e);
+    atomic_store(&t->paused, 1);
+    ly_futex_wake(&t->paused);
+    while (atomic_load(&t->pause)) {
+        uint32_t seen = atomic_load(&t->wake);
+        if (atomic_load(&t->pause)) {
+            ly_futex_wait(&t->wake, seen, 100 * LY_NS_PER_MS);
+        }
+    }
+    atomic_store(&t->paused, 0);
+}
+
+/* What is left is spooled or counted. */
+static void give_up_all(ly_exporter *e)
+{
+    lydite_tracer *t = e->tracer;
+    const ly_rec *rec;
+    close_transport(e);
+    for (uint32_t i = 0; i < e->n_requests; i++) {
+        if (e->requests[i].state != LY_REQ_FREE) {
+            settle_lost(e, &e->requests[i], LYDITE_DROP_SHUTDOWN,
+                        "closed before they were delivered");
+        }
+    }
+    if (t->config.spool_dir) {
+        for (bool all = false; !all;) {
+            all = drain(e);
+            for (uint32_t i = 0; i < e->n_requests; i++) {
+                if (e->requests[i].state == LY_REQ_READY) {
+                    settle_lost(e, &e->requests[i], LYDITE_DROP_SHUTDOWN, "closed");
+                }
+            }
+        }
+    }
+    for (ly_producer *p = atomic_load(&t->producers); p; p = p->next) {
+        while ((rec = ly_ring_peek(t, p)) != NULL) {
+            uint32_t n = !(rec->flags & LY_REC_PENDING);
+            ly_bag_unref(rec->bag);
+            ly_ring_next(p, rec);
+            pthread_mutex_lock(&t->lock);
+            p->taken += n;
+            t->taken_sum += n;
+            t->dropped[LYDITE_DROP_SHUTDOWN] += n;
+            pthread_mutex_unlock(&t->lock);
+        }
+    }
+    pthread_mutex_lock(&t->lock);
+    while (t->score_first) {
+        ly_score_node *next = t->score_first->next;
+        ly_free(t->score_first);
+        t->score_first = next;
+        t->scores_dropped++;
+        t->n_scores--;
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* ---- the turn ---- */
+
+static bool anything_queued(lydite_tracer *t)
+{
+    for (ly_producer *p = atomic_load(&t->producers); p; p = p->next) {
+        if (ly_ring_peek(t, p)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void sleep_on_wake(lydite_tracer *t, uint32_t seen, int64_t ns)
+{
+    atomic_store(&t->sleeping, true);
+    if (atomic_load(&t->wake) == seen) {
+        ly_futex_wait(&t->wake, seen, ns);
+    }
+    atomic_store(&t->sleeping, false);
+}
+
+static void idle_sleep(ly_exporter *e, uint32_t seen)
+{
+    lydite_tracer *t = e->tracer;
+    atomic_store(&t->idle, true);
+    /* Either the ending span sees `idle`, or we see the span. */
+    const bool sure = ly_barrier_all();
+    if (!anything_queued(t)) {
+        int64_t wait = sure ? IDLE_WAIT : IDLE_WAIT_POOR;
+        sleep_on_wake(t, seen, t->config.spool_dir ? SPOOL_EVERY : wait);
+    }
+    atomic_store(&t->idle, false);
+    e->drain_at = ly_mono_ns() + t->config.schedule_ns;
+}
+
+static void rest(ly_exporter *e, uint32_t seen, int64_t next)
+{
+    lydite_tracer *t = e->tracer;
+    const int64_t now = ly_mono_ns();
+    ly_reply reply;
+    if (requests_in(e, LY_REQ_SENDING)) {
+        if (e->transport->wait(e->transport, REPLY_POLL, &reply) == LY_OK) {
+            take_reply(e, &reply);
+        }
+        return;
+    }
+    if (requests_in(e, LY_REQ_READY) == 0 && !e->flushing && !atomic_load(&t->pressure) &&
+        !anything_queued(t) && !atomic_load(&t->stop) && !scores_wait(t)) {
+        idle_sleep(e, seen);
+        return;
+    }
+    /* While no request is free the rings cannot be drained: only time or a stop helps. */
+    if (e->drain_at < next && request_free(e) && (anything_queued(t) || scores_wait(t))) {
+        next = e->drain_at;
+    }
+    if (atomic_load(&t->stop) && atomic_load(&t->stop_by_ns) < next) {
+        next = atomic_load(&t->stop_by_ns);
+    }
+    if (next > now) {
+        int64_t wait = next - now;
+        sleep_on_wake(t, seen, wait < LY_NS_PER_SEC ? wait : LY_NS_PER_SEC);
+    }
+}
+
+static bool stop_reached(ly_exporter *e)
+{
+    lydite_tracer *t = e->tracer;
+    if (!atomic_load(&t->stop)) {
+        return false;
+    }
+    if (ly_mono_ns() >= atomic_load(&t->stop_by_ns)) {
+        return true;
+    }
+    e->drain_at = 0;
+    return !anything_queued(t) && !scores_wait(t) && requests_in(e, LY_REQ_FREE) == e->n_requests;
+}
+
+static void turn(ly_exporter *e)
+{
+    lydite_tracer *t = e->tracer;
+    const uint32_t seen = atomic_load(&t->wake);
+    take_replies(e);
+    int64_t now = ly_mono_ns();
+    flush_step(e);
+    if (now >= e->drain_at || atomic_load(&t->pressure)) {
+        atomic_store(&t->pressure, false);
+        drain_scores(e);
+        drain(e);
+        e->drain_at = now + t->config.schedule_ns;
+    }
+    relieve(e);
+    if (!atomic_load(&t->stop)) {
+        deliver_spooled(e, now);
+    }
+    int64_t next = send_due(e, now);
+    take_replies(e);
+    flush_step(e);
+    rest(e, seen, next);
+}
+
+static ly_exporter *exporter_new(lydite_tracer *t)
+{
+    ly_exporter *e = ly_calloc(1, sizeof *e);
+    if (!e) {
+        return NULL;
+    }
+    e->tracer = t;
+    e->n_requests = t->config.max_in_flight + 1;
+    e->requests = ly_calloc(e->n_requests, sizeof *e->requests);
+    e->encoder = ly_encoder_new(&t->config);
+    e->rng = (uint64_t)ly_wall_ns() ^ (uint64_t)(uintptr_t)e;
+    e->drain_at = ly_mono_ns() + t->config.schedule_ns;
+    if (!e->requests || !e->encoder) {
+        ly_exporter_free(e);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < e->n_requests; i++) {
+        ly_buf_init(&e->requests[i].body, LY_MAX_REQUEST_BYTES);
+    }
+    return e;
+}
+
+void ly_exporter_free(ly_exporter *e)
+{
+    if (!e) {
+        return;
+    }
+    for (uint32_t i = 0; e->requests && i < e->n_requests; i++) {
+        ly_buf_release(&e->requests[i].body);
+        ly_free(e->requests[i].spool_name);
+    }
+    ly_free(e->requests);
+    ly_encoder_free(e->encoder);
+    ly_free(e);
+}
+
+void *ly_exporter_main(void *arg)
+{
+    lydite_tracer *t = arg;
+    pthread_setname_np(pthread_self(), "lydite-export");
+    ly_exporter *e = exporter_new(t);
+    t->exporter = e;
+    while (e && !stop_reached(e)) {
+        if (atomic_load(&t->pause)) {
+            pause_for_fork(e);
+        }
+        turn(e);
+    }
+    if (e) {
+        give_up_all(e);
+    } else {
+        ly_tracer_diag(t, 3, "out of memory: the exporter did not start");
+    }
+    atomic_store(&t->stopped, 1);
+    ly_futex_wake(&t->stopped);
+    return NULL;
+}
