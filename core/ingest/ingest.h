@@ -8,7 +8,7 @@
  *     ly_ingest_job *job = NULL;
  *     ly_ingest_job_new(&job, &err);
  *     ly_ingest_prepare(&config, job, bytes, LY_OTLP_PROTO, LY_SIGNAL_TRACES, &err);   // any thread
- *     ly_ingest_store(store, &job, 1, &err);                      // the thread of the store's handle
+ *     ly_ingest_store(store, &job, 1, NULL, &done, &err);         // the thread of the store's handle
  *     job->outcome...                                             // counts, exact
  *     ly_ingest_job_free(job);
  *
@@ -57,7 +57,6 @@ typedef struct ly_ingest_job {
     size_t n_logs;
     ly_store_reject *rejects;
     size_t n_rejects;
-    ly_store_result *results;     /* n_spans + n_logs, filled by ly_ingest_store */
     size_t first_span, first_log; /* ly_ingest_store: what was committed already */
     bool rejects_stored;
     ly_str first_reason; /* English, for error_message; empty when nothing was rejected */
@@ -87,10 +86,13 @@ typedef struct ly_ingest_slice {
 } ly_ingest_slice;
 
 /*
- * Stores jobs in as few commits as the slice allows, in order. *ret_done becomes the number of jobs
- * from the first on that are stored wholly; each of those has its final outcome. On an error the jobs from
- * *ret_done on are not acknowledged to anybody; a part of the first of them may be stored (sending it
- * again changes nothing). The store's error is passed on.
+ * One commit: as much of the jobs, in order, as the slice allows. *ret_done becomes the number of jobs
+ * from the first on that are stored wholly now (0: a part of the first is; call again); each of those
+ * has its final outcome. On an error nothing of this commit is stored and the store's error is passed on; a
+ * part of the first job may have been stored by an earlier commit (sending it again changes nothing).
+ *
+ *     while (n > 0 && (status = ly_ingest_store(store, jobs, n, &slice, &done, err)) == LY_OK)
+ *         for (; done > 0; done--, jobs++, n--) acknowledge(*jobs);
  */
 LY_MUST_USE ly_status ly_ingest_store(ly_store *store, ly_ingest_job *const *jobs, size_t n,
                                       const ly_ingest_slice *slice, size_t *ret_done, ly_err *err);

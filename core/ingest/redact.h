@@ -6,7 +6,8 @@
  * hold JSON, to every string and number of that JSON, escapes decoded (so "\u0040" hides nothing),
  * JSON within JSON strings included. What matches becomes `[redacted:RULE]`. A value whose attribute
  * key or JSON member name says that it is a credential ("authorization", "x-api-key", "password", ...)
- * is replaced whole by `[redacted:credential]`. Keys, ids, times and numbers of usage are never touched.
+ * is replaced whole by `[redacted:credential]` (group secrets). Attribute keys, ids and times are never
+ * touched.
  *
  * Fails closed: where a rule cannot be applied (a match ran into its limits, memory is out, nesting
  * is too deep), the whole string goes; where the record cannot be rewritten, the caller gets an error
