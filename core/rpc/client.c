@@ -266,7 +266,9 @@ ly_status ly_rpc_call_start(ly_rpc_channel *channel, const ly_rpc_request *reque
         return status;
     }
     grpc_slice body = slice_copy(request->body);
-    call->request = grpc_raw_byte_buffer_create(&body, 1);
+    call->request = request->packed
+                        ? grpc_raw_compressed_byte_buffer_create(&body, 1, GRPC_COMPRESS_GZIP)
+                        : grpc_raw_byte_buffer_create(&body, 1);
     grpc_slice_unref(body);
     grpc_slice method = grpc_slice_from_copied_string(request->method);
     gpr_timespec deadline = request->timeout_ns > 0 ? deadline_after(request->timeout_ns)

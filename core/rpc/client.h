@@ -69,6 +69,7 @@ typedef struct ly_rpc_request {
     const ly_rpc_meta *meta; /* copied */
     size_t n_meta;
     int64_t timeout_ns; /* from now; 0 = no deadline. Passed gives DEADLINE_EXCEEDED */
+    bool packed;        /* body is gzip already; only on a channel with `gzip` */
     bool wait_ready;    /* wait for a connection until the deadline instead of failing at once */
     void *token;        /* comes back with the reply */
 } ly_rpc_request;

@@ -1,0 +1,94 @@
+/*
+ * collector: access keys in memory.
+ *
+ * A presented key is hashed and compared with every stored hash in constant time, so that neither the
+ * time nor the order tells anything. The table is made anew at reload.
+ */
+#include "base/b64.h"
+#include "collector/impl.h"
+#include "store/access_key.h"
+#include "text/hash.h"
+
+struct ly_access {
+    size_t n;
+    struct {
+        uint8_t hash[LY_ACCESS_HASH_BYTES];
+        unsigned scopes;
+    } keys[];
+};
+
+ly_status ly_access_load(const char *db, ly_access **ret_access, ly_err *err)
+{
+    ly_store_opts opts = LY_STORE_OPTS_INIT;
+    ly_store *store = NULL;
+    ly_access_key *keys = NULL;
+    size_t n = 0;
+    ly_arena arena;
+    ly_arena_init(&arena, 0, LY_MIB(16));
+    ly_status status = ly_store_open(db, &opts, &store, err);
+    if (!status)
+        status = ly_access_key_list(store, false, &arena, &keys, &n, err);
+    ly_access *access = status ? NULL : ly_calloc(1, sizeof *access + n * sizeof access->keys[0]);
+    if (access) {
+        access->n = n;
+        for (size_t i = 0; i < n; i++) {
+            memcpy(access->keys[i].hash, keys[i].hash, LY_ACCESS_HASH_BYTES);
+            access->keys[i].scopes = keys[i].scopes;
+        }
+        *ret_access = access;
+    } else if (!status) {
+        status = LY_NOMEM(err);
+    }
+    ly_store_close(store);
+    ly_arena_release(&arena);
+    return status;
+}
+
+void ly_access_free(ly_access *access)
+{
+    ly_free(access);
+}
+
+size_t ly_access_count(const ly_access *access)
+{
+    return access ? access->n : 0;
+}
+
+static unsigned check(const ly_access *access, ly_str key)
+{
+    uint8_t hash[LY_ACCESS_HASH_BYTES];
+    unsigned scopes = 0;
+    ly_sha256_of(key, hash);
+    for (size_t i = 0; i < access->n; i++) {
+        unsigned same =
+            ly_secret_eq(ly_str_n(hash, sizeof hash), ly_str_n(access->keys[i].hash, sizeof hash));
+        scopes |= access->keys[i].scopes & (0u - same);
+    }
+    return scopes;
+}
+
+/* Basic credentials hold NAME:KEY; clients of Langfuse send their key pair so. */
+static unsigned check_basic(const ly_access *access, ly_str encoded)
+{
+    uint8_t plain[1024];
+    size_t n = 0;
+    if (LY_B64_DECODED_MAX(encoded.len) > sizeof plain || !ly_b64_decode(encoded, plain, &n))
+        return 0;
+    ly_str text = ly_str_n(plain, n);
+    size_t colon = ly_str_find_char(text, ':', 0);
+    return check(access, colon == SIZE_MAX ? text : ly_str_sub(text, colon + 1, text.len));
+}
+
+unsigned ly_access_check(const ly_access *access, ly_str authorization, ly_str api_key)
+{
+    ly_str a = ly_str_trim(authorization);
+    size_t space = ly_str_find_char(a, ' ', 0);
+    if (space != SIZE_MAX) {
+        ly_str scheme = ly_str_sub(a, 0, space), rest = ly_str_trim(ly_str_sub(a, space, a.len));
+        if (ly_str_eq_nocase(scheme, LY_S("bearer")))
+            return check(access, rest);
+        if (ly_str_eq_nocase(scheme, LY_S("basic")))
+            return check_basic(access, rest);
+    }
+    return ly_str_given(api_key) ? check(access, ly_str_trim(api_key)) : 0;
+}

@@ -1,0 +1,321 @@
+/*
+ * collector: putting it together and taking it apart.
+ *
+ * Start: options -> runtime file (one collector a database) -> stores -> configuration -> writer, keeper
+ * -> HTTP, gRPC -> runtime file written. Stop, in this order: no new connections and requests -> the
+ * queue is closed and the writer commits and answers what is in it -> transports end -> keeper ->
+ * stores -> runtime file.
+ */
+#include "collector/collector.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "collector/impl.h"
+
+#define MAX_PEM LY_MIB(1)
+
+/* ------------------------------------------------------------- configuration */
+
+ly_config *ly_config_ref(ly_collector *c)
+{
+    pthread_mutex_lock(&c->config_lock);
+    ly_config *config = c->config;
+    atomic_fetch_add(&config->refs, 1);
+    pthread_mutex_unlock(&c->config_lock);
+    return config;
+}
+
+void ly_config_unref(ly_config *config)
+{
+    if (!config || atomic_fetch_sub(&config->refs, 1) != 1)
+        return;
+    ly_price_book_free(config->book);
+    ly_access_free(config->access);
+    ly_free(config);
+}
+
+static ly_status load_access(ly_collector *c, ly_access **ret, ly_err *err)
+{
+    if (!c->info.keys)
+        return LY_OK;
+    return ly_access_load(c->db, ret, err);
+}
+
+/* A new configuration takes the old one's place; requests in hand keep the one they began with. */
+static ly_status load_config(ly_collector *c, ly_err *err)
+{
+    ly_config *config = ly_calloc(1, sizeof *config);
+    if (!config)
+        return LY_NOMEM(err);
+    atomic_init(&config->refs, 1);
+    ly_status status = load_access(c, &config->access, err);
+    if (status) {
+        ly_free(config);
+        return status;
+    }
+    if (c->opts.hooks.load_book)
+        config->book = c->opts.hooks.load_book(c->opts.hooks.user, err);
+    config->ingest.redact = c->redact;
+    config->ingest.book = config->book ? config->book : ly_price_book_default();
+    pthread_mutex_lock(&c->config_lock);
+    ly_config *old = c->config;
+    c->config = config;
+    pthread_mutex_unlock(&c->config_lock);
+    ly_config_unref(old);
+    return LY_OK;
+}
+
+ly_status ly_collector_reload(ly_collector *c, ly_err *err)
+{
+    return load_config(c, err);
+}
+
+/* ------------------------------------------------------------------- options */
+
+static ly_status check_exposure(ly_collector *c, ly_err *err)
+{
+    const ly_collector_opts *o = &c->opts;
+    c->info.keys = o->require_key;
+    if ((o->tls_cert != NULL) != (o->tls_key != NULL))
+        return LY_FAIL(err, LY_E_INVALID, "--tls-cert and --tls-key go together");
+    if (ly_address_is_loopback(o->listen))
+        return LY_OK;
+    if (!o->redact)
+        return LY_FAIL(err, LY_E_INVALID,
+                       "%s is reachable by others: choose what is redacted with --redact secrets, "
+                       "secrets,pii or none",
+                       o->listen);
+    if (o->insecure)
+        return LY_OK;
+    if (!o->tls_cert)
+        return LY_FAIL(
+            err, LY_E_INVALID,
+            "%s is reachable by others: give --tls-cert and --tls-key, or say --insecure",
+            o->listen);
+    c->info.keys = true;
+    return LY_OK;
+}
+
+static ly_status check_keys(ly_collector *c, ly_err *err)
+{
+    if (!c->info.keys || ly_access_count(c->config->access) > 0)
+        return LY_OK;
+    return LY_FAIL(
+        err, LY_E_INVALID,
+        "an access key is asked for but there is none; make one with: lydite auth add NAME");
+}
+
+static ly_status copy_text(const char *from, char **to, ly_err *err)
+{
+    if (!from)
+        return LY_OK;
+    *to = ly_strdup(from);
+    return *to ? LY_OK : LY_NOMEM(err);
+}
+
+static ly_status copy_opts(ly_collector *c, const ly_collector_opts *opts, ly_err *err)
+{
+    c->opts = *opts;
+    ly_status status = copy_text(opts->db, &c->db, err);
+    if (!status)
+        status = copy_text(opts->listen, &c->listen, err);
+    if (!status)
+        status = copy_text(opts->tls_cert, &c->tls_cert, err);
+    if (!status)
+        status = copy_text(opts->tls_key, &c->tls_key, err);
+    c->opts.db = c->db;
+    c->opts.listen = c->listen;
+    c->opts.tls_cert = c->tls_cert;
+    c->opts.tls_key = c->tls_key;
+    (void)ly_str_copy(ly_str_c(opts->listen ? opts->listen : "127.0.0.1"), c->info.address,
+                      sizeof c->info.address);
+    c->info.tls = opts->tls_cert != NULL;
+    c->budget.max = opts->budget_bytes;
+    return status;
+}
+
+static ly_status read_pem(const char *path, char **ret, ly_err *err)
+{
+    if (!path)
+        return LY_OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return LY_FAIL(err, errno == ENOENT ? LY_E_NOTFOUND : LY_E_DENIED, "%s: %s", path,
+                       strerror(errno));
+    char *text = ly_calloc(1, MAX_PEM + 1);
+    ssize_t n = text ? read(fd, text, MAX_PEM) : -1;
+    close(fd);
+    if (n < 0) {
+        ly_free(text);
+        return LY_FAIL(err, LY_E_IO, "%s cannot be read", path);
+    }
+    *ret = text;
+    return LY_OK;
+}
+
+/* --------------------------------------------------------------------- start */
+
+static ly_status open_stores(ly_collector *c, ly_err *err)
+{
+    ly_store_opts opts = LY_STORE_OPTS_INIT;
+    opts.role = LY_STORE_WRITER;
+    opts.durability = c->opts.durability;
+    opts.own_checkpoints = true;
+    opts.wal_limit_bytes = c->opts.wal_limit_bytes;
+    ly_status status = ly_store_open(c->db, &opts, &c->writer_store, err);
+    if (status)
+        return status;
+    opts.cache_bytes = LY_MIB(2);
+    return ly_store_open(c->db, &opts, &c->keeper_store, err);
+}
+
+static ly_status start_threads(ly_collector *c, ly_err *err)
+{
+    int failed = pthread_create(&c->writer, NULL, ly_writer_main, c);
+    c->writer_runs = failed == 0;
+    if (!failed)
+        failed = pthread_create(&c->keeper, NULL, ly_keeper_main, c);
+    c->keeper_runs = c->writer_runs && failed == 0;
+    return failed ? LY_FAIL(err, LY_E_IO, "a thread could not be started: %s", strerror(failed))
+                  : LY_OK;
+}
+
+static ly_status start_receivers(ly_collector *c, ly_err *err)
+{
+    char *cert = NULL, *key = NULL;
+    ly_status status = read_pem(c->tls_cert, &cert, err);
+    if (!status)
+        status = read_pem(c->tls_key, &key, err);
+    if (!status && c->opts.http_port >= 0)
+        status = ly_http_start(c, cert, key, err);
+    if (!status && c->opts.grpc_port >= 0)
+        status = ly_grpc_start(c, cert, key, err);
+    ly_free(cert);
+    ly_free_secret(key, key ? strlen(key) : 0);
+    return status;
+}
+
+static ly_status start(ly_collector *c, const ly_collector_opts *opts, ly_err *err)
+{
+    ly_status status = copy_opts(c, opts, err);
+    if (!status)
+        status = check_exposure(c, err);
+    if (!status)
+        status = ly_redact_new(ly_str_c(opts->redact ? opts->redact : ""), opts->redact_rules,
+                               opts->n_redact_rules, &c->redact, err);
+    if (!status && opts->exclusive)
+        status = ly_runtime_claim(c->db, &c->runtime, err);
+    if (!status)
+        status = open_stores(c, err);
+    if (!status)
+        status = load_config(c, err);
+    if (!status)
+        status = check_keys(c, err);
+    if (!status)
+        status = ly_queue_new(SIZE_MAX, SIZE_MAX, &c->queue, err);
+    if (!status)
+        status = start_threads(c, err);
+    if (!status)
+        status = start_receivers(c, err);
+    if (!status && c->runtime)
+        status = ly_runtime_write(c->runtime, c, err);
+    return status;
+}
+
+static void init(ly_collector *c)
+{
+    pthread_mutex_init(&c->config_lock, NULL);
+    pthread_mutex_init(&c->budget.lock, NULL);
+    pthread_mutex_init(&c->stats.lock, NULL);
+    pthread_mutex_init(&c->pool.lock, NULL);
+    pthread_mutex_init(&c->keeper_lock, NULL);
+    pthread_cond_init(&c->keeper_wake, NULL);
+    ly_collector_stats *s = &c->stats.now;
+    s->wal_bytes = s->disk_free_bytes = s->unsettled = s->oldest_unsettled_ns = s->db_bytes =
+        LY_UNKNOWN;
+    s->start_ns = ly_wall_ns();
+}
+
+ly_status ly_collector_start(const ly_collector_opts *opts, ly_collector **ret_collector,
+                             ly_err *err)
+{
+    ly_collector *c = ly_calloc(1, sizeof *c);
+    if (!c)
+        return LY_NOMEM(err);
+    init(c);
+    ly_status status = start(c, opts, err);
+    if (status) {
+        ly_collector_stop(c, 0);
+        return status;
+    }
+    *ret_collector = c;
+    return LY_OK;
+}
+
+/* ---------------------------------------------------------------------- stop */
+
+static void stop_keeper(ly_collector *c)
+{
+    if (!c->keeper_runs)
+        return;
+    pthread_mutex_lock(&c->keeper_lock);
+    c->keeper_stop = true;
+    pthread_cond_signal(&c->keeper_wake);
+    pthread_mutex_unlock(&c->keeper_lock);
+    pthread_join(c->keeper, NULL);
+}
+
+static void close_stores(ly_collector *c)
+{
+    if (c->keeper_store)
+        (void)!ly_store_checkpoint(c->keeper_store, true, 100 * LY_NS_PER_MS, NULL, NULL);
+    ly_store_close(c->keeper_store);
+    ly_store_close(c->writer_store);
+}
+
+void ly_collector_stop(ly_collector *c, int64_t grace_ns)
+{
+    if (!c)
+        return;
+    int64_t until = ly_mono_ns() + grace_ns;
+    atomic_store(&c->stopping, true);
+    ly_http_drain(c);
+    ly_grpc_drain(c);
+    if (c->queue)
+        ly_queue_close(c->queue);
+    if (c->writer_runs)
+        pthread_join(c->writer, NULL);
+    int64_t left = until - ly_mono_ns();
+    ly_http_stop(c, left > 0 ? left : 0);
+    left = until - ly_mono_ns();
+    ly_grpc_stop(c, left > 0 ? left : 0);
+    stop_keeper(c);
+    close_stores(c);
+    ly_runtime_drop(c->runtime);
+    ly_config_unref(c->config);
+    ly_redact_free(c->redact);
+    if (c->queue)
+        ly_queue_free(c->queue);
+    for (size_t i = 0; i < c->pool.n; i++)
+        ly_ingest_job_free(c->pool.jobs[i]);
+    ly_free(c->db);
+    ly_free(c->listen);
+    ly_free(c->tls_cert);
+    ly_free(c->tls_key);
+    ly_free(c);
+}
+
+const ly_collector_info *ly_collector_get_info(const ly_collector *c)
+{
+    return &c->info;
+}
+
+const char *ly_collector_not_ready(ly_collector *c)
+{
+    if (atomic_load(&c->stopping))
+        return "stopping";
+    return atomic_load(&c->trouble);
+}

@@ -1,0 +1,116 @@
+/*
+ * collector: the keeper thread: checkpoints, retention, upkeep, and the figures of the file.
+ *
+ * It has a store handle of its own, so that a checkpoint never stands between a client and its answer.
+ * Retention goes in slices of a few milliseconds with a pause between them, so that ingest is never
+ * kept waiting for long.
+ */
+#include <unistd.h>
+
+#include "collector/impl.h"
+
+#define TICK_NS          (250 * LY_NS_PER_MS)
+#define FIGURES_NS       (1 * LY_NS_PER_SEC)
+#define CHECKPOINT_BYTES LY_MIB(32)
+#define CHECKPOINT_NS    (5 * LY_NS_PER_SEC) /* also when smaller, this long after writing stopped */
+#define UPKEEP_NS        (60 * LY_NS_PER_SEC)
+#define WARN_BYTES       (10LL << 30)
+
+typedef struct keeper {
+    ly_collector *c;
+    int64_t figures_ns, checkpoint_ns, upkeep_ns;
+    uint64_t commits; /* at the last look */
+    bool warned_size, warned_disk, warned_wal;
+} keeper;
+
+/* true = go on after `ns`, false = stop. */
+static bool pause_for(ly_collector *c, int64_t ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    int64_t at = until.tv_nsec + ns;
+    until.tv_sec += at / LY_NS_PER_SEC;
+    until.tv_nsec = at % LY_NS_PER_SEC;
+    pthread_mutex_lock(&c->keeper_lock);
+    if (!c->keeper_stop)
+        pthread_cond_timedwait(&c->keeper_wake, &c->keeper_lock, &until);
+    bool stop = c->keeper_stop;
+    pthread_mutex_unlock(&c->keeper_lock);
+    return !stop;
+}
+
+static void warn_once(bool *warned, bool now, const char *text)
+{
+    if (now && !*warned)
+        ly_log(LY_LOG_WARN, ROOM, "%s", text);
+    *warned = now;
+}
+
+static void figures(keeper *k)
+{
+    ly_store_info info;
+    if (ly_store_info_get(k->c->keeper_store, false, &info, NULL))
+        return;
+    pthread_mutex_lock(&k->c->stats.lock);
+    ly_collector_stats *s = &k->c->stats.now;
+    s->wal_bytes = info.wal_bytes;
+    s->db_bytes = info.file_bytes;
+    s->disk_free_bytes = info.disk_free_bytes;
+    s->unsettled = info.n_dirty;
+    s->oldest_unsettled_ns = info.oldest_dirty_ns;
+    pthread_mutex_unlock(&k->c->stats.lock);
+    bool keeps_all = k->c->opts.retention.keep_app_ns == 0 && k->c->opts.retention.max_bytes == 0;
+    warn_once(&k->warned_size, keeps_all && info.file_bytes > WARN_BYTES,
+              "the database is larger than 10 GiB and nothing is ever removed; see --retain and "
+              "--max-size");
+    warn_once(&k->warned_disk,
+              info.disk_free_bytes >= 0 &&
+                  info.disk_free_bytes < (info.file_bytes + info.disk_free_bytes) / 20,
+              "less than 5 % of the disk is free");
+    warn_once(&k->warned_wal,
+              k->c->opts.wal_limit_bytes > 0 && info.wal_bytes > k->c->opts.wal_limit_bytes / 2,
+              "the write-ahead log grows: a reader of the database holds an old snapshot; end it");
+}
+
+static void checkpoint(keeper *k, int64_t now)
+{
+    pthread_mutex_lock(&k->c->stats.lock);
+    uint64_t commits = k->c->stats.now.commits;
+    pthread_mutex_unlock(&k->c->stats.lock);
+    bool large = ly_store_wal_bytes(k->c->keeper_store) > (int64_t)CHECKPOINT_BYTES;
+    bool quiet = commits == k->commits && now - k->checkpoint_ns > CHECKPOINT_NS;
+    bool stale = quiet && ly_store_wal_bytes(k->c->keeper_store) > 0;
+    if (commits != k->commits && !large) {
+        k->commits = commits;
+        k->checkpoint_ns = now;
+    }
+    if (!large && !stale)
+        return;
+    ly_err err = LY_ERR_INIT;
+    int64_t left = 0;
+    if (ly_store_checkpoint(k->c->keeper_store, stale, 10 * LY_NS_PER_MS, &left, &err))
+        ly_log(LY_LOG_DEBUG, ROOM, "checkpoint: %s", err.text);
+    k->checkpoint_ns = now;
+}
+
+void *ly_keeper_main(void *arg)
+{
+    ly_collector *c = arg;
+    int64_t now = ly_mono_ns();
+    keeper k = {.c = c, .checkpoint_ns = now, .upkeep_ns = now};
+    do {
+        now = ly_mono_ns();
+        checkpoint(&k, now);
+        if (now - k.figures_ns > FIGURES_NS) {
+            figures(&k);
+            k.figures_ns = now;
+        }
+        if (now - k.upkeep_ns > UPKEEP_NS) {
+            ly_err err = LY_ERR_INIT;
+            if (ly_store_upkeep(c->keeper_store, &err))
+                ly_log(LY_LOG_DEBUG, ROOM, "upkeep: %s", err.text);
+            k.upkeep_ns = now;
+        }
+    } while (pause_for(c, TICK_NS));
+    return NULL;
+}

@@ -1,0 +1,152 @@
+/* collector: counters. One lock, so that a picture is consistent and the sum of promise 2 holds in it. */
+#include <stdio.h>
+
+#include "collector/impl.h"
+
+static const char *const refused_names[] = {
+#define LY_REFUSED_ROW(id, name) [id] = name,
+    LY_REFUSED_LIST(LY_REFUSED_ROW)
+#undef LY_REFUSED_ROW
+};
+
+const char *ly_refused_name(ly_refused why)
+{
+    return why < LY_REFUSED__COUNT ? refused_names[why] : "unknown";
+}
+
+void ly_stats_refused(ly_collector *c, ly_refused why, uint64_t bytes)
+{
+    pthread_mutex_lock(&c->stats.lock);
+    c->stats.now.refused[why]++;
+    c->stats.now.refused_bytes[why] += bytes;
+    pthread_mutex_unlock(&c->stats.lock);
+}
+
+void ly_stats_received(ly_collector *c, const ly_request *request)
+{
+    const ly_ingest_outcome *o = &request->job->outcome;
+    pthread_mutex_lock(&c->stats.lock);
+    ly_collector_stats *s = &c->stats.now;
+    s->bytes_in += request->job->bytes;
+    if (request->signal == LY_SIGNAL_METRICS) {
+        s->discarded_points += o->discarded;
+    } else {
+        s->received += o->received;
+        s->queued += o->received;
+    }
+    pthread_mutex_unlock(&c->stats.lock);
+}
+
+/* The entry of a service; past the table's end the last one. Under the lock. */
+static size_t service_slot(ly_collector_stats *s, ly_str name)
+{
+    char text[sizeof s->services[0].name];
+    (void)ly_str_copy(name.len ? name : LY_S("(none)"), text, sizeof text);
+    for (size_t i = 0; i < s->n_services; i++) {
+        if (strcmp(s->services[i].name, text) == 0)
+            return i;
+    }
+    if (s->n_services == LY_STATS_SERVICES)
+        return LY_STATS_SERVICES - 1;
+    size_t i = s->n_services++;
+    (void)ly_str_copy(i == LY_STATS_SERVICES - 1 ? LY_S("(other)") : ly_str_c(text),
+                      s->services[i].name, sizeof s->services[i].name);
+    return i;
+}
+
+static ly_str service_of_log(const ly_log_record *log)
+{
+    const ly_any *any = ly_attrs_get(&log->resource->attrs, LY_S("service.name"));
+    return any && any->kind == LY_ANY_STRING ? any->str : LY_S("");
+}
+
+/* Items of one service stand together nearly always. */
+static void count_services(ly_collector_stats *s, const ly_ingest_job *job)
+{
+    const ly_resource *last = NULL;
+    size_t slot = 0;
+    for (size_t i = 0; i < job->n_spans; i++) {
+        if (job->spans[i].span->resource != last || i == 0) {
+            last = job->spans[i].span->resource;
+            slot = service_slot(s, job->spans[i].canon->service);
+        }
+        s->services[slot].spans++;
+    }
+    last = NULL;
+    for (size_t i = 0; i < job->n_logs; i++) {
+        if (job->logs[i].log->resource != last || i == 0) {
+            last = job->logs[i].log->resource;
+            slot = service_slot(s, service_of_log(job->logs[i].log));
+        }
+        s->services[slot].logs++;
+    }
+    for (size_t i = 0; i < job->n_rejects; i++)
+        s->services[service_slot(s, job->rejects[i].service)].rejected++;
+}
+
+void ly_stats_finished(ly_collector *c, ly_request *request, bool stored)
+{
+    if (request->signal == LY_SIGNAL_METRICS)
+        return;
+    const ly_ingest_outcome *o = &request->job->outcome;
+    pthread_mutex_lock(&c->stats.lock);
+    ly_collector_stats *s = &c->stats.now;
+    s->queued -= o->received;
+    if (stored) {
+        s->stored += o->stored;
+        s->merged += o->merged;
+        s->conflicts += o->conflicts;
+        s->rejected += o->rejected;
+        for (size_t i = 0; i < LY_COUNT(s->by_reason); i++)
+            s->by_reason[i] += o->by_reason[i];
+        count_services(s, request->job);
+    } else {
+        s->returned += o->received;
+    }
+    pthread_mutex_unlock(&c->stats.lock);
+}
+
+void ly_stats_answered(ly_collector *c, int64_t born_ns, bool partial)
+{
+    int64_t ns = ly_mono_ns() - born_ns;
+    size_t bucket = 0;
+    while (bucket < LY_LATENCY_BUCKETS - 1 && ns > (250000LL << bucket))
+        bucket++;
+    pthread_mutex_lock(&c->stats.lock);
+    ly_collector_stats *s = &c->stats.now;
+    s->latency[bucket]++;
+    s->latency_ns_total += (uint64_t)ns;
+    if (partial)
+        s->requests_partial++;
+    else
+        s->requests_ok++;
+    pthread_mutex_unlock(&c->stats.lock);
+}
+
+void ly_stats_commit(ly_collector *c, int64_t ns, bool ok)
+{
+    pthread_mutex_lock(&c->stats.lock);
+    ly_collector_stats *s = &c->stats.now;
+    if (ok) {
+        s->commits++;
+        s->commit_ns_total += (uint64_t)ns;
+        if ((uint64_t)ns > s->commit_ns_max)
+            s->commit_ns_max = (uint64_t)ns;
+    } else {
+        s->commit_failures++;
+    }
+    pthread_mutex_unlock(&c->stats.lock);
+}
+
+void ly_collector_stats_get(ly_collector *c, ly_collector_stats *ret)
+{
+    pthread_mutex_lock(&c->budget.lock);
+    size_t used = c->budget.used;
+    pthread_mutex_unlock(&c->budget.lock);
+    pthread_mutex_lock(&c->stats.lock);
+    *ret = c->stats.now;
+    pthread_mutex_unlock(&c->stats.lock);
+    ret->budget_used = used;
+    ret->budget_max = c->budget.max;
+    ret->redacted = ly_redact_total(c->redact);
+}

@@ -1,0 +1,190 @@
+/*
+ * collector: the writer thread, the only one that writes spans.
+ *
+ * Group commit. While one commit is at the disk, the next requests pile up in the queue; the writer
+ * takes what is there, up to GROUP_ITEMS or GROUP_BYTES. It waits for more, at most GROUP_WAIT_NS from
+ * the first, only while other requests are being received: a lone client is answered at once, many
+ * share an fsync. A request larger than a group takes several commits and is answered after the last.
+ *
+ * Idle time, and a slice after commits where there is none, goes to settling dirty traces.
+ */
+#include <stdio.h>
+
+#include "collector/impl.h"
+
+#define GROUP_WAIT_NS   (5 * LY_NS_PER_MS)
+#define GROUP_ITEMS     512
+#define GROUP_BYTES     LY_MIB(1)
+#define GROUP_REQUESTS  256
+#define SETTLE_SLICE_NS (5 * LY_NS_PER_MS)
+/* Under load a slice of settling follows a commit this often, so that nothing stays dirty. */
+#define SETTLE_EVERY_NS (50 * LY_NS_PER_MS)
+#define IDLE_POLL_NS    (50 * LY_NS_PER_MS)
+#define REST_POLL_NS    (1 * LY_NS_PER_SEC)
+
+typedef struct writer {
+    ly_collector *c;
+    ly_request *group[GROUP_REQUESTS];
+    ly_ingest_job *jobs[GROUP_REQUESTS];
+    size_t n;
+    size_t items, bytes;
+    int64_t dirty;      /* traces left to settle */
+    int64_t settled_ns; /* last time */
+} writer;
+
+static void group_add(writer *w, ly_request *request)
+{
+    w->group[w->n] = request;
+    w->jobs[w->n++] = request->job;
+    w->items += request->job->n_spans + request->job->n_logs;
+    w->bytes += request->job->bytes;
+}
+
+static bool group_full(const writer *w)
+{
+    return w->n == GROUP_REQUESTS || w->items >= GROUP_ITEMS || w->bytes >= GROUP_BYTES;
+}
+
+static bool others_receive(writer *w)
+{
+    pthread_mutex_lock(&w->c->budget.lock);
+    bool any = w->c->budget.receiving > 0;
+    pthread_mutex_unlock(&w->c->budget.lock);
+    return any;
+}
+
+/* LY_OK with a group, LY_E_TIMEOUT with none, LY_E_CLOSED when there will be none. */
+static ly_status collect_group(writer *w)
+{
+    void *item = NULL;
+    uint64_t wait = (uint64_t)(w->dirty > 0 ? IDLE_POLL_NS : REST_POLL_NS);
+    w->n = w->items = w->bytes = 0;
+    ly_status status = ly_queue_pop(w->c->queue, &item, wait);
+    if (status)
+        return status;
+    int64_t until = ly_mono_ns() + GROUP_WAIT_NS;
+    group_add(w, item);
+    while (!group_full(w)) {
+        int64_t left = others_receive(w) ? until - ly_mono_ns() : 0;
+        if (ly_queue_pop(w->c->queue, &item, left > 0 ? (uint64_t)left : 0))
+            break;
+        group_add(w, item);
+    }
+    return LY_OK;
+}
+
+static void answer_stored(ly_request *request)
+{
+    const ly_ingest_outcome *o = &request->job->outcome;
+    ly_answer answer = {.code = LY_RPC_OK, .retry_ns = -1, .rejected = o->rejected + o->conflicts};
+    ly_str reason = request->job->first_reason;
+    if (o->rejected)
+        (void)snprintf(answer.text, sizeof answer.text, "%.*s", LY_STR_ARG(reason));
+    else if (o->conflicts)
+        (void)snprintf(answer.text, sizeof answer.text,
+                       "contradicts what is stored under the same ids; kept in quarantine");
+    ly_stats_finished(request->c, request, true);
+    if (request->c->opts.hooks.stored)
+        request->c->opts.hooks.stored(request->c->opts.hooks.user, request->job);
+    ly_request_finish(request, &answer);
+}
+
+static void answer_failed(ly_request *request, ly_status status, const ly_err *err)
+{
+    ly_stats_finished(request->c, request, false);
+    if (status == LY_E_INVALID)
+        ly_request_refuse(request, LY_REFUSED_MALFORMED, LY_RPC_INVALID_ARGUMENT, -1, "%s",
+                          err->text);
+    else
+        ly_request_refuse(request, LY_REFUSED_STORAGE, LY_RPC_UNAVAILABLE, RETRY_STORAGE_NS,
+                          "not stored: %s", err->text);
+}
+
+static void note_trouble(ly_collector *c, ly_status status, const ly_err *err)
+{
+    static const char *const texts[] = {"the disk or the write-ahead log's limit is full",
+                                        "another writer holds the database", "writing failed"};
+    const char *now = status == LY_OK       ? NULL
+                      : status == LY_E_FULL ? texts[0]
+                      : status == LY_E_BUSY ? texts[1]
+                                            : texts[2];
+    const char *before = atomic_exchange(&c->trouble, now);
+    if (now && !before)
+        ly_log(LY_LOG_ERROR, ROOM, "cannot store: %s; clients are told to send again", err->text);
+    if (!now && before)
+        ly_log(LY_LOG_INFO, ROOM, "storing works again");
+}
+
+/* One commit of what is left of the group. */
+static ly_status commit_once(writer *w, size_t from, size_t *ret_done, ly_err *err)
+{
+    static const ly_ingest_slice slice = {GROUP_ITEMS, GROUP_BYTES};
+    int64_t start = ly_mono_ns();
+    ly_status status =
+        ly_ingest_store(w->c->writer_store, w->jobs + from, w->n - from, &slice, ret_done, err);
+    ly_stats_commit(w->c, ly_mono_ns() - start, status == LY_OK);
+    note_trouble(w->c, status, err);
+    return status;
+}
+
+static void commit_group(writer *w)
+{
+    size_t from = 0;
+    ly_err err = LY_ERR_INIT;
+    w->dirty = w->dirty > 0 ? w->dirty : 1;
+    while (from < w->n) {
+        size_t done = 0;
+        ly_status status = commit_once(w, from, &done, &err);
+        /* What fails for its content must not take its neighbours along. */
+        if (status == LY_E_INVALID && w->n - from > 1) {
+            size_t n = w->n;
+            w->n = from + 1;
+            do
+                status = commit_once(w, from, &done, &err);
+            while (!status && done == 0);
+            w->n = n;
+            if (status) {
+                answer_failed(w->group[from++], status, &err);
+                continue;
+            }
+        }
+        if (status) {
+            for (; from < w->n; from++)
+                answer_failed(w->group[from], status, &err);
+            return;
+        }
+        for (; done > 0; done--)
+            answer_stored(w->group[from++]);
+    }
+}
+
+static void settle(writer *w, int64_t budget_ns, bool all)
+{
+    ly_err err = LY_ERR_INIT;
+    int64_t left = 0;
+    ly_status status = ly_store_settle(w->c->writer_store, budget_ns, all, &left, &err);
+    w->settled_ns = ly_mono_ns();
+    if (status == LY_OK) {
+        w->dirty = left;
+    } else {
+        ly_log(LY_LOG_WARN, ROOM, "summaries wait: %s", err.text);
+    }
+}
+
+void *ly_writer_main(void *arg)
+{
+    ly_collector *c = arg;
+    writer state = {.c = c, .dirty = 1 /* what another process left */}, *w = &state;
+    for (;;) {
+        ly_status status = collect_group(w);
+        if (status == LY_E_CLOSED)
+            break;
+        if (status == LY_OK)
+            commit_group(w);
+        bool idle = ly_queue_count(c->queue) == 0;
+        if (w->dirty > 0 && (idle || ly_mono_ns() - w->settled_ns > SETTLE_EVERY_NS))
+            settle(w, SETTLE_SLICE_NS, false);
+    }
+    settle(w, LY_NS_PER_SEC, true);
+    return NULL;
+}
