@@ -1,0 +1,109 @@
+/*
+ * Judges: what scores an output. A check computes its score without a model; an LLM judge asks one.
+ *
+ * A judge is written as NAME or NAME:ARGUMENT. The argument of a check is a template over the row and
+ * {{output}}: "contains:{{expected}}". Built-in LLM judges are correctness, faithfulness, relevance,
+ * helpfulness and safety; "rubric:FILE" reads a question of one's own (a YAML file with `question` and
+ * `verdicts`, or plain text for pass/fail).
+ *
+ *     ly_judge_parse -> ly_judge_check            (checks: at once)
+ *                    -> ly_judge_ask ... done     (LLM judges: through a client)
+ *
+ * The result is never made up: a judge that fails is unscored with its reason, one that cannot decide
+ * abstains. Material to be judged is data: JSON strings inside a fence that it cannot know; verdicts are
+ * a closed list; a reply that cannot be read is asked for once more, and that is recorded.
+ * How to add a judge: judges/README.md.
+ */
+#ifndef LY_JUDGES_JUDGE_H
+#define LY_JUDGES_JUDGE_H
+
+#include "base/arena.h"
+#include "llm/llm.h"
+#include "store/score.h"
+#include "text/json.h"
+
+typedef struct ly_judge ly_judge;
+
+/* Reads a file named in a spec (rubric:FILE) into the arena. */
+typedef ly_status (*ly_judge_file_fn)(void *user, ly_str path, ly_arena *arena, ly_str *ret,
+                                      ly_err *err);
+
+typedef struct ly_judge_env {
+    const ly_llm_model *model; /* for LLM judges; NULL = they are refused with what to do */
+    ly_judge_file_fn file;     /* NULL = no files */
+    void *user;
+    double temperature; /* LY_SHAPE_UNSET = the model's own */
+} ly_judge_env;
+
+/* Lives in the arena. LY_E_INVALID names the judges that there are. */
+LY_MUST_USE ly_status ly_judge_parse(ly_str spec, const ly_judge_env *env, ly_arena *arena,
+                                     ly_judge **ret, ly_err *err);
+
+/* What it is called in scores: the spec as given, at most 128 bytes. */
+ly_str ly_judge_name(const ly_judge *judge);
+bool ly_judge_is_llm(const ly_judge *judge);
+/* Identity: SHA-256 over everything that can change a verdict, the model included; hex. */
+const char *ly_judge_hash(const ly_judge *judge);
+/* The question an LLM judge asks; a check's rule in one line. */
+ly_str ly_judge_question(const ly_judge *judge);
+/* Row names that must be there; of checks, what the argument's template reads. */
+LY_MUST_USE ly_status ly_judge_names(const ly_judge *judge, ly_arena *arena,
+                                     const ly_str **ret_names, size_t *ret_n, ly_err *err);
+
+/* One output to be judged. */
+typedef struct ly_judge_input {
+    const ly_json *row; /* object */
+    ly_str output;
+    int64_t latency_ns; /* LY_UNKNOWN */
+    int64_t cost_pico;  /* LY_UNKNOWN */
+    int64_t tokens_in, tokens_out;
+    const ly_shape_call *calls; /* tool calls of the output */
+    size_t n_calls;
+    int64_t repeat; /* of the judge: part of the cache key */
+} ly_judge_input;
+
+typedef struct ly_judgement {
+    ly_outcome outcome;
+    double value; /* NaN unless scored */
+    ly_str label; /* verdict of an LLM judge, empty of checks */
+    ly_str reason;
+    const char *unscored; /* "parse", "timeout", "missing_input", ...; "" */
+    bool repaired, manipulation;
+    /* LLM judges: sums over the calls made */
+    int calls;
+    int64_t cost_pico; /* LY_UNKNOWN */
+    ly_tokens tokens;
+    ly_str served_model;
+    ly_llm_outcome last; /* of the last call */
+} ly_judgement;
+
+/* Checks only. Strings live in the arena. */
+LY_MUST_USE ly_status ly_judge_check(const ly_judge *judge, const ly_judge_input *input,
+                                     ly_arena *arena, ly_judgement *ret, ly_err *err);
+
+/* Called from inside ly_llm_poll, once; borrowed for its time. */
+typedef void (*ly_judged_fn)(void *user, const ly_judgement *judgement);
+/* Every call that was made for it, before the judgement; may be NULL. */
+typedef void (*ly_judge_call_fn)(void *user, const ly_llm_call *call, const ly_llm_result *result);
+
+/* LLM judges only. The input is copied. */
+LY_MUST_USE ly_status ly_judge_ask(const ly_judge *judge, ly_llm *llm, const ly_judge_input *input,
+                                   ly_judged_fn done, ly_judge_call_fn on_call, void *user,
+                                   ly_err *err);
+
+/* The messages that would be sent, for `judge show` and tests. */
+LY_MUST_USE ly_status ly_judge_messages(const ly_judge *judge, const ly_judge_input *input,
+                                        ly_arena *arena, ly_shape_msg **ret_msgs, size_t *ret_n,
+                                        const char **ret_missing, ly_err *err);
+
+/* Built-ins, for lists; NULL at the end. */
+typedef struct ly_judge_about {
+    const char *name, *kind, *summary;
+} ly_judge_about;
+const ly_judge_about *ly_judge_about_at(size_t i);
+
+/* The JSON of a score's `detail`. */
+LY_MUST_USE ly_status ly_judgement_detail(const ly_judge *judge, const ly_judgement *j, ly_buf *out,
+                                          ly_err *err);
+
+#endif
