@@ -191,9 +191,9 @@ static ly_status parse_all(parser *p)
 {
     size_t from = 0, search = 0;
     for (;;) {
-        size_t at = ly_str_find(p->src, p->open, search), end, line_from, line_end;
-        char sigil;
-        ly_str name;
+        size_t at = ly_str_find(p->src, p->open, search), end = 0, line_from = 0, line_end = 0;
+        char sigil = ' ';
+        ly_str name = LY_STR_NONE;
         if (at == SIZE_MAX) {
             return push(p, (node){.kind = TEXT, .text = ly_str_sub(p->src, from, SIZE_MAX)});
         }
