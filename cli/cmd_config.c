@@ -48,7 +48,7 @@ static int run_config(ly_cli *cli)
     for (size_t i = 0; i < LY_COUNT(settings); i++) {
         const char *value = ly_cli_setting(cli, settings[i].name);
         const char *from = from_where(cli, settings[i].name, value);
-        if (!value && strcmp(settings[i].name, "db") == 0)
+        if (strcmp(settings[i].name, "db") == 0)
             value = ly_cli_db(cli);
         ly_table_cell(table, ly_str_c(settings[i].name));
         ly_table_cell(table, ly_str_c(value ? value : "-"));
