@@ -9,8 +9,7 @@
  * unless the field is one.
  *
  * Written JSON is what the specification demands, with one addition where JSON cannot say what the
- * message says: a string that is not UTF-8, a field this build does not know, a default written
- * out, an unusual order. Such a span, log record, resource or scope carries the member
+ * message says: a string that is not UTF-8, a field this build does not know, a field sent twice. Such a span, log record, resource or scope carries the member
  *
  *     "lyditeWire": "<base64 of its protobuf bytes>"
  *

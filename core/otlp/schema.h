@@ -49,7 +49,7 @@ struct ly_message_desc {
     bool
         frame; /* its members say where items are: a wrong type here is the whole request's fault */
     bool item; /* Resource, scope, Span, LogRecord: judged alone, may carry lyditeWire */
-    bool oneof; /* AnyValue: members are written even at their default, the last one counts */
+    bool oneof; /* AnyValue: of several members the last counts */
 };
 
 extern const ly_message_desc ly_desc_traces, ly_desc_logs, ly_desc_metrics;

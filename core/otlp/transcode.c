@@ -5,6 +5,9 @@
  * it ends: one byte is kept for it and the content moved when it needs more. Recursion follows the
  * tables, whose only cycle is AnyValue; that is cut one level past what the decoder accepts, so that
  * the decoder sees and names the fault.
+ *
+ * A default that the JSON text writes out is written out in protobuf too: the same to every reader,
+ * and so JSON made of such a message leads back to its very bytes.
  */
 #include "otlp/transcode.h"
 
@@ -102,17 +105,18 @@ static bool put_text(coder *c, const ly_field_desc *field, bool base64, bool *re
     return true;
 }
 
-/* An id: hex of the right length, or one zero byte, which the decoder refuses by name; "" is nothing. */
+/* An id: hex of the right length, or one zero byte, which the decoder refuses by name; "" is empty. */
 static bool put_id(coder *c, const ly_field_desc *field)
 {
     ly_str raw = c->scan.text;
-    if (raw.len == 0) {
-        return true;
-    }
     if (!room(c, 32)) {
         return false;
     }
     put_tag(c, field, LY_PB_BYTES);
+    if (raw.len == 0) {
+        *c->at++ = 0;
+        return true;
+    }
     uint8_t id[16];
     if (raw.len == 2 * (size_t)field->id_size && ly_hex_decode(raw, id, field->id_size)) {
         *c->at++ = field->id_size;
@@ -236,7 +240,7 @@ static bool put_number(coder *c, const ly_message_desc *desc, const ly_field_des
         !number_bits(field, c->scan.text, &bits)) {
         return wrong(c, desc);
     }
-    return bits == 0 && !desc->oneof ? true : put_bits(c, field, bits);
+    return put_bits(c, field, bits);
 }
 
 static bool put_bool(coder *c, const ly_message_desc *desc, const ly_field_desc *field,
@@ -248,7 +252,7 @@ static bool put_bool(coder *c, const ly_message_desc *desc, const ly_field_desc 
     if (!on && !off) {
         return wrong(c, desc);
     }
-    return on || desc->oneof ? put_bits(c, field, on) : true;
+    return put_bits(c, field, on);
 }
 
 static bool put_string(coder *c, const ly_message_desc *desc, const ly_field_desc *field,
@@ -260,9 +264,6 @@ static bool put_string(coder *c, const ly_message_desc *desc, const ly_field_des
     }
     if (field->type == LY_T_ID) {
         return put_id(c, field);
-    }
-    if (c->scan.text.len == 0 && !desc->oneof && !field->repeated) {
-        return true;
     }
     if (!put_text(c, field, field->type == LY_T_BYTES, &valid)) {
         return false;

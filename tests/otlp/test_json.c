@@ -409,8 +409,11 @@ static void lossless(void **state)
     ly_pb_put_uint(&wire, 100, 7); /* a field this build does not know */
     round_trip(ly_buf_view(&wire), true);
     START();
-    ly_pb_put_uint(&wire, 6, 0); /* a default written out */
-    round_trip(ly_buf_view(&wire), true);
+    ly_pb_put_uint(&wire, 6, 0); /* defaults written out */
+    ly_pb_put_bytes(&wire, 3, LY_STR_NONE);
+    ly_pb_put_fixed64(&wire, 7, 0);
+    ly_pb_put_bytes(&wire, 4, LY_STR_NONE);
+    round_trip(ly_buf_view(&wire), false);
     START();
     ly_pb_put_bytes(&wire, 5, LY_S("a"));
     ly_pb_put_bytes(&wire, 5, LY_S("b")); /* a singular field twice */
