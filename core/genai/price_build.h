@@ -115,6 +115,9 @@ LY_MUST_USE ly_status ly_price_read_csv(ly_str text, ly_str name, ly_str source,
 /* The same into a book that is being built. */
 LY_MUST_USE ly_status ly_price_add_csv(ly_price_book *book, ly_str text, ly_err *err);
 
+/* A unit by its price key or a short name of the CSV's ("input", "cache_read"). */
+LY_MUST_USE bool ly_unit_by_name(ly_str name, ly_unit *ret);
+
 /* The text of the compiled-in book (our CSV), static. */
 ly_str ly_price_default_text(void);
 

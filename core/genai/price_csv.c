@@ -86,6 +86,16 @@ static bool column_of(ly_str name, int *ret)
     return false;
 }
 
+bool ly_unit_by_name(ly_str name, ly_unit *ret)
+{
+    int column;
+    if (!column_of(name, &column) || column >= LY_UNIT__COUNT) {
+        return false;
+    }
+    *ret = (ly_unit)column;
+    return true;
+}
+
 static ly_status read_header(reader *r, const ly_csv_row *row)
 {
     bool provider = false, model = false;
