@@ -91,7 +91,7 @@ static ly_status apply_main(ly_db *db, const ly_charge *c, ly_err *err)
 static ly_status apply_who(ly_db *db, const ly_charge *c, int kind, int64_t word, ly_err *err)
 {
     ly_stmt *s = NULL;
-    if (!word)
+    if (!word && kind != WHO_TAG) /* the total less all is the rest; tags overlap */
         return LY_OK;
     ly_status st =
         ly_db_prep(db,
@@ -134,9 +134,10 @@ ly_status ly_usage_apply(ly_db *db, const ly_charge *line, ly_err *err)
         st = apply_who(db, line, WHO_USER, line->user, err);
     ly_str rest = line->tags;
     int64_t word;
-    while (!st && next_tag(&rest, &word))
+    bool tagged = false;
+    for (; !st && next_tag(&rest, &word); tagged = true)
         st = apply_who(db, line, WHO_TAG, word, err);
-    return st;
+    return st || tagged ? st : apply_who(db, line, WHO_TAG, 0, err);
 }
 
 /* ---- reading ---- */
@@ -299,8 +300,7 @@ static ly_status add_line(want *w, int64_t key[LY_SUMS_KEYS], const int64_t *val
         any = true;
         st = add_sum(w, key, values, sign, err);
     }
-    /* Untagged charges are a group of their own only where others are grouped too. */
-    if (!any && w->q->by != LY_BY_TAG) {
+    if (!any) {
         key[K_WHO] = 0;
         st = add_sum(w, key, values, sign, err);
     }

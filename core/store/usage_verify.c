@@ -74,7 +74,8 @@ static ly_status add_who(ly_sums *sums, int kind, int64_t bucket, int64_t word, 
 {
     int64_t key[WHO_KEYS] = {-1 - kind, bucket, word, origin};
     int64_t values[WHO_VALUES] = {v[0], v[1], v[2] + v[3] + v[4], v[3], v[6] + v[7], v[9]};
-    return word ? add(sums, key, WHO_KEYS, values, WHO_VALUES, sign, err) : LY_OK;
+    bool kept = word || kind == 2; /* the untagged are a group, see usage.c */
+    return kept ? add(sums, key, WHO_KEYS, values, WHO_VALUES, sign, err) : LY_OK;
 }
 
 static ly_status add_charge(ly_stmt *s, ly_sums *sums, ly_err *err)
@@ -108,12 +109,15 @@ static ly_status add_charge(ly_stmt *s, ly_sums *sums, ly_err *err)
     if (!st)
         st = add_who(sums, 1, bucket, ly_col_int(s, 9), origin, values, sign, err);
     ly_str rest = ly_col_str(s, 10), part;
+    bool tagged = false;
     while (!st && ly_str_split(&rest, ',', &part)) {
         int64_t word;
-        if (part.len && ly_str_to_i64(part, &word))
+        if (part.len && ly_str_to_i64(part, &word)) {
             st = add_who(sums, 2, bucket, word, origin, values, sign, err);
+            tagged = true;
+        }
     }
-    return st;
+    return st || tagged ? st : add_who(sums, 2, bucket, 0, origin, values, sign, err);
 }
 
 static ly_status add_charges(ly_db *db, ly_sums *sums, ly_err *err)

@@ -41,7 +41,8 @@ CREATE TABLE usage (
     PRIMARY KEY (bucket, origin, provider, model, service, env, prompt_name, prompt_version, state)
 ) STRICT, WITHOUT ROWID;
 
--- The same by who: one row a session, user or tag and bucket. A span with three tags stands in three rows.
+-- The same by who: one row a session, user or tag and bucket. A span with three tags stands in three
+-- rows, one without tags in that of word 0.
 CREATE TABLE usage_who (
     kind INTEGER NOT NULL,       -- 0 session, 1 user, 2 tag
     bucket INTEGER NOT NULL,
