@@ -198,6 +198,18 @@ static ly_status start_receivers(ly_collector *c, ly_err *err)
     return status;
 }
 
+/* A taken port is told before a database is made. */
+static ly_status try_port(ly_collector *c, int port, ly_err *err)
+{
+    int fd = -1, bound = 0;
+    if (port <= 0)
+        return LY_OK;
+    ly_status status = ly_listen(c->info.address, port, &fd, &bound, err);
+    if (!status)
+        close(fd);
+    return status;
+}
+
 static ly_status start(ly_collector *c, const ly_collector_opts *opts, ly_err *err)
 {
     ly_status status = copy_opts(c, opts, err);
@@ -206,6 +218,10 @@ static ly_status start(ly_collector *c, const ly_collector_opts *opts, ly_err *e
     if (!status)
         status = ly_redact_new(ly_str_c(opts->redact ? opts->redact : ""), opts->redact_rules,
                                opts->n_redact_rules, &c->redact, err);
+    if (!status)
+        status = try_port(c, opts->http_port, err);
+    if (!status)
+        status = try_port(c, opts->grpc_port, err);
     if (!status && opts->exclusive)
         status = ly_runtime_claim(c->db, &c->runtime, err);
     if (!status)
