@@ -7,6 +7,8 @@ set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# Parts of a static library that nobody calls are left out (liblydite would otherwise need libm).
+add_compile_options(-ffunction-sections -fdata-sections)
 add_compile_definitions(_GNU_SOURCE LYDITE_VERSION="${PROJECT_VERSION}")
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)

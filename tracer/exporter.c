@@ -278,14 +278,6 @@ static void take_reply(ly_exporter *e, const ly_reply *reply)
     }
 }
 
-static void take_replies(ly_exporter *e)
-{
-    ly_reply reply;
-    while (e->transport && e->transport->wait(e->transport, 0, &reply) == LY_OK) {
-        take_reply(e, &reply);
-    }
-}
-
 /* ---- sending ---- */
 
 static void close_transport(ly_exporter *e)
@@ -302,6 +294,19 @@ static void close_transport(ly_exporter *e)
         }
     }
     atomic_store(&e->tracer->transport_open, false);
+}
+
+static void take_replies(ly_exporter *e)
+{
+    ly_reply reply;
+    while (e->transport && e->transport->wait(e->transport, 0, &reply) == LY_OK) {
+        take_reply(e, &reply);
+    }
+    /* While nobody is there nothing of gRPC is kept: a fork then finds nothing to wait for. */
+    if (e->transport && e->transport->uses_grpc && e->unreachable &&
+        requests_in(e, LY_REQ_SENDING) == 0) {
+        close_transport(e);
+    }
 }
 
 /* A child of fork() in which gRPC cannot work. */
@@ -645,7 +650,6 @@ static void give_up_all(ly_exporter *e)
 {
     lydite_tracer *t = e->tracer;
     const ly_rec *rec;
-    close_transport(e);
     for (uint32_t i = 0; i < e->n_requests; i++) {
         if (e->requests[i].state != LY_REQ_FREE) {
             settle_lost(e, &e->requests[i], LYDITE_DROP_SHUTDOWN,
@@ -834,7 +838,9 @@ void *ly_exporter_main(void *arg)
         turn(e);
     }
     if (e) {
+        /* The accounts first: letting gRPC go may take longer than the caller waits. */
         give_up_all(e);
+        close_transport(e);
     } else {
         ly_tracer_diag(t, 3, "out of memory: the exporter did not start");
     }

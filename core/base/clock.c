@@ -1,6 +1,5 @@
 #include "base/clock.h"
 
-#include <math.h>
 #include <time.h>
 
 static _Atomic int64_t fixed_wall;
@@ -216,7 +215,8 @@ bool ly_duration_parse(ly_str s, int64_t *ret_ns)
         double ns = value * (double)units[i].ns;
         if (ns >= 9.2e18)
             return false;
-        *ret_ns = (int64_t)llround(ns);
+        /* Without libm: liblydite is linked with libc alone. */
+        *ret_ns = (int64_t)(ns + 0.5);
         return true;
     }
     return false;

@@ -117,9 +117,11 @@ static grpc_channel *make_channel(const ly_rpc_channel_opts *opts, grpc_channel_
     args[n++] = int_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     /* gRPC's own reconnect backoff grows to two minutes: a collector that came back would be ignored
      * for that long. */
-    args[n++] = int_arg(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+    const int64_t reconnect_ms = opts->reconnect_ns / LY_NS_PER_MS;
+    args[n++] =
+        int_arg(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, reconnect_ms > 0 ? reconnect_ms : 200);
     args[n++] = int_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
-    args[n++] = int_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
+    args[n++] = int_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, reconnect_ms > 0 ? reconnect_ms : 5000);
     if (opts->gzip)
         args[n++] = int_arg(GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM, GRPC_COMPRESS_GZIP);
     if (opts->keepalive_ns > 0)

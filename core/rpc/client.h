@@ -47,11 +47,15 @@ typedef struct ly_rpc_channel_opts {
     /* Silence gRPC's own log on standard error, but only if this process had not initialised gRPC
      * before us: another user's choice is left alone. */
     bool quiet;
+    /* How long gRPC waits before it connects again after a failure. It also keeps itself alive for so
+     * long after ly_rpc_channel_free, so whoever retries on its own (the tracer) wants it short. 0 =
+     * gRPC's growing one, from 200 ms. */
+    int64_t reconnect_ns;
 } ly_rpc_channel_opts;
 
 #define LY_RPC_CHANNEL_OPTS_INIT                                      \
     {                                                                 \
-        NULL, false, NULL, NULL, NULL, NULL, NULL, false, 0, 0, false \
+        NULL, false, NULL, NULL, NULL, NULL, NULL, false, 0, 0, false, 0 \
     }
 
 /* Connects lazily: a wrong address shows as UNAVAILABLE replies. Strings are copied. Errors: INVALID

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "otlp/pb.h"
@@ -101,6 +102,7 @@ static void *channel_open(const ly_otlp_channel_config *config, char *text, size
         opts.user_agent = config->user_agent;
         opts.gzip = config->gzip;
         opts.quiet = true;
+        opts.reconnect_ns = 10 * LY_NS_PER_MS; /* the exporter closes a channel that failed */
         ok = ly_rpc_channel_new(&opts, &c->rpc, &err) == LY_OK;
         if (!ok) {
             snprintf(text, size, "%s", err.text);
