@@ -181,9 +181,9 @@ static ly_status pragmas(ly_db *db, ly_err *err)
         st = ly_db_exec(db,
                         o->durability == LY_DURABLE_FULL
                             ? "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;"
-                              "PRAGMA secure_delete=FAST"
+                              "PRAGMA secure_delete=ON"
                             : "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864;"
-                              "PRAGMA secure_delete=FAST",
+                              "PRAGMA secure_delete=ON",
                         err);
     return st;
 }

@@ -290,4 +290,18 @@ LY_MUST_USE ly_status ly_logs_of_trace(ly_store *store, int64_t trace, const ly_
 LY_MUST_USE ly_status ly_session_move(ly_db *db, const ly_summary *old, const ly_summary *sum,
                                       ly_err *err);
 
+/* trace.c: the next traces of a query from *key on, as stored (a dirty one may have an old summary), for
+ * work over many traces. Inside a snapshot of the caller's. */
+LY_MUST_USE ly_status ly_trace_scan(ly_store *store, const ly_trace_query *query, size_t limit,
+                                    ly_store_key *key, ly_summary *sums, size_t *ret_n,
+                                    bool *ret_more, ly_err *err);
+/* One line of the audit log, inside a write. */
+LY_MUST_USE ly_status ly_audit(ly_db *db, const char *action, ly_str object, ly_str detail,
+                               ly_err *err);
+
+/* scrub.c: zeroes what lies in unused parts of pages; in slices. */
+LY_MUST_USE ly_status ly_pages_scrub(ly_store *store, ly_err *err);
+/* Empties the write-ahead log, waiting for readers; LY_E_BUSY names the remedy. */
+LY_MUST_USE ly_status ly_log_empty(ly_store *store, ly_err *err);
+
 #endif

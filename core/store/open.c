@@ -101,75 +101,46 @@ static ly_status folder_check(const char *path, ly_err *err)
 
 /* ---- whose file ---- */
 
-static uint32_t be32(const unsigned char *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-/* Looks at the first 100 bytes. *ret_empty = the file has none yet. */
-static ly_status header_check(const char *path, int fd, bool *ret_empty, ly_err *err)
-{
-    unsigned char head[100];
-    ssize_t n = pread(fd, head, sizeof head, 0);
-    if (n < 0)
-        return LY_FAIL(err, LY_E_IO, "%s: cannot be read: %s", path, strerror(errno));
-    *ret_empty = n == 0;
-    if (n == 0)
-        return LY_OK;
-    if (n < 100 || memcmp(head, "SQLite format 3", 16) != 0)
-        return LY_FAIL(err, LY_E_FOREIGN, "%s: not a Lydite database; name another file with --db",
-                       path);
-    /* Both zero: another process has made the file and not yet its tables, or it is not ours; the
-     * schema tells. */
-    if (be32(head + 68) == 0 && be32(head + 60) == 0)
-        return LY_OK;
-    if (be32(head + 68) != LY_APPLICATION_ID)
-        return LY_FAIL(err, LY_E_FOREIGN,
-                       "%s: is another program's SQLite database; name another file with --db",
-                       path);
-    if (be32(head + 60) != LY_SCHEMA_VERSION)
-        return LY_FAIL(
-            err, LY_E_NEWER,
-            "%s: was made by another build of lydite (format %u, this one reads %d); with that "
-            "build run `lydite trace export -o traces.jsonl`, then import into a new file",
-            path, be32(head + 60), LY_SCHEMA_VERSION);
-    return LY_OK;
-}
-
+/*
+ * What can be told without opening the file. It must not be opened here: closing a second descriptor of
+ * a file drops the locks that other connections of this process hold on it.
+ */
 static ly_status file_check(const char *path, const ly_store_opts *opts, bool *ret_empty,
                             ly_err *err)
 {
     bool writer = opts->role == LY_STORE_WRITER;
-    int flags = (writer ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK;
-    int fd = open(path, flags);
-    if (fd < 0 && errno == ENOENT && writer && opts->create)
-        fd = open(path, flags | O_CREAT, 0600);
-    if (fd < 0) {
-        int e = errno;
-        if (e == ENOENT)
+    struct stat sb;
+    int rc = stat(path, &sb);
+    if (rc != 0 && errno == ENOENT && writer && opts->create) {
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd >= 0)
+            (void)close(fd);
+        else if (errno != EEXIST)
+            return LY_FAIL(err, errno == ENOSPC ? LY_E_FULL : LY_E_DENIED,
+                           "%s: cannot be made: %s; check its folder's permissions", path,
+                           strerror(errno));
+        rc = stat(path, &sb);
+    }
+    if (rc != 0) {
+        if (errno == ENOENT || errno == ENOTDIR)
             return LY_FAIL(
                 err, LY_E_NOTFOUND,
-                "%s: no such database; record something first (`lydite run -- COMMAND`), or name "
-                "another with --db",
+                "%s: no such database; record something first (`lydite run -- COMMAND`), or "
+                "name another with --db",
                 path);
-        if (e == EACCES || e == EPERM || e == EROFS)
-            return LY_FAIL(err, LY_E_DENIED,
-                           "%s: cannot be %s: %s; check its and its folder's permissions", path,
-                           writer ? "written" : "read", strerror(e));
-        if (e == EISDIR)
-            return LY_FAIL(err, LY_E_INVALID, "%s: is a folder; name a file in it", path);
-        return LY_FAIL(err, LY_E_IO, "%s: cannot be opened: %s", path, strerror(e));
+        return LY_FAIL(err, LY_E_DENIED, "%s: cannot be reached: %s", path, strerror(errno));
     }
-    struct stat sb;
-    ly_status st;
-    if (fstat(fd, &sb) == 0 && S_ISDIR(sb.st_mode))
-        st = LY_FAIL(err, LY_E_INVALID, "%s: is a folder; name a file in it", path);
-    else if (!S_ISREG(sb.st_mode))
-        st = LY_FAIL(err, LY_E_FOREIGN, "%s: is not a regular file", path);
-    else
-        st = header_check(path, fd, ret_empty, err);
-    (void)close(fd);
-    return st;
+    if (S_ISDIR(sb.st_mode))
+        return LY_FAIL(err, LY_E_INVALID, "%s: is a folder; name a file in it", path);
+    if (!S_ISREG(sb.st_mode))
+        return LY_FAIL(err, LY_E_FOREIGN, "%s: is not a regular file; name another with --db",
+                       path);
+    if (access(path, writer ? R_OK | W_OK : R_OK) != 0)
+        return LY_FAIL(err, LY_E_DENIED,
+                       "%s: cannot be %s: %s; check its and its folder's permissions", path,
+                       writer ? "written" : "read", strerror(errno));
+    *ret_empty = sb.st_size == 0;
+    return LY_OK;
 }
 
 /* ---- making it ---- */
@@ -256,6 +227,12 @@ static ly_status identity(ly_db *db, bool *ret_made, ly_err *err)
         *ret_made = false;
         return LY_OK;
     }
+    if (app == LY_APPLICATION_ID)
+        return LY_FAIL(
+            err, LY_E_NEWER,
+            "%s: was made by another build of lydite (format %lld, this one reads %d); with "
+            "that build run `lydite trace export -o traces.jsonl`, then import it",
+            db->path, (long long)version, LY_SCHEMA_VERSION);
     return LY_FAIL(err, LY_E_FOREIGN,
                    "%s: is another program's SQLite database; name another file with --db",
                    db->path);
@@ -271,7 +248,7 @@ static ly_status open_handle(ly_db *db, bool empty, ly_err *err)
     if (!empty) {
         st = identity(db, &made, err);
         /* Read-only media: no log can be made beside the file, and nobody writes. */
-        if (st && !writer && !db->immutable) {
+        if (st == LY_E_DENIED && !writer && !db->immutable) {
             ly_db_close_handle(db);
             db->immutable = true;
             st = ly_db_open_handle(db, false, err);

@@ -20,7 +20,8 @@ typedef struct page {
     size_t limit;
     ly_arena *arena;
     ly_word_memo memo;
-    ly_trace_row *rows;
+    ly_trace_row *rows; /* one of both is filled */
+    ly_summary *sums;
     size_t n;
     ly_store_key key, stop; /* stop: the last key of the chunk that a filter looks at */
     ly_arena work;          /* for dirty traces */
@@ -69,6 +70,10 @@ static ly_status page_add(page *p, ly_summary *sum, bool dirty, ly_err *err)
 {
     ly_db *db = &p->store->db;
     ly_status st = LY_OK;
+    if (p->sums) {
+        p->sums[p->n++] = *sum;
+        return LY_OK;
+    }
     if (dirty) {
         ly_arena_reset(&p->work);
         ly_trace_nodes nodes;
@@ -188,6 +193,17 @@ ly_status ly_store_trace_page(ly_store *store, const ly_trace_query *query, ly_a
     if (ret_more)
         *ret_more = more;
     return LY_OK;
+}
+
+ly_status ly_trace_scan(ly_store *store, const ly_trace_query *query, size_t limit,
+                        ly_store_key *key, ly_summary *sums, size_t *ret_n, bool *ret_more,
+                        ly_err *err)
+{
+    page p = {.store = store, .q = query, .limit = limit, .sums = sums, .key = *key};
+    ly_status st = page_run(&p, ret_more, err);
+    *ret_n = p.n;
+    *key = p.key;
+    return st;
 }
 
 /* ---- one trace ---- */

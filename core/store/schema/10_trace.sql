@@ -49,6 +49,7 @@ CREATE TABLE trace (
     error INTEGER                -- -> word: first error's type
 ) STRICT;
 CREATE INDEX trace_by_start ON trace (start_ns);
+CREATE INDEX trace_by_epoch ON trace (epoch);
 CREATE INDEX trace_by_session ON trace (session, start_ns) WHERE session IS NOT NULL;
 CREATE INDEX trace_by_user ON trace (user, start_ns) WHERE user IS NOT NULL;
 

@@ -1,0 +1,218 @@
+/*
+ * Forgetting on request, and pinning.
+ *
+ * What is forgotten is overwritten: rows go with secure_delete on, words that nothing uses any more lose
+ * their text, what SQLite's page splits left behind in unused parts of pages is zeroed, and the
+ * write-ahead log is emptied before the call returns.
+ */
+#include "store/remove.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define SCAN_TRACES 256
+
+ly_status ly_audit(ly_db *db, const char *action, ly_str object, ly_str detail, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(db,
+                              "INSERT INTO audit_log (at_ns, actor, action, object, detail) VALUES "
+                              "(?1, 'user', ?2, ?3, ?4)",
+                              &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, ly_wall_ns());
+    ly_bind_text(s, 2, ly_str_c(action));
+    ly_bind_text(s, 3, object);
+    ly_bind_text(s, 4, detail);
+    return ly_db_run(db, s, err);
+}
+
+ly_status ly_store_pin(ly_store *store, ly_trace_id id, bool pin, ly_err *err)
+{
+    ly_db *db = &store->db;
+    ly_status st = ly_db_write_begin(db, err);
+    if (st)
+        return st;
+    char hex[33];
+    ly_hex_encode(&id, sizeof id, hex);
+    ly_stmt *s = NULL;
+    st = ly_db_prep(db, "UPDATE trace SET pinned = ?2 WHERE trace_id = ?1", &s, err);
+    if (!st) {
+        ly_bind_blob(s, 1, &id, sizeof id);
+        ly_bind_int(s, 2, pin);
+        st = ly_db_run(db, s, err);
+    }
+    if (!st && ly_db_changes(db) == 0)
+        st = LY_FAIL(err, LY_E_NOTFOUND, "trace %s is not in %s", hex, db->path);
+    if (!st)
+        st = ly_audit(db, pin ? "pin" : "unpin", ly_str_c(hex), LY_STR_NONE, err);
+    return ly_db_write_end(db, st, err);
+}
+
+/* ---- words ---- */
+
+/* Every column that holds a word. One pass over each table takes out of `words` what is still used. */
+static const char *const word_users[] = {
+    "SELECT name, dialect, operation, provider, request_model, response_model, service, env, "
+    "release,"
+    " session, user, agent, tool, prompt_name, prompt_version, finish_reason, service_tier, "
+    "server_address,"
+    " error_type, trace_name FROM span",
+    "SELECT name, model, provider, session, user, service, env, release, prompt_name, "
+    "prompt_version, error"
+    " FROM trace",
+    "SELECT provider, model, service, env, session, user, prompt_name, prompt_version FROM charge",
+    "SELECT provider, model, service, env, prompt_name, prompt_version FROM usage",
+    "SELECT word, user, service, model FROM session",
+    "SELECT word FROM tag",
+    "SELECT event_name FROM log_record",
+    "SELECT name FROM scope",
+};
+
+static ly_status used_words(ly_db *db, const ly_idset *words, ly_idset *used, ly_err *err)
+{
+    for (size_t t = 0; t < LY_COUNT(word_users); t++) {
+        ly_stmt *s = NULL;
+        ly_status st = ly_db_prep(db, word_users[t], &s, err);
+        if (st)
+            return st;
+        int columns = sqlite3_column_count(s);
+        bool row = false;
+        while (!(st = ly_db_step(db, s, &row, err)) && row)
+            for (int i = 0; i < columns; i++) {
+                int64_t word = ly_col_int(s, i);
+                if (!word || !ly_idset_has(words, word))
+                    continue;
+                if (!ly_idset_add(used, word)) {
+                    ly_db_reset(s);
+                    return LY_NOMEM(err);
+                }
+                if (used->n > 65536)
+                    ly_idset_sort(used);
+            }
+        ly_db_reset(s);
+        if (st)
+            return st;
+    }
+    ly_idset_sort(used);
+    return LY_OK;
+}
+
+/* In one write turn: between looking and taking away nobody may begin to use the word. The number
+ * stays, so that it never means another text. */
+static ly_status forget_words(ly_removal *r, ly_err *err)
+{
+    ly_idset_sort(&r->words);
+    if (!r->words.n)
+        return LY_OK;
+    ly_db *db = &r->store->db;
+    ly_status st = ly_db_write_begin(db, err);
+    if (st)
+        return st;
+    ly_idset used = {0};
+    st = used_words(db, &r->words, &used, err);
+    for (size_t i = 0; !st && i < r->words.n; i++) {
+        if (ly_idset_has(&used, r->words.ids[i]))
+            continue;
+        ly_stmt *s = NULL;
+        st = ly_db_prep(db, "UPDATE word SET text = '(forgotten ' || id || ')' WHERE id = ?1", &s,
+                        err);
+        if (st)
+            break;
+        ly_bind_int(s, 1, r->words.ids[i]);
+        st = ly_db_run(db, s, err);
+    }
+    if (!st)
+        st = ly_db_exec(db, "UPDATE meta SET value = value + 1 WHERE key = 'generation'", err);
+    ly_idset_release(&used);
+    return ly_db_write_end(db, st, err);
+}
+
+/* ---- forgetting ---- */
+
+static ly_status count_only(ly_store *store, const ly_trace_query *query, ly_store_removed *c,
+                            ly_err *err)
+{
+    ly_summary sums[SCAN_TRACES];
+    ly_store_key key = query->after;
+    bool more = true;
+    ly_status st = LY_OK;
+    while (!st && more) {
+        size_t n = 0;
+        st = ly_db_read_begin(&store->db, err);
+        if (st)
+            return st;
+        st = ly_trace_scan(store, query, SCAN_TRACES, &key, sums, &n, &more, err);
+        for (size_t i = 0; !st && i < n; i++) {
+            c->n_traces++;
+            c->n_spans += sums[i].n_spans;
+            c->n_logs += sums[i].n_logs;
+            bool evidence = false;
+            st = ly_trace_evidence(&store->db, &sums[i], &evidence, err);
+            c->n_kept_evidence += evidence;
+        }
+        ly_db_read_end(&store->db);
+    }
+    return st;
+}
+
+static ly_status remove_all(ly_removal *r, const ly_trace_query *query, ly_err *err)
+{
+    ly_summary sums[SCAN_TRACES];
+    bool more = true;
+    ly_status st = LY_OK;
+    ly_store_key key = query->after;
+    while (!st && more) {
+        size_t n = 0;
+        st = ly_db_read_begin(&r->store->db, err);
+        if (st)
+            return st;
+        st = ly_trace_scan(r->store, query, SCAN_TRACES, &key, sums, &n, &more, err);
+        ly_db_read_end(&r->store->db);
+        for (size_t i = 0; !st && i < n; i++) {
+            bool done = false;
+            while (!st && !done)
+                st = ly_removal_slice(r, &sums[i], &done, err);
+        }
+    }
+    return st;
+}
+
+ly_status ly_store_forget(ly_store *store, const ly_trace_query *query, bool dry_run,
+                          ly_store_removed *ret_removed, ly_err *err)
+{
+    ly_removal r;
+    ly_removal_init(&r, store, true);
+    ly_status st;
+    if (dry_run) {
+        st = count_only(store, query, &r.counts, err);
+    } else {
+        /* Filters see summaries: traces that wait to be settled would slip through. */
+        int64_t left = 0;
+        st = ly_store_settle(store, 0, true, &left, err);
+        if (!st)
+            st = remove_all(&r, query, err);
+        if (!st)
+            st = ly_removal_contents(&r, err);
+        if (!st)
+            st = forget_words(&r, err);
+        if (!st)
+            st = ly_pages_scrub(store, err);
+        if (!st && r.counts.n_traces) {
+            st = ly_db_write_begin(&store->db, err);
+            char detail[64];
+            (void)snprintf(detail, sizeof detail, "%lld traces", (long long)r.counts.n_traces);
+            if (!st)
+                st = ly_db_write_end(
+                    &store->db, ly_audit(&store->db, "forget", LY_STR_NONE, ly_str_c(detail), err),
+                    err);
+        }
+        if (!st)
+            st = ly_log_empty(store, err);
+    }
+    ly_removal_release(&r);
+    if (!st && ret_removed)
+        *ret_removed = r.counts;
+    return st;
+}

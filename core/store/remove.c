@@ -1,0 +1,409 @@
+/*
+ * Taking traces out, a slice at a time.
+ *
+ * Content is shared between the traces of an epoch without counts, so it goes in three steps that are
+ * safe beside running writers: (1) the traces' rows go, and the pieces they named are noted; (2) those
+ * pieces lose their hash, and the generation rises, so that no writer finds them again: from now on
+ * nobody new can name them; (3) the payloads that are left are read, and what none of them names is
+ * deleted. A piece that stays without its hash is still whole; it is only stored again when it comes
+ * again.
+ */
+#include "store/remove.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define SLICE_SPANS 128
+#define SLICE_ROWS  200
+
+/* ---- sets ---- */
+
+bool ly_idset_add(ly_idset *set, int64_t id)
+{
+    if (!ly_grow(&set->ids, &set->cap, set->n + 1, SIZE_MAX / 8, sizeof *set->ids))
+        return false;
+    set->ids[set->n++] = id;
+    return true;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+void ly_idset_sort(ly_idset *set)
+{
+    if (set->n < 2)
+        return;
+    qsort(set->ids, set->n, sizeof *set->ids, ascending);
+    size_t n = 1;
+    for (size_t i = 1; i < set->n; i++)
+        if (set->ids[i] != set->ids[n - 1])
+            set->ids[n++] = set->ids[i];
+    set->n = n;
+}
+
+bool ly_idset_has(const ly_idset *set, int64_t id)
+{
+    return set->n && bsearch(&id, set->ids, set->n, sizeof id, ascending) != NULL;
+}
+
+void ly_idset_release(ly_idset *set)
+{
+    ly_free(set->ids);
+    *set = (ly_idset){0};
+}
+
+void ly_removal_init(ly_removal *r, ly_store *store, bool forget)
+{
+    *r = (ly_removal){.store = store, .forget = forget};
+    ly_arena_init(&r->arena, LY_KIB(64), 0);
+}
+
+void ly_removal_release(ly_removal *r)
+{
+    ly_idset_release(&r->contents);
+    ly_idset_release(&r->words);
+    ly_arena_release(&r->arena);
+}
+
+/* ---- evidence ---- */
+
+ly_status ly_trace_evidence(ly_db *db, const ly_summary *trace, bool *ret, ly_err *err)
+{
+    *ret = trace->pinned;
+    if (trace->pinned)
+        return LY_OK;
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(db,
+                              "SELECT EXISTS (SELECT 1 FROM row WHERE trace_id = ?1)"
+                              " OR EXISTS (SELECT 1 FROM score WHERE trace_id = ?1 AND source = 0 "
+                              "AND retracted_ns IS NULL)"
+                              " OR EXISTS (SELECT 1 FROM \"case\" AS c JOIN alias_move AS m ON "
+                              "m.run = c.run WHERE c.trace_id = ?1)",
+                              &s, err);
+    if (st)
+        return st;
+    ly_bind_blob(s, 1, &trace->trace_id, sizeof trace->trace_id);
+    bool row = false;
+    st = ly_db_step(db, s, &row, err);
+    *ret = !st && row && ly_col_int(s, 0);
+    ly_db_reset(s);
+    return st;
+}
+
+/* ---- rows of a trace ---- */
+
+static ly_status run_on(ly_db *db, const char *sql, int64_t a, int64_t b, const ly_trace_id *id,
+                        ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(db, sql, &s, err);
+    if (st)
+        return st;
+    int n = sqlite3_bind_parameter_count(s);
+    if (n >= 1)
+        ly_bind_int(s, 1, a);
+    if (n >= 2)
+        ly_bind_int(s, 2, b);
+    if (n >= 3 && id)
+        ly_bind_blob(s, 3, id, sizeof *id);
+    return ly_db_run(db, s, err);
+}
+
+/* Notes what a payload names and deletes it. */
+static ly_status payload_out(ly_removal *r, int64_t id, ly_err *err)
+{
+    ly_db *db = &r->store->db;
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(db, "SELECT data FROM payload WHERE id = ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, id);
+    bool row = false;
+    st = ly_db_step(db, s, &row, err);
+    int64_t *numbers = NULL;
+    size_t n = 0;
+    ly_arena_reset(&r->arena);
+    if (!st && row) {
+        r->counts.bytes += (int64_t)ly_col_str(s, 0).len;
+        st = ly_payload_refs(r->store, ly_col_str(s, 0), &r->arena, &numbers, &n, err);
+    }
+    ly_db_reset(s);
+    for (size_t i = 0; !st && i < n; i++)
+        if (!ly_idset_add(&r->contents, (id & ~LY_EPOCH_MASK) | numbers[i]))
+            st = LY_NOMEM(err);
+    return st ? st : run_on(db, "DELETE FROM payload WHERE id = ?1", id, 0, NULL, err);
+}
+
+static ly_status note_words(ly_removal *r, const ly_span_row *row, ly_err *err)
+{
+    if (!r->forget)
+        return LY_OK;
+    const int64_t *w = (const int64_t *)(const void *)&row->w;
+    for (size_t i = 0; i < sizeof row->w / sizeof *w; i++)
+        if (w[i] && !ly_idset_add(&r->words, w[i]))
+            return LY_NOMEM(err);
+    return LY_OK;
+}
+
+/* Retention writes the ids into the lines that outlive the records; forgetting takes out who it was. */
+static ly_status ledger_of(ly_removal *r, const ly_summary *t, const ly_span_row *row, ly_err *err)
+{
+    ly_db *db = &r->store->db;
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(
+        db,
+        r->forget ? "UPDATE charge SET session = NULL, user = NULL, tags = NULL, trace_id = NULL,"
+                    " span_id = NULL WHERE span = ?1 AND (?2 OR ?3)"
+                  : "UPDATE charge SET trace_id = ?2, span_id = ?3 WHERE span = ?1",
+        &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, row->id);
+    if (r->forget) {
+        ly_bind_int(s, 2, 1);
+        ly_bind_int(s, 3, 1);
+    } else {
+        ly_bind_blob(s, 2, &t->trace_id, sizeof t->trace_id);
+        ly_bind_blob(s, 3, &row->span_id, sizeof row->span_id);
+    }
+    return ly_db_run(db, s, err);
+}
+
+static ly_status spans_out(ly_removal *r, const ly_summary *t, size_t *ret_n, ly_err *err)
+{
+    ly_db *db = &r->store->db;
+    ly_span_row *rows = ly_calloc(SLICE_SPANS, sizeof *rows);
+    if (!rows)
+        return LY_NOMEM(err);
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(
+        db, "SELECT " LY_SPAN_COLUMNS " FROM span WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3",
+        &s, err);
+    size_t n = 0;
+    bool row = false;
+    if (!st) {
+        ly_bind_int(s, 1, t->no << LY_SLOT_BITS);
+        ly_bind_int(s, 2, (t->no + 1) << LY_SLOT_BITS);
+        ly_bind_int(s, 3, SLICE_SPANS);
+    }
+    while (!st && n < SLICE_SPANS && !(st = ly_db_step(db, s, &row, err)) && row)
+        ly_span_row_read(s, &rows[n++]);
+    ly_db_reset(s);
+    for (size_t i = 0; !st && i < n; i++) {
+        st = payload_out(r, LY_EPOCH_BASE(t->epoch) | rows[i].payload, err);
+        if (!st)
+            st = note_words(r, &rows[i], err);
+        if (!st)
+            st = ledger_of(r, t, &rows[i], err);
+    }
+    if (!st && n)
+        st = run_on(db, "DELETE FROM span WHERE id >= ?1 AND id <= ?2", rows[0].id, rows[n - 1].id,
+                    NULL, err);
+    ly_free(rows);
+    *ret_n = n;
+    if (!st)
+        r->counts.n_spans += (int64_t)n;
+    return st;
+}
+
+static ly_status logs_out(ly_removal *r, const ly_summary *t, size_t *ret_n, ly_err *err)
+{
+    ly_db *db = &r->store->db;
+    int64_t ids[SLICE_SPANS], payloads[SLICE_SPANS];
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(
+        db, "SELECT id, payload, event_name FROM log_record WHERE trace = ?1 LIMIT ?2", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, t->no);
+    ly_bind_int(s, 2, SLICE_SPANS);
+    size_t n = 0;
+    bool row = false;
+    while (n < SLICE_SPANS && !(st = ly_db_step(db, s, &row, err)) && row) {
+        ids[n] = ly_col_int(s, 0);
+        payloads[n++] = ly_col_int(s, 1);
+    }
+    ly_db_reset(s);
+    for (size_t i = 0; !st && i < n; i++) {
+        st = payload_out(r, (ids[i] & ~LY_EPOCH_MASK) | payloads[i], err);
+        if (!st)
+            st = run_on(db, "DELETE FROM log_record WHERE id = ?1", ids[i], 0, NULL, err);
+    }
+    *ret_n = n;
+    if (!st)
+        r->counts.n_logs += (int64_t)n;
+    return st;
+}
+
+static ly_status note_tags(ly_removal *r, const ly_summary *t, ly_err *err)
+{
+    ly_db *db = &r->store->db;
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(db, "SELECT word FROM tag WHERE trace = ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, t->no);
+    bool row = false;
+    while (!(st = ly_db_step(db, s, &row, err)) && row)
+        if (r->forget && !ly_idset_add(&r->words, ly_col_int(s, 0))) {
+            st = LY_NOMEM(err);
+            break;
+        }
+    ly_db_reset(s);
+    return st;
+}
+
+static ly_status trace_out(ly_removal *r, const ly_summary *t, ly_err *err)
+{
+    static const char *const by_no[] = {
+        "DELETE FROM tag WHERE trace = ?1",
+        "DELETE FROM dirty WHERE trace = ?1",
+        "DELETE FROM trace WHERE no = ?1",
+    };
+    static const char *const by_id[] = {
+        "DELETE FROM quarantine WHERE (?1 OR ?2) AND trace_id = ?3",
+        "DELETE FROM score WHERE (?1 OR ?2) AND trace_id = ?3",
+        "DELETE FROM call_cache WHERE (?1 OR ?2) AND trace_id = ?3",
+    };
+    ly_db *db = &r->store->db;
+    ly_status st = note_tags(r, t, err);
+    for (size_t i = 0; !st && i < LY_COUNT(by_no); i++)
+        st = run_on(db, by_no[i], t->no, 0, NULL, err);
+    for (size_t i = 0; !st && r->forget && i < LY_COUNT(by_id); i++)
+        st = run_on(db, by_id[i], 1, 1, &t->trace_id, err);
+    if (!st)
+        st = ly_session_move(db, t, NULL, err);
+    if (!st)
+        st = ly_db_exec(db, "DELETE FROM session WHERE n_traces <= 0", err);
+    if (!st)
+        r->counts.n_traces++;
+    return st;
+}
+
+ly_status ly_removal_slice(ly_removal *r, const ly_summary *trace, bool *ret_done, ly_err *err)
+{
+    ly_db *db = &r->store->db;
+    ly_status st = ly_db_write_begin(db, err);
+    if (st)
+        return st;
+    size_t spans = 0, logs = 0;
+    st = spans_out(r, trace, &spans, err);
+    if (!st && spans < SLICE_SPANS)
+        st = logs_out(r, trace, &logs, err);
+    *ret_done = spans < SLICE_SPANS && logs < SLICE_SPANS;
+    if (!st && *ret_done)
+        st = trace_out(r, trace, err);
+    /* Numbers of traces are gone from other writers' memory with the generation. */
+    if (!st && *ret_done)
+        st = ly_db_exec(db, "UPDATE meta SET value = value + 1 WHERE key = 'generation'", err);
+    return ly_db_write_end(db, st, err);
+}
+
+/* ---- contents ---- */
+
+/* Step 2: no writer finds these pieces any more. */
+static ly_status unhash(ly_removal *r, ly_err *err)
+{
+    ly_db *db = &r->store->db;
+    for (size_t from = 0; from < r->contents.n; from += SLICE_ROWS) {
+        ly_status st = ly_db_write_begin(db, err);
+        if (st)
+            return st;
+        for (size_t i = from; !st && i < r->contents.n && i < from + SLICE_ROWS; i++)
+            st = run_on(db, "UPDATE content SET hi = 0, lo = 0 WHERE id = ?1", r->contents.ids[i],
+                        0, NULL, err);
+        if (!st)
+            st = ly_db_exec(db, "UPDATE meta SET value = value + 1 WHERE key = 'generation'", err);
+        st = ly_db_write_end(db, st, err);
+        if (st)
+            return st;
+    }
+    return LY_OK;
+}
+
+/* Step 3: which of them do the payloads of the epoch still name? *after moves on; a short snapshot. */
+static ly_status named(ly_removal *r, int64_t epoch, int64_t *after, ly_idset *kept, bool *ret_more,
+                       ly_err *err)
+{
+    ly_db *db = &r->store->db;
+    ly_status st = ly_db_read_begin(db, err);
+    if (st)
+        return st;
+    ly_stmt *s = NULL;
+    st = ly_db_prep(db,
+                    "SELECT id, data FROM payload WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT 5000",
+                    &s, err);
+    if (!st) {
+        ly_bind_int(s, 1, *after);
+        ly_bind_int(s, 2, LY_EPOCH_BASE(epoch + 1));
+    }
+    bool row = false;
+    *ret_more = false;
+    while (!st && !(st = ly_db_step(db, s, &row, err)) && row) {
+        int64_t *numbers = NULL;
+        size_t n = 0;
+        ly_arena_reset(&r->arena);
+        *after = ly_col_int(s, 0);
+        *ret_more = true;
+        st = ly_payload_refs(r->store, ly_col_str(s, 1), &r->arena, &numbers, &n, err);
+        for (size_t i = 0; !st && i < n; i++) {
+            int64_t id = LY_EPOCH_BASE(epoch) | numbers[i];
+            if (ly_idset_has(&r->contents, id) && !ly_idset_add(kept, id))
+                st = LY_NOMEM(err);
+        }
+        if (kept->n > 100000)
+            ly_idset_sort(kept);
+    }
+    ly_db_reset(s);
+    ly_db_read_end(db);
+    return st;
+}
+
+static ly_status delete_contents(ly_removal *r, const ly_idset *kept, ly_err *err)
+{
+    ly_db *db = &r->store->db;
+    size_t at = 0;
+    while (at < r->contents.n) {
+        ly_status st = ly_db_write_begin(db, err);
+        if (st)
+            return st;
+        for (size_t k = 0; !st && at < r->contents.n && k < SLICE_ROWS; at++) {
+            if (ly_idset_has(kept, r->contents.ids[at]))
+                continue;
+            st = run_on(db, "DELETE FROM content WHERE id = ?1", r->contents.ids[at], 0, NULL, err);
+            r->counts.n_contents++;
+            k++;
+        }
+        st = ly_db_write_end(db, st, err);
+        if (st)
+            return st;
+    }
+    return LY_OK;
+}
+
+ly_status ly_removal_contents(ly_removal *r, ly_err *err)
+{
+    ly_idset_sort(&r->contents);
+    ly_status st = unhash(r, err);
+    ly_idset kept = {0};
+    size_t i = 0;
+    while (!st && i < r->contents.n) {
+        int64_t epoch = r->contents.ids[i] >> LY_EPOCH_BITS;
+        int64_t after = LY_EPOCH_BASE(epoch);
+        bool more = true;
+        while (!st && more)
+            st = named(r, epoch, &after, &kept, &more, err);
+        while (i < r->contents.n && r->contents.ids[i] >> LY_EPOCH_BITS == epoch)
+            i++;
+    }
+    ly_idset_sort(&kept);
+    if (!st)
+        st = delete_contents(r, &kept, err);
+    ly_idset_release(&kept);
+    return st;
+}
