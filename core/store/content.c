@@ -35,7 +35,7 @@ struct ly_packer {
     ZSTD_DCtx *unpack;
     dictionary dicts[MAX_DICTIONARIES];
     size_t n_dicts;
-    int64_t best; /* the dictionary to pack with; 0 = not looked up yet */
+    int64_t best[LY_PACK__COUNT]; /* the dictionary to pack with; 0 = not looked up yet */
     ly_buf out;
 };
 
@@ -55,7 +55,7 @@ static void dictionaries_free(ly_packer *p)
         (void)ZSTD_freeDDict(p->dicts[i].unpack);
     }
     p->n_dicts = 0;
-    p->best = 0;
+    memset(p->best, 0, sizeof p->best);
 }
 
 void ly_packer_free(ly_packer *packer)
@@ -71,7 +71,7 @@ void ly_packer_free(ly_packer *packer)
 
 void ly_packer_forget(ly_packer *packer)
 {
-    packer->best = 0;
+    memset(packer->best, 0, sizeof packer->best);
 }
 
 static ly_status contexts(ly_packer *p, ly_err *err)
@@ -144,7 +144,24 @@ static ly_status dictionary_get(ly_store *store, int64_t id, dictionary **ret, l
     return st;
 }
 
-ly_status ly_pack(ly_store *store, ly_str raw, int64_t *ret_dict, ly_str *ret_data, ly_err *err)
+static ly_status best_dictionary(ly_store *store, ly_pack_kind kind, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st =
+        ly_db_prep(&store->db, "SELECT max(id) FROM dictionary WHERE kind = ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, kind);
+    bool row = false;
+    st = ly_db_step(&store->db, s, &row, err);
+    int64_t best = !st && row ? ly_col_int(s, 0) : 0;
+    ly_db_reset(s);
+    store->packer->best[kind] = best > BUILT_IN ? best : BUILT_IN;
+    return st;
+}
+
+ly_status ly_pack_as(ly_store *store, ly_pack_kind kind, ly_str raw, int64_t *ret_dict,
+                     ly_str *ret_data, ly_err *err)
 {
     ly_packer *p = store->packer;
     *ret_dict = -1;
@@ -152,14 +169,11 @@ ly_status ly_pack(ly_store *store, ly_str raw, int64_t *ret_dict, ly_str *ret_da
     if (raw.len < PACK_MIN)
         return LY_OK;
     ly_status st = contexts(p, err);
-    if (!st && p->best == 0) {
-        int64_t best = 0;
-        st = ly_db_scalar(&store->db, "SELECT max(id) FROM dictionary", &best, err);
-        p->best = best > BUILT_IN ? best : BUILT_IN;
-    }
+    if (!st && p->best[kind] == 0)
+        st = best_dictionary(store, kind, err);
     dictionary *d = NULL;
     if (!st)
-        st = dictionary_get(store, p->best, &d, err);
+        st = dictionary_get(store, p->best[kind], &d, err);
     if (st)
         return st;
     ly_buf_reset(&p->out);
@@ -176,6 +190,11 @@ ly_status ly_pack(ly_store *store, ly_str raw, int64_t *ret_dict, ly_str *ret_da
         *ret_data = ly_str_n(room, n);
     }
     return LY_OK;
+}
+
+ly_status ly_pack(ly_store *store, ly_str raw, int64_t *ret_dict, ly_str *ret_data, ly_err *err)
+{
+    return ly_pack_as(store, LY_PACK_CONTENT, raw, ret_dict, ret_data, err);
 }
 
 ly_status ly_unpack(ly_store *store, int64_t dict, ly_str data, size_t size, char *dst, ly_err *err)
@@ -316,46 +335,65 @@ ly_status ly_content_load(ly_store *store, int64_t epoch, int64_t number, ly_buf
 
 /* ---- training ---- */
 
-#define TRAIN_MIN_CONTENTS 400
-#define TRAIN_MAX_BYTES    LY_MIB(4)
-#define DICTIONARY_BYTES   (96 * 1024)
+#define TRAIN_MIN                400
+#define TRAIN_MAX_BYTES          LY_MIB(4)
+#define TRAIN_SAMPLES            8000
+#define SAMPLE_MAX               32768
+#define DICTIONARY_BYTES         (96 * 1024)
+#define PAYLOAD_DICTIONARY_BYTES (24 * 1024)
 
-/* How much there must be before the n-th trained dictionary is worth making. */
+typedef struct samples {
+    ly_buf bytes;
+    size_t *sizes;
+    unsigned n;
+} samples;
+
+/* How many rows there must be before the n-th trained dictionary is worth making. */
 static int64_t train_after(int64_t n_trained)
 {
-    return n_trained == 0 ? TRAIN_MIN_CONTENTS : n_trained == 1 ? 50000 : INT64_MAX;
+    return n_trained == 0 ? TRAIN_MIN : n_trained == 1 ? 50000 : INT64_MAX;
 }
 
-static ly_status samples(ly_store *store, ly_buf *bytes, size_t *sizes, unsigned *ret_n,
-                         unsigned max, ly_err *err)
+static ly_status sample_add(ly_store *store, samples *out, int64_t dict, ly_str data, size_t size,
+                            ly_err *err)
+{
+    char *room = ly_buf_room(&out->bytes, size);
+    if (!room)
+        return ly_buf_status(&out->bytes, "samples", err);
+    ly_status st = ly_unpack(store, dict, data, size, room, err);
+    if (!st) {
+        ly_buf_advance(&out->bytes, size);
+        out->sizes[out->n++] = size;
+    }
+    return st;
+}
+
+static ly_status samples_take(ly_store *store, ly_pack_kind kind, samples *out, ly_err *err)
 {
     ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(
-        &store->db, "SELECT size, dictionary, data FROM content ORDER BY id DESC LIMIT 20000", &s,
-        err);
+    ly_status st =
+        ly_db_prep(&store->db,
+                   kind == LY_PACK_CONTENT
+                       ? "SELECT size, dictionary, data FROM content ORDER BY id DESC LIMIT 20000"
+                       : "SELECT 0, 0, data FROM payload ORDER BY id DESC LIMIT 8000",
+                   &s, err);
     bool row = false;
-    *ret_n = 0;
     while (!st && !(st = ly_db_step(&store->db, s, &row, err)) && row) {
-        int64_t size = ly_col_int(s, 0);
-        if (size > 32768 || size < 32)
+        int64_t size = ly_col_int(s, 0), dict = ly_col_int(s, 1);
+        ly_str data = ly_col_str(s, 2);
+        if (kind == LY_PACK_PAYLOAD && !ly_payload_head(&data, &dict, &size))
             continue;
-        if (*ret_n == max || bytes->len + (size_t)size > TRAIN_MAX_BYTES)
+        if (size > SAMPLE_MAX || size < 32)
+            continue;
+        if (out->n == TRAIN_SAMPLES || out->bytes.len + (size_t)size > TRAIN_MAX_BYTES)
             break;
-        char *room = ly_buf_room(bytes, (size_t)size);
-        if (!room)
-            st = ly_buf_status(bytes, "samples", err);
-        else
-            st = ly_unpack(store, ly_col_int(s, 1), ly_col_str(s, 2), (size_t)size, room, err);
-        if (!st) {
-            ly_buf_advance(bytes, (size_t)size);
-            sizes[(*ret_n)++] = (size_t)size;
-        }
+        st = sample_add(store, out, dict, data, (size_t)size, err);
     }
     ly_db_reset(s);
     return st;
 }
 
-static ly_status dictionary_store(ly_store *store, ly_str bytes, ly_err *err)
+static ly_status dictionary_store(ly_store *store, ly_pack_kind kind, ly_str bytes, ly_err *err)
 {
     ly_db *db = &store->db;
     ly_status st = ly_db_write_begin(db, err);
@@ -363,12 +401,13 @@ static ly_status dictionary_store(ly_store *store, ly_str bytes, ly_err *err)
         return st;
     ly_stmt *s = NULL;
     st = ly_db_prep(db,
-                    "INSERT INTO dictionary (id, made_ns, data) SELECT"
-                    " coalesce(max(id), 1) + 1, ?1, ?2 FROM dictionary",
+                    "INSERT INTO dictionary (id, kind, made_ns, data)"
+                    " SELECT coalesce(max(id), 1) + 1, ?1, ?2, ?3 FROM dictionary",
                     &s, err);
     if (!st) {
-        ly_bind_int(s, 1, ly_wall_ns());
-        ly_bind_blob(s, 2, bytes.ptr, bytes.len);
+        ly_bind_int(s, 1, kind);
+        ly_bind_int(s, 2, ly_wall_ns());
+        ly_bind_blob(s, 3, bytes.ptr, bytes.len);
         st = ly_db_run(db, s, err);
     }
     /* Other writers look for a better dictionary when they see a new generation. */
@@ -377,35 +416,45 @@ static ly_status dictionary_store(ly_store *store, ly_str bytes, ly_err *err)
     return ly_db_write_end(db, st, err);
 }
 
-ly_status ly_dictionary_train(ly_store *store, ly_err *err)
+static ly_status train(ly_store *store, ly_pack_kind kind, ly_err *err)
 {
-    int64_t trained = 0, contents = 0;
-    ly_status st = ly_db_scalar(&store->db, "SELECT count(*) FROM dictionary", &trained, err);
-    if (!st)
-        st = ly_db_scalar(&store->db, "SELECT coalesce(sum(next_content), 0) FROM epoch", &contents,
-                          err);
-    if (st || contents < train_after(trained))
-        return st;
-    enum { MAX_SAMPLES = 8000 };
-    ly_buf bytes;
-    ly_buf_init(&bytes, TRAIN_MAX_BYTES + 65536);
-    size_t *sizes = ly_calloc(MAX_SAMPLES, sizeof *sizes);
+    samples in = {.sizes = ly_calloc(TRAIN_SAMPLES, sizeof(size_t))};
+    ly_buf_init(&in.bytes, TRAIN_MAX_BYTES + SAMPLE_MAX);
     char *out = ly_malloc(DICTIONARY_BYTES);
-    unsigned n = 0;
-    if (!sizes || !out)
-        st = LY_NOMEM(err);
-    else
-        st = samples(store, &bytes, sizes, &n, MAX_SAMPLES, err);
-    if (!st && n >= TRAIN_MIN_CONTENTS / 2) {
-        /* A dictionary is worth at most about a hundredth of what it was made of. */
-        size_t want = bytes.len / 8 < DICTIONARY_BYTES ? bytes.len / 8 : DICTIONARY_BYTES;
-        size_t made = ZDICT_trainFromBuffer(out, want < 8192 ? 8192 : want, bytes.ptr, sizes, n);
+    ly_status st = in.sizes && out ? samples_take(store, kind, &in, err) : LY_NOMEM(err);
+    if (!st && in.n >= TRAIN_MIN / 2) {
+        size_t most = kind == LY_PACK_PAYLOAD ? PAYLOAD_DICTIONARY_BYTES : DICTIONARY_BYTES;
+        /* A dictionary larger than an eighth of its samples learns them by heart. */
+        size_t want = in.bytes.len / 8 < most ? in.bytes.len / 8 : most;
+        size_t made =
+            ZDICT_trainFromBuffer(out, want < 4096 ? 4096 : want, in.bytes.ptr, in.sizes, in.n);
         /* Too uniform to learn from is no failure. */
         if (!ZDICT_isError(made))
-            st = dictionary_store(store, ly_str_n(out, made), err);
+            st = dictionary_store(store, kind, ly_str_n(out, made), err);
     }
-    ly_buf_release(&bytes);
-    ly_free(sizes);
+    ly_buf_release(&in.bytes);
+    ly_free(in.sizes);
     ly_free(out);
+    return st;
+}
+
+ly_status ly_dictionary_train(ly_store *store, ly_err *err)
+{
+    int64_t trained = 0, rows = 0;
+    ly_status st =
+        ly_db_scalar(&store->db, "SELECT count(*) FROM dictionary WHERE kind = 0", &trained, err);
+    if (!st)
+        st = ly_db_scalar(&store->db, "SELECT coalesce(sum(next_content), 0) FROM epoch", &rows,
+                          err);
+    if (!st && rows >= train_after(trained))
+        st = train(store, LY_PACK_CONTENT, err);
+    if (!st)
+        st = ly_db_scalar(&store->db, "SELECT count(*) FROM dictionary WHERE kind = 1", &trained,
+                          err);
+    if (!st)
+        st = ly_db_scalar(&store->db, "SELECT coalesce(sum(next_payload), 0) FROM epoch", &rows,
+                          err);
+    if (!st && rows >= train_after(trained))
+        st = train(store, LY_PACK_PAYLOAD, err);
     return st;
 }

@@ -47,7 +47,7 @@ static ly_status span_slice(exporter *x, const ly_summary *t, int64_t *after, bo
         ly_span_row_read(s, &rows[n++]);
     ly_db_reset(s);
     for (size_t i = 0; !st && i < n; i++)
-        st = ly_span_of_row(x->store, t->epoch, &rows[i], &x->arena, &spans[i], err);
+        st = ly_span_of_row(x->store, t->epoch, t->trace_id, &rows[i], &x->arena, &spans[i], err);
     ly_db_read_end(db);
     for (size_t i = 0; !st && i < n; i++)
         st = x->fn(x->user, &spans[i], NULL, err);

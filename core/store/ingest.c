@@ -336,12 +336,14 @@ static ly_status find_ranges(ly_store *store, const ly_store_span *in, const ly_
 }
 
 static ly_status put_payload(ly_store *store, ly_epoch_state *epoch, const ly_store_span *in,
-                             int64_t *ret_number, ly_err *err)
+                             const ly_span_row *row, int64_t *ret_number, ly_err *err)
 {
     const ly_range *ranges = NULL;
     size_t n = 0;
     ly_status st = find_ranges(store, in, &ranges, &n, err);
-    return st ? st : ly_payload_put(store, epoch, in->span->wire, ranges, n, ret_number, err);
+    ly_row_ids ids;
+    ly_row_ids_of(row, in->span->trace_id, &ids);
+    return st ? st : ly_payload_put(store, epoch, in->span->wire, &ids, ranges, n, ret_number, err);
 }
 
 #define INSERT_SPAN                                                                              \
@@ -400,7 +402,10 @@ static ly_status meet(ly_store *store, ly_epoch_state *epoch, item *it, ly_span_
     int old_rank = rank_of(old->flags & LY_SPAN_PENDING, old->dur_ns != LY_UNKNOWN);
     int new_rank = rank_of(row->flags & LY_SPAN_PENDING, row->dur_ns != LY_UNKNOWN);
     ly_str stored = LY_STR_NONE;
-    ly_status st = ly_payload_load(store, epoch->day, old->payload, &store->scratch, &stored, err);
+    ly_row_ids ids;
+    ly_row_ids_of(old, span->trace_id, &ids);
+    ly_status st =
+        ly_payload_load(store, epoch->day, old->payload, &ids, &store->scratch, &stored, err);
     if (st)
         return st;
     if (ly_str_eq(stored, span->wire) || new_rank < old_rank) {
@@ -428,7 +433,7 @@ static ly_status meet(ly_store *store, ly_epoch_state *epoch, item *it, ly_span_
     ly_bind_int(s, 1, LY_EPOCH_BASE(epoch->day) | old->payload);
     st = ly_db_run(&store->db, s, err);
     if (!st)
-        st = put_payload(store, epoch, it->in, &row->payload, err);
+        st = put_payload(store, epoch, it->in, row, &row->payload, err);
     row->id = old->id;
     int64_t changes = 0;
     if (!st)
@@ -482,7 +487,7 @@ static ly_status put_span(ly_store *store, ly_epoch_state *epoch, int64_t trace,
             return st;
         if (changes) {
             int64_t number = 0;
-            st = put_payload(store, epoch, it->in, &number, err);
+            st = put_payload(store, epoch, it->in, &row, &number, err);
             *it->result = LY_STORED;
             store->db.n.spans++;
             break;
@@ -605,7 +610,7 @@ static ly_status put_log(ly_store *store, const ly_log_record *log, int64_t now,
     if (!st && ly_genai_log_content_ranges(read, &store->scratch, &ranges, &n))
         st = LY_NOMEM(err);
     if (!st)
-        st = ly_payload_put(store, epoch, log->wire, ranges, n, &payload, err);
+        st = ly_payload_put(store, epoch, log->wire, NULL, ranges, n, &payload, err);
     if (!st)
         st = ly_db_prep(
             db,

@@ -77,6 +77,7 @@ typedef struct ly_trace_slot {
     uint64_t stamp; /* transaction that marked it dirty last */
 } ly_trace_slot;
 
+typedef struct ly_span_row ly_span_row;
 typedef struct ly_packer ly_packer; /* zstd contexts and dictionaries: content.c */
 
 typedef struct ly_epoch_state {
@@ -139,9 +140,12 @@ LY_MUST_USE ly_status ly_scope_load(ly_store *store, int64_t id, ly_arena *arena
 ly_packer *ly_packer_new(void);
 void ly_packer_free(ly_packer *packer);
 void ly_packer_forget(ly_packer *packer); /* dictionaries are read again */
+typedef enum ly_pack_kind { LY_PACK_CONTENT, LY_PACK_PAYLOAD, LY_PACK__COUNT } ly_pack_kind;
 /* Compresses `raw` as a row's data: *ret_dict as in the schema. The view lives until the next call. */
 LY_MUST_USE ly_status ly_pack(ly_store *store, ly_str raw, int64_t *ret_dict, ly_str *ret_data,
                               ly_err *err);
+LY_MUST_USE ly_status ly_pack_as(ly_store *store, ly_pack_kind kind, ly_str raw, int64_t *ret_dict,
+                                 ly_str *ret_data, ly_err *err);
 LY_MUST_USE ly_status ly_unpack(ly_store *store, int64_t dict, ly_str data, size_t size, char *dst,
                                 ly_err *err);
 /* Number of the content within the epoch, made when it is not there. */
@@ -152,12 +156,25 @@ LY_MUST_USE ly_status ly_content_load(ly_store *store, int64_t epoch, int64_t nu
                                       ly_err *err);
 LY_MUST_USE ly_status ly_dictionary_train(ly_store *store, ly_err *err);
 
-/* payload.c: `wire` with ranges replaced by content. */
+/* payload.c: `wire` with ranges replaced by content, and by marks what `ids` says. */
+typedef struct ly_row_ids {
+    ly_trace_id trace_id;
+    ly_span_id span_id, parent_id;
+    uint8_t start[8], end[8]; /* as fixed64 stands on the wire */
+} ly_row_ids;
+void ly_row_ids_set(ly_row_ids *ids, ly_trace_id trace, ly_span_id span, ly_span_id parent,
+                    int64_t start_ns, int64_t end_ns);
+/* ids NULL = no marks; loading needs the same. */
 LY_MUST_USE ly_status ly_payload_put(ly_store *store, ly_epoch_state *epoch, ly_str wire,
-                                     const ly_range *ranges, size_t n, int64_t *ret_number,
-                                     ly_err *err);
+                                     const ly_row_ids *ids, const ly_range *ranges, size_t n,
+                                     int64_t *ret_number, ly_err *err);
 LY_MUST_USE ly_status ly_payload_load(ly_store *store, int64_t epoch, int64_t number,
-                                      ly_arena *arena, ly_str *ret_wire, ly_err *err);
+                                      const ly_row_ids *ids, ly_arena *arena, ly_str *ret_wire,
+                                      ly_err *err);
+/* What a span's row says of itself, for the two calls above. */
+void ly_row_ids_of(const ly_span_row *row, ly_trace_id trace, ly_row_ids *ret);
+/* Takes the head off a payload row's data: dictionary and unpacked size of what follows. */
+LY_MUST_USE bool ly_payload_head(ly_str *data, int64_t *ret_dict, int64_t *ret_size);
 /* The content numbers that a payload row's data names. */
 LY_MUST_USE ly_status ly_payload_refs(ly_store *store, ly_str data, ly_arena *arena,
                                       int64_t **ret_numbers, size_t *ret_n, ly_err *err);
@@ -192,7 +209,7 @@ typedef struct ly_span_words {
 } ly_span_words;
 
 /* A row as stored: word ids, not texts. */
-typedef struct ly_span_row {
+struct ly_span_row {
     int64_t id;
     ly_span_id span_id, parent_id;
     int64_t start_ns, dur_ns; /* dur LY_UNKNOWN = not ended */
@@ -209,7 +226,7 @@ typedef struct ly_span_row {
     int client_cost_source;
     ly_priced priced;
     ly_str error_message; /* a view until the next step, unless copied */
-} ly_span_row;
+};
 
 void ly_span_row_read(ly_stmt *s, ly_span_row *ret);
 void ly_span_row_bind(ly_stmt *s, const ly_span_row *row, uint8_t side[static 64]);
@@ -280,8 +297,9 @@ LY_MUST_USE ly_status ly_summary_find(ly_db *db, ly_trace_id id, ly_summary *ret
 LY_MUST_USE ly_status ly_trace_row_of(ly_db *db, const ly_summary *sum, ly_word_memo *memo,
                                       ly_trace_row *ret, ly_err *err);
 /* The decoded span of a row, views into the arena. */
-LY_MUST_USE ly_status ly_span_of_row(ly_store *store, int64_t epoch, const ly_span_row *row,
-                                     ly_arena *arena, ly_span *ret, ly_err *err);
+LY_MUST_USE ly_status ly_span_of_row(ly_store *store, int64_t epoch, ly_trace_id trace,
+                                     const ly_span_row *row, ly_arena *arena, ly_span *ret,
+                                     ly_err *err);
 LY_MUST_USE ly_status ly_logs_of_trace(ly_store *store, int64_t trace, const ly_span_id *only,
                                        size_t limit, ly_store_key *key, ly_arena *arena,
                                        const ly_log_record ***ret, size_t *ret_n, ly_err *err);

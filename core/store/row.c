@@ -276,6 +276,13 @@ void ly_span_row_from(const ly_span *span, const ly_canon *c, ly_priced priced, 
 
 /* ---- to readers ---- */
 
+void ly_row_ids_of(const ly_span_row *r, ly_trace_id trace, ly_row_ids *ret)
+{
+    ly_row_ids_set(
+        ret, trace, r->span_id, r->parent_id, r->start_ns,
+        r->dur_ns == LY_UNKNOWN ? 0 : (int64_t)((uint64_t)r->start_ns + (uint64_t)r->dur_ns));
+}
+
 static int64_t end_of(const ly_span_row *r)
 {
     return r->dur_ns == LY_UNKNOWN ? LY_UNKNOWN : r->start_ns + r->dur_ns;

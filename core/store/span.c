@@ -60,13 +60,15 @@ ly_status ly_scope_load(ly_store *store, int64_t id, ly_arena *arena, const ly_s
     return r ? LY_OK : LY_NOMEM(err);
 }
 
-ly_status ly_span_of_row(ly_store *store, int64_t epoch, const ly_span_row *row, ly_arena *arena,
-                         ly_span *ret, ly_err *err)
+ly_status ly_span_of_row(ly_store *store, int64_t epoch, ly_trace_id trace, const ly_span_row *row,
+                         ly_arena *arena, ly_span *ret, ly_err *err)
 {
     ly_str wire = LY_STR_NONE;
     const ly_resource *resource = NULL;
     const ly_scope *scope = NULL;
-    ly_status st = ly_payload_load(store, epoch, row->payload, arena, &wire, err);
+    ly_row_ids ids;
+    ly_row_ids_of(row, trace, &ids);
+    ly_status st = ly_payload_load(store, epoch, row->payload, &ids, arena, &wire, err);
     if (!st)
         st = ly_resource_load(store, row->resource, arena, &resource, err);
     if (!st)
@@ -123,7 +125,7 @@ ly_status ly_logs_of_trace(ly_store *store, int64_t trace, const ly_span_id *onl
         const ly_resource *r = NULL;
         const ly_scope *c = NULL;
         ly_log_record *log = LY_ARENA_NEW(arena, ly_log_record);
-        st = log ? ly_payload_load(store, id >> LY_EPOCH_BITS, payload, arena, &wire, err)
+        st = log ? ly_payload_load(store, id >> LY_EPOCH_BITS, payload, NULL, arena, &wire, err)
                  : LY_NOMEM(err);
         if (!st)
             st = ly_resource_load(store, resource, arena, &r, err);
@@ -222,7 +224,7 @@ static ly_status load_span(ly_store *store, ly_trace_id trace, ly_span_id span, 
     }
     ly_db_reset(s);
     if (!st)
-        st = ly_span_of_row(store, epoch, &r, arena, &full->span, err);
+        st = ly_span_of_row(store, epoch, trace, &r, arena, &full->span, err);
     if (st)
         return st;
     if (ly_genai_normalise(&full->span, arena, &full->canon))

@@ -18,6 +18,7 @@ CREATE TABLE word (
 -- id 1 is built in (its bytes are not stored), later ones are trained from what came in.
 CREATE TABLE dictionary (
     id INTEGER PRIMARY KEY,
+    kind INTEGER NOT NULL,       -- 0 content, 1 payload
     made_ns INTEGER NOT NULL,
     data BLOB NOT NULL
 ) STRICT;
