@@ -30,10 +30,10 @@ typedef struct ly_part {
                          Media: URI, file id or "inline" data in base64. Unescaped. */
     ly_str tool_name; /* call; result where known */
     ly_str tool_id;
-    ly_str arguments;  /* call: JSON text */
-    ly_str modality;   /* media: image, audio, video, document, or empty */
-    ly_str mime;       /* media */
-    ly_str raw;        /* the part as it stood, JSON text where it was JSON; may be empty */
+    ly_str arguments; /* call: JSON text */
+    ly_str modality;  /* media: image, audio, video, document, or empty */
+    ly_str mime;      /* media */
+    ly_str raw;       /* the part as it stood, JSON text where it was JSON; may be empty */
 } ly_part;
 
 typedef struct ly_message {
@@ -69,8 +69,8 @@ typedef struct ly_messages {
     const ly_document *documents;
     size_t n_documents;
     ly_str tool_arguments, tool_result; /* tool spans: JSON or plain text */
-    bool truncated; /* a limit was reached and the rest left out */
-    bool withheld;  /* the client marked content as redacted or switched off */
+    bool truncated;                     /* a limit was reached and the rest left out */
+    bool withheld;                      /* the client marked content as redacted or switched off */
 } ly_messages;
 
 /*

@@ -19,18 +19,18 @@
 #include "genai/canon.h"
 
 /* id, name */
-#define LY_SHAPE_LIST(X)                                                                           \
-    X(LY_SHAPE_OPENAI_CHAT, "openai-chat")                                                         \
-    X(LY_SHAPE_OPENAI_RESPONSES, "openai-responses")                                               \
-    X(LY_SHAPE_ANTHROPIC, "anthropic")                                                             \
-    X(LY_SHAPE_GEMINI, "gemini")                                                                   \
+#define LY_SHAPE_LIST(X)                             \
+    X(LY_SHAPE_OPENAI_CHAT, "openai-chat")           \
+    X(LY_SHAPE_OPENAI_RESPONSES, "openai-responses") \
+    X(LY_SHAPE_ANTHROPIC, "anthropic")               \
+    X(LY_SHAPE_GEMINI, "gemini")                     \
     X(LY_SHAPE_OLLAMA, "ollama")
 
 typedef enum ly_shape {
 #define LY_SHAPE_ENUM(id, name) id,
     LY_SHAPE_LIST(LY_SHAPE_ENUM)
 #undef LY_SHAPE_ENUM
-    LY_SHAPE__COUNT
+        LY_SHAPE__COUNT
 } ly_shape;
 
 const char *ly_shape_name(ly_shape shape);
@@ -55,11 +55,11 @@ typedef struct ly_shape_request {
     ly_str model;
     const ly_shape_msg *msgs;
     size_t n_msgs;
-    int64_t max_output;       /* > 0, always sent */
+    int64_t max_output;        /* > 0, always sent */
     double temperature, top_p; /* LY_SHAPE_UNSET = not sent */
-    int64_t seed;             /* LY_UNKNOWN = not sent; Anthropic has none and gets none */
-    ly_str effort;            /* reasoning effort, empty = not sent */
-    ly_str schema;            /* JSON Schema text for constrained output, empty = none */
+    int64_t seed;              /* LY_UNKNOWN = not sent; Anthropic has none and gets none */
+    ly_str effort;             /* reasoning effort, empty = not sent */
+    ly_str schema;             /* JSON Schema text for constrained output, empty = none */
     ly_str schema_name;
     const ly_str *stop;
     size_t n_stop;
@@ -69,8 +69,8 @@ typedef struct ly_shape_request {
 } ly_shape_request;
 
 /* Appends the body. Members stand in a fixed order, so equal requests are equal bytes. */
-LY_MUST_USE ly_status ly_shape_write_request(ly_shape shape, const ly_shape_request *req, ly_buf *out,
-                                             ly_err *err);
+LY_MUST_USE ly_status ly_shape_write_request(ly_shape shape, const ly_shape_request *req,
+                                             ly_buf *out, ly_err *err);
 /* Appends the path below a base URL: "/chat/completions", "/models/M:generateContent", ... */
 void ly_shape_write_path(ly_shape shape, const ly_shape_request *req, ly_buf *out);
 
@@ -82,8 +82,8 @@ typedef struct ly_shape_asked {
     double temperature, top_p; /* LY_SHAPE_UNSET */
     int64_t seed;              /* LY_UNKNOWN */
     ly_str messages_json;      /* gen_ai.input.messages form: [{"role","parts":[...]}], or empty */
-    ly_str system_json;        /* gen_ai.system_instructions form: [{"type":"text",...}], or empty */
-    ly_str tools_json;         /* tool definitions as sent, or empty */
+    ly_str system_json; /* gen_ai.system_instructions form: [{"type":"text",...}], or empty */
+    ly_str tools_json;  /* tool definitions as sent, or empty */
 } ly_shape_asked;
 
 LY_MUST_USE ly_status ly_shape_read_request(ly_shape shape, ly_str body, ly_arena *arena,

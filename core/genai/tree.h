@@ -55,10 +55,11 @@ typedef enum ly_mark_kind {
 const char *ly_mark_kind_name(ly_mark_kind kind); /* "-", "counted", "covered", "duplicate" */
 
 typedef struct ly_tree_mark {
-    uint8_t kind;   /* ly_mark_kind */
-    uint8_t origin; /* effective: the highest of its own and its ancestors'; below an evaluator: judge */
-    bool root;      /* no parent among the nodes (or cut from a cycle) */
-    bool orphan;    /* names a parent that is not among the nodes */
+    uint8_t kind; /* ly_mark_kind */
+    uint8_t
+        origin; /* effective: the highest of its own and its ancestors'; below an evaluator: judge */
+    bool root;  /* no parent among the nodes (or cut from a cycle) */
+    bool orphan;       /* names a parent that is not among the nodes */
     bool cost_counted; /* cost_pico is in the totals; also true for a covered roll-up when no
                           counted descendant has any cost (T30) */
     bool cost_rollup;  /* ... that case */
@@ -75,14 +76,14 @@ typedef struct ly_tree_total {
     uint32_t n_counted;
     uint32_t n_unpriced; /* counted spans without a cost that no roll-up's cost covers: > 0 with a
                             known cost means that the cost is a lower bound (partial) */
-    bool overflow;     /* a sum did not fit in 63 bits: that sum is unknown */
+    bool overflow;       /* a sum did not fit in 63 bits: that sum is unknown */
 } ly_tree_total;
 
 typedef struct ly_tree_sum {
     ly_tree_total by_origin[3]; /* by ly_origin */
     ly_tree_total total;        /* of all three */
     ly_origin origin;           /* the trace's: the highest `origin` of any node */
-    uint32_t root;              /* index of the root to show: earliest start, then smallest id; 0 if n = 0 */
+    uint32_t root; /* index of the root to show: earliest start, then smallest id; 0 if n = 0 */
     uint32_t n_roots, n_orphans, n_cycles, n_duplicates;
     int64_t start_ns, end_ns; /* of the whole trace; end ignores pending spans */
 } ly_tree_sum;
@@ -92,7 +93,7 @@ typedef struct ly_tree_sum {
  * marked NONE). ret_marks: the caller's array of n, in the order of `nodes`. Memory for the work comes
  * from the arena (about 100 bytes a node). Fails only with LY_E_NOMEM; results are then untouched.
  */
-ly_status ly_tree_count(const ly_tree_node *nodes, size_t n, ly_arena *arena, ly_tree_mark *ret_marks,
-                        ly_tree_sum *ret_sum, ly_err *err);
+ly_status ly_tree_count(const ly_tree_node *nodes, size_t n, ly_arena *arena,
+                        ly_tree_mark *ret_marks, ly_tree_sum *ret_sum, ly_err *err);
 
 #endif
