@@ -231,6 +231,7 @@ ly_status ly_db_open_handle(ly_db *db, bool create, ly_err *err)
 
 void ly_db_close_handle(ly_db *db)
 {
+    db->search_ready = false;
     for (size_t i = 0; i < db->slots_cap; i++)
         if (db->slots[i].sql)
             (void)sqlite3_finalize(db->slots[i].stmt);

@@ -45,6 +45,7 @@ struct ly_db {
     bool inner_failed; /* an inner write failed: the outer one must roll back */
     bool broken;       /* a sync failed: reopen and truncate before anything is acknowledged */
     bool immutable;
+    bool search_ready; /* this connection knows the functions of search.h */
     int64_t busy_since_ns;
     uint64_t jitter;
     int wal_pages; /* after the last commit */

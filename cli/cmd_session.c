@@ -1,0 +1,128 @@
+/* `lydite session`: list sessions, print one as a conversation. */
+#include "base/mem.h"
+#include "cli/reading.h"
+#include "viewer/text.h"
+
+#define DEFAULT_ROWS 50
+
+static ly_status print_rows(ly_cli *cli, const ly_session_row *rows, size_t n, ly_err *err)
+{
+    static const char *const heads[] = {"LAST",   "TRACES", "SPANS", "ERRORS",
+                                        "TOKENS", "COST",   "USER",  "SESSION"};
+    ly_table *table = ly_table_new(cli, LY_COUNT(heads));
+    ly_buf cell;
+    if (table == NULL) {
+        return LY_NOMEM(err);
+    }
+    ly_buf_init(&cell, LY_KIB(8));
+    for (size_t c = 0; c < LY_COUNT(heads); c++) {
+        ly_table_col(table, c, heads[c], c >= 1 && c <= 5 ? LY_RIGHT : LY_LEFT, 0);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const ly_session_row *r = &rows[i];
+        ly_buf_reset(&cell);
+        ly_text_time(r->last_ns, &cell);
+        ly_table_cell(table, ly_buf_view(&cell));
+        ly_table_cellf(table, "%lld", (long long)r->n_traces);
+        ly_table_cellf(table, "%lld", (long long)r->n_spans);
+        ly_table_cellf(table, "%lld", (long long)r->n_errors);
+        ly_buf_reset(&cell);
+        ly_viewer_count(r->tokens, &cell);
+        ly_table_cell(table, ly_buf_view(&cell));
+        ly_buf_reset(&cell);
+        ly_viewer_money(r->cost_pico, &cell);
+        ly_table_cell(table, ly_buf_view(&cell));
+        ly_table_cell(table, r->user.len ? r->user : LY_S("-"));
+        ly_table_cell(table, r->session);
+    }
+    ly_table_print(table);
+    ly_table_free(table);
+    ly_buf_release(&cell);
+    return LY_OK;
+}
+
+static int run_list(ly_cli *cli)
+{
+    int exit_code = LY_EXIT_DONE;
+    ly_err err = LY_ERR_INIT;
+    ly_arena arena;
+    ly_session_row *rows = NULL;
+    size_t n = 0;
+    ly_store_key key = {0};
+    ly_store *store = ly_cli_store(cli, LY_STORE_READER, &exit_code);
+    if (store == NULL) {
+        return exit_code;
+    }
+    ly_arena_init(&arena, 0, 0);
+    ly_status st = ly_store_session_page(store, cli->since_ns, cli->until_ns,
+                                         cli->n >= 0 ? (size_t)cli->n : DEFAULT_ROWS, &key, &arena,
+                                         &rows, &n, &err);
+    if (st == LY_OK && cli->json) {
+        ly_buf out;
+        ly_buf_init(&out, LY_MAX_OUTPUT_BYTES);
+        for (size_t i = 0; i < n; i++) {
+            ly_viewer_json_session(&rows[i], &out);
+        }
+        st = ly_buf_status(&out, "the sessions", &err);
+        exit_code = ly_cli_flush(cli, &out, st, &err);
+    } else if (st == LY_OK && n > 0) {
+        st = print_rows(cli, rows, n, &err);
+    }
+    if (st != LY_OK) {
+        exit_code = ly_cli_fail(cli, &err);
+    } else if (n == 0) {
+        ly_cli_note(cli, "no sessions: no span carries a session id");
+        exit_code = cli->fail_empty ? LY_EXIT_NO : LY_EXIT_DONE;
+    }
+    ly_arena_release(&arena);
+    ly_store_close(store);
+    return exit_code;
+}
+
+static int run_show(ly_cli *cli)
+{
+    int exit_code = LY_EXIT_DONE;
+    ly_err err = LY_ERR_INIT;
+    ly_buf out;
+    ly_store *store = ly_cli_store(cli, LY_STORE_READER, &exit_code);
+    if (store == NULL) {
+        return exit_code;
+    }
+    ly_buf_init(&out, LY_MAX_OUTPUT_BYTES);
+    ly_status st;
+    if (cli->json) {
+        ly_arena arena;
+        ly_session_row row;
+        ly_trace_row *traces = NULL;
+        size_t n = 0;
+        ly_arena_init(&arena, 0, 0);
+        st = ly_store_session_load(store, ly_str_c(cli->args[0]), 10000, &arena, &row, &traces, &n,
+                                   &err);
+        for (size_t i = 0; st == LY_OK && i < n; i++) {
+            ly_viewer_json_row(&traces[i], &out);
+        }
+        ly_arena_release(&arena);
+    } else {
+        ly_print_opts how = ly_cli_print_opts(cli);
+        st = ly_viewer_print_session(store, ly_str_c(cli->args[0]), &how, &out, &err);
+    }
+    exit_code = ly_cli_flush(cli, &out, st, &err);
+    ly_store_close(store);
+    return exit_code;
+}
+
+static const ly_verb verbs[] = {
+    {"list", "", 0, 0, "list sessions, latest activity first",
+     "--json: one object a line with session first last traces spans errors generations tokens_in "
+     "tokens_out tokens cost_usd user service model; unknown is null.",
+     "lydite session list -n 20\nlydite session list --since 1d --json",
+     LY_COMMON_READ | LY_COMMON_N | LY_COMMON_TIME | LY_COMMON_FAIL_EMPTY, NULL, 0, run_list},
+    {"show", "SESSION", 1, 1, "print a session as a conversation over its traces",
+     "SESSION is an id or a unique prefix. --json prints its traces, oldest first, with the fields "
+     "of "
+     "`trace list --json`.",
+     "lydite session show s-17\nlydite session show s-17 --json", LY_COMMON_READ, NULL, 0,
+     run_show},
+};
+const ly_cmd ly_cmd_session = {
+    "session", "conversations: traces of one session id", "Trace", verbs, LY_COUNT(verbs), false};

@@ -1,0 +1,416 @@
+/* `lydite trace`: list, show and pin; the other verbs stand in trace_*.c. */
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/reading.h"
+#include "cli/trace_verbs.h"
+#include "viewer/text.h"
+
+#define DEFAULT_ROWS 50
+#define PAGE_ROWS    500
+
+/* ---- list ------------------------------------------------------------------------------------ */
+
+typedef struct list {
+    ly_cli *cli;
+    ly_table *table;
+    ly_buf json;
+    int64_t left, shown, now_ns;
+} list;
+
+static void duration_cell(ly_table *table, int64_t ns, ly_buf *cell)
+{
+    ly_buf_reset(cell);
+    ly_viewer_duration(ns, cell);
+    ly_table_cell(table, ly_buf_view(cell));
+}
+
+static void add_table_row(list *l, const ly_trace_row *r)
+{
+    ly_buf cell;
+    char hex[33];
+    ly_buf_init(&cell, LY_KIB(8));
+    ly_text_time(r->start_ns, &cell);
+    ly_table_cell(l->table, ly_buf_view(&cell));
+    ly_table_cell(l->table, r->name.len                   ? r->name
+                            : r->flags & LY_TRACE_NO_ROOT ? LY_S("(root not received)")
+                                                          : LY_S("(no name)"));
+    ly_table_cellf(l->table, "%lld", (long long)r->n_spans);
+    ly_table_cellf(l->table, "%lld", (long long)r->n_generations);
+    ly_table_cellf(l->table, "%lld", (long long)r->n_tools);
+    ly_buf_reset(&cell);
+    ly_viewer_count(ly_tokens_total(&r->tokens), &cell);
+    ly_table_cell(l->table, ly_buf_view(&cell));
+    ly_buf_reset(&cell);
+    if (r->flags & LY_TRACE_PARTIAL_COST && r->cost_pico != LY_UNKNOWN) {
+        ly_buf_char(&cell, '>');
+    }
+    ly_viewer_money(r->cost_pico, &cell);
+    ly_table_cell(l->table, ly_buf_view(&cell));
+    duration_cell(l->table, r->end_ns == LY_UNKNOWN ? LY_UNKNOWN : r->end_ns - r->start_ns, &cell);
+    ly_buf_reset(&cell);
+    ly_buf_c(&cell, ly_viewer_trace_state(r, l->now_ns));
+    if (r->n_errors > 1) {
+        ly_buf_fmt(&cell, " E%lld", (long long)r->n_errors);
+    }
+    ly_table_cell(l->table, ly_buf_view(&cell));
+    ly_hex_encode(r->trace_id.b, 16, hex);
+    ly_table_cell(l->table, ly_str_c(hex));
+    ly_buf_release(&cell);
+}
+
+static bool new_table(list *l)
+{
+    static const struct {
+        const char *head;
+        ly_align align;
+        int max;
+    } cols[] = {{"START", LY_LEFT, 0}, {"NAME", LY_LEFT, 48}, {"SPANS", LY_RIGHT, 0},
+                {"GEN", LY_RIGHT, 0},  {"TOOL", LY_RIGHT, 0}, {"TOKENS", LY_RIGHT, 0},
+                {"COST", LY_RIGHT, 0}, {"DUR", LY_RIGHT, 0},  {"STATE", LY_LEFT, 0},
+                {"TRACE", LY_LEFT, 0}};
+    l->table = ly_table_new(l->cli, LY_COUNT(cols));
+    for (size_t c = 0; l->table != NULL && c < LY_COUNT(cols); c++) {
+        ly_table_col(l->table, c, cols[c].head, cols[c].align,
+                     l->cli->tty && !l->cli->plain ? cols[c].max : 0);
+    }
+    return l->table != NULL;
+}
+
+static ly_status list_pages(list *l, ly_store *store, ly_trace_query *query, ly_err *err)
+{
+    ly_arena arena;
+    bool more = true;
+    ly_status st = LY_OK;
+    ly_arena_init(&arena, 0, 0);
+    while (st == LY_OK && more && l->left > 0 && !ly_cli_interrupted()) {
+        ly_trace_row *rows = NULL;
+        size_t n = 0;
+        query->limit = l->left < PAGE_ROWS ? (size_t)l->left : PAGE_ROWS;
+        ly_arena_reset(&arena);
+        st = ly_store_trace_page(store, query, &arena, &rows, &n, &query->after, &more, err);
+        for (size_t i = 0; st == LY_OK && i < n; i++) {
+            if (l->cli->json) {
+                ly_viewer_json_row(&rows[i], &l->json);
+                (void)fwrite(ly_buf_text(&l->json), 1, l->json.len, l->cli->out);
+                ly_buf_reset(&l->json);
+            } else {
+                add_table_row(l, &rows[i]);
+            }
+            l->shown++;
+            l->left--;
+        }
+    }
+    ly_arena_release(&arena);
+    return st;
+}
+
+/* ---- -f -------------------------------------------------------------------------------------- */
+
+#define POLL_MS    250
+#define SEEN_SLOTS 8192
+
+typedef struct follower {
+    ly_trace_id seen[SEEN_SLOTS]; /* printed already; the oldest is overwritten */
+    size_t n_seen;
+} follower;
+
+static bool was_seen(const follower *f, ly_trace_id id)
+{
+    size_t n = f->n_seen < SEEN_SLOTS ? f->n_seen : SEEN_SLOTS;
+    for (size_t i = 0; i < n; i++) {
+        if (ly_trace_id_eq(f->seen[i], id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void follow_line(list *l, const ly_trace_row *r)
+{
+    if (l->cli->json) {
+        ly_viewer_json_row(r, &l->json);
+        (void)fwrite(ly_buf_text(&l->json), 1, l->json.len, l->cli->out);
+        ly_buf_reset(&l->json);
+    } else if (new_table(l)) {
+        add_table_row(l, r);
+        /* One line, no heading: a stream is not a table. */
+        for (size_t c = 0; c < 10; c++) {
+            ly_table_col(l->table, c, "", LY_LEFT, 0);
+        }
+        ly_table_print(l->table);
+        ly_table_free(l->table);
+        l->table = NULL;
+    }
+    (void)fflush(l->cli->out);
+}
+
+/* One line per trace once it is over; polls the number of commits, so an idle file costs nothing. */
+static ly_status follow(list *l, ly_store *store, ly_trace_query *query, ly_err *err)
+{
+    ly_status st = LY_OK;
+    follower *f = ly_calloc(1, sizeof *f);
+    ly_arena arena;
+    uint64_t last = UINT64_MAX;
+    int64_t quiet_until = 0;
+    if (f == NULL) {
+        return LY_NOMEM(err);
+    }
+    ly_arena_init(&arena, 0, 0);
+    query->since_ns =
+        query->since_ns == INT64_MIN ? ly_wall_ns() - 5 * LY_NS_PER_SEC : query->since_ns;
+    while (st == LY_OK && !ly_cli_interrupted()) {
+        uint64_t now_count = last;
+        st = ly_store_change_count(store, &now_count, err);
+        /* States also change by time alone: look again for a minute after the last commit. */
+        if (st == LY_OK && (now_count != last || ly_mono_ns() < quiet_until)) {
+            ly_trace_row *rows = NULL;
+            size_t n = 0;
+            bool more;
+            if (now_count != last) {
+                quiet_until = ly_mono_ns() + 65 * LY_NS_PER_SEC;
+            }
+            last = now_count;
+            query->after = (ly_store_key){0};
+            query->limit = PAGE_ROWS;
+            ly_arena_reset(&arena);
+            st = ly_store_trace_page(store, query, &arena, &rows, &n, &query->after, &more, err);
+            l->now_ns = ly_wall_ns();
+            for (size_t i = n; st == LY_OK && i-- > 0;) {
+                const char *state = ly_viewer_trace_state(&rows[i], l->now_ns);
+                bool over = strcmp(state, "live") != 0 && strcmp(state, "quiet") != 0;
+                if (over && !was_seen(f, rows[i].trace_id)) {
+                    follow_line(l, &rows[i]);
+                    f->seen[f->n_seen++ % SEEN_SLOTS] = rows[i].trace_id;
+                }
+            }
+        }
+        struct timespec pause = {0, POLL_MS * 1000000L};
+        (void)nanosleep(&pause, NULL);
+    }
+    ly_arena_release(&arena);
+    ly_free(f);
+    return st;
+}
+
+static int run_list(ly_cli *cli)
+{
+    int exit_code = LY_EXIT_DONE;
+    ly_err err = LY_ERR_INIT;
+    ly_filter *filter = NULL;
+    ly_store *store = NULL;
+    list l = {.cli = cli, .left = cli->n >= 0 ? cli->n : DEFAULT_ROWS, .now_ns = ly_wall_ns()};
+    ly_buf_init(&l.json, LY_MIB(4));
+    if (!ly_cli_filter(cli, 0, &filter, &exit_code)) {
+        goto out;
+    }
+    const char *save = ly_cli_opt(cli, "save");
+    if (save != NULL && ly_cli_save_filter(ly_str_c(save), ly_filter_text(filter), &err) != LY_OK) {
+        exit_code = ly_cli_fail(cli, &err);
+        goto out;
+    }
+    store = ly_cli_store(cli, LY_STORE_READER, &exit_code);
+    if (store == NULL) {
+        goto out;
+    }
+    ly_trace_query query = LY_TRACE_QUERY_INIT;
+    query.filter = ly_filter_root(filter)->kind == LY_FILTER_ALL ? NULL : filter;
+    query.since_ns = cli->since_ns;
+    query.until_ns = cli->until_ns;
+    query.any_origin = ly_cli_flag(cli, "all-origins");
+    ly_status st;
+    if (cli->follow) {
+        st = follow(&l, store, &query, &err);
+        exit_code = st != LY_OK ? ly_cli_fail(cli, &err) : ly_cli_signal_exit();
+        goto out;
+    }
+    if (!cli->json && !new_table(&l)) {
+        exit_code = LY_EXIT_INPUT;
+        goto out;
+    }
+    st = list_pages(&l, store, &query, &err);
+    if (st != LY_OK) {
+        exit_code = ly_cli_fail(cli, &err);
+        goto out;
+    }
+    if (!cli->json && l.shown > 0) {
+        ly_table_print(l.table);
+    }
+    if (l.shown == 0) {
+        ly_str text = ly_filter_text(filter);
+        if (query.filter != NULL) {
+            ly_cli_note(cli, "no trace matches %.*s", LY_STR_ARG(text));
+        } else {
+            ly_cli_note(cli, "no traces%s", cli->since_ns != INT64_MIN ? " in that time" : " yet");
+        }
+        exit_code = cli->fail_empty ? LY_EXIT_NO : LY_EXIT_DONE;
+    }
+out:
+    ly_table_free(l.table);
+    ly_buf_release(&l.json);
+    ly_filter_free(filter);
+    ly_store_close(store);
+    return exit_code;
+}
+
+/* ---- show ------------------------------------------------------------------------------------ */
+
+static int write_html(ly_cli *cli, const char *path, ly_buf *out)
+{
+    FILE *f = strcmp(path, "-") == 0 ? cli->out : fopen(path, "we");
+    if (f == NULL) {
+        ly_err err = LY_ERR_INIT;
+        (void)LY_FAIL(&err, LY_E_IO, "%s: cannot be written", path);
+        return ly_cli_fail(cli, &err);
+    }
+    bool ok = fwrite(ly_buf_text(out), 1, out->len, f) == out->len;
+    if (f != cli->out) {
+        ok = fclose(f) == 0 && ok;
+    }
+    return ok ? LY_EXIT_DONE : LY_EXIT_INPUT;
+}
+
+static int run_show(ly_cli *cli)
+{
+    int exit_code = LY_EXIT_DONE;
+    ly_err err = LY_ERR_INIT;
+    ly_buf out;
+    ly_store *store = ly_cli_store(cli, LY_STORE_READER, &exit_code);
+    if (store == NULL) {
+        return exit_code;
+    }
+    ly_buf_init(&out, LY_MAX_OUTPUT_BYTES);
+    ly_trace_id id;
+    const char *html = ly_cli_opt(cli, "html");
+    if (!ly_cli_trace(cli, store, cli->n_args ? cli->args[0] : "@last", &id, &exit_code)) {
+        ly_buf_release(&out);
+        ly_store_close(store);
+        return exit_code;
+    }
+    ly_status st;
+    if (html != NULL) {
+        st = ly_viewer_html_trace(store, id, &out, &err);
+        if (st == LY_OK) {
+            exit_code = write_html(cli, html, &out);
+            ly_buf_release(&out);
+            ly_store_close(store);
+            return exit_code;
+        }
+    } else if (cli->json) {
+        st = ly_viewer_json_trace(store, id, &out, &err);
+    } else {
+        ly_print_opts how = ly_cli_print_opts(cli);
+        how.all = ly_cli_flag(cli, "all");
+        st = ly_viewer_print_trace(store, id, &how, &out, &err);
+    }
+    exit_code = ly_cli_flush(cli, &out, st, &err);
+    ly_store_close(store);
+    return exit_code;
+}
+
+/* ---- pin ------------------------------------------------------------------------------------- */
+
+static int run_pin(ly_cli *cli)
+{
+    int exit_code = LY_EXIT_DONE;
+    ly_err err = LY_ERR_INIT;
+    ly_store *store = ly_cli_store(cli, LY_STORE_WRITER, &exit_code);
+    if (store == NULL) {
+        return exit_code;
+    }
+    bool pin = !ly_cli_flag(cli, "undo");
+    for (int i = 0; i < cli->n_args && exit_code == LY_EXIT_DONE; i++) {
+        ly_trace_id id;
+        char hex[33];
+        if (!ly_cli_trace(cli, store, cli->args[i], &id, &exit_code)) {
+            break;
+        }
+        if (ly_store_pin(store, id, pin, &err) != LY_OK) {
+            exit_code = ly_cli_fail(cli, &err);
+            break;
+        }
+        ly_hex_encode(id.b, 16, hex);
+        ly_cli_note(cli, "%s %s", pin ? "pinned" : "unpinned", hex);
+    }
+    ly_store_close(store);
+    return exit_code;
+}
+
+static const ly_opt list_opts[] = {
+    {"save", 0, "NAME", "keep the filter; filter:NAME uses it", false},
+    {"all-origins", 0, NULL, "traces of evaluations and judges too", false},
+};
+static const ly_opt show_opts[] = {
+    {"all", 0, NULL, "every span: http, db and other spans are not folded", false},
+    {"html", 0, "FILE", "write one self-contained page (tree, waterfall, messages); - = output",
+     false},
+};
+static const ly_opt pin_opts[] = {
+    {"undo", 0, NULL, "let retention remove it again", false},
+};
+
+static const ly_opt export_opts[] = {
+    {"proto", 0, NULL, "protobuf instead of JSON Lines", false},
+    {"all-origins", 0, NULL, "traces of evaluations and judges too", false},
+};
+static const ly_opt rm_opts[] = {
+    {"all-origins", 0, NULL, "traces of evaluations and judges too", false},
+};
+
+#define FILTER_HELP                                                                             \
+    "A filter is words and keys, all of which must match one span of the trace: "               \
+    "type:tool|retrieval status:error model:gpt-4o* provider: tool: agent: service: session: "  \
+    "user: env: release: tag: origin: prompt:NAME@VERSION dur>2s ttft>1s tokens>10k cost>0.05 " \
+    "err>0 age<1h since:2h time:2026-11-20..2026-11-21 score.NAME<0.5 attr.KEY:VALUE "          \
+    "text:\"words\" ~regex; | is or, ! is not (no span of the trace), root: asks the root span.\n"
+
+static const ly_verb verbs[] = {
+    {"list", "[FILTER]", 0, -1, "list traces, newest first",
+     FILTER_HELP
+     "--json: one object a line with trace_id name type origin start duration_ns state spans "
+     "errors "
+     "generations tools orphans logs tokens_in tokens_out tokens cache_read cache_write reasoning "
+     "cost_usd cost_partial provider model service env release session user prompt prompt_version "
+     "error_type pinned; unknown is null. -f prints a line for each trace when it is over.",
+     "lydite trace list -n 20\nlydite trace list 'status:error since:2h'\n"
+     "lydite trace list --json 'cost>0.05' | jq .trace_id",
+     LY_COMMON_READ | LY_COMMON_N | LY_COMMON_FOLLOW | LY_COMMON_TIME | LY_COMMON_FAIL_EMPTY,
+     list_opts, LY_COUNT(list_opts), run_list},
+    {"show", "[TRACE]", 0, 1, "print a trace as a tree of steps",
+     "TRACE is an id, a unique prefix of 4 digits or more, @last or @last~N; without one the last. "
+     "Figures of a step are those of its subtree. --json: one object of the trace (kind \"trace\") "
+     "and one a span in tree order (kind \"span\"): trace_id span_id parent_id name type start "
+     "duration_ns ttft_ns status error_type error_message provider model agent tool tokens_in "
+     "tokens_out tokens cache_read cache_write reasoning cost_usd prompt prompt_version "
+     "finish_reason service dialect depth counted self_ns subtree_spans subtree_errors "
+     "subtree_tokens_in subtree_tokens_out subtree_cost_usd attempt attempts.",
+     "lydite trace show @last\nlydite trace show 7f3a --all\nlydite trace show @last --html "
+     "run.html",
+     LY_COMMON_READ, show_opts, LY_COUNT(show_opts), run_show},
+    {"export", "[FILTER|TRACE...]", 0, -1, "write traces as OTLP, exactly as they came in",
+     "OTLP/JSON Lines: a TracesData or LogsData document a line; --proto writes one protobuf "
+     "TracesData instead. Each span and log record is the message that was received.",
+     "lydite trace export @last > trace.jsonl\nlydite trace export 'since:1d' --proto -o day.pb",
+     LY_COMMON_DB | LY_COMMON_OUT | LY_COMMON_TIME, export_opts, LY_COUNT(export_opts),
+     ly_trace_run_export},
+    {"import", "FILE...", 1, -1, "read OTLP files into the database",
+     "OTLP/JSON (one document or JSON Lines) or protobuf, told apart by the first byte; - is "
+     "standard "
+     "input. Importing a file twice changes nothing.",
+     "lydite trace import trace.jsonl\nlydite trace export @last | lydite trace import --db b.db -",
+     LY_COMMON_DB, NULL, 0, ly_trace_run_import},
+    {"rm", "FILTER|TRACE...", 1, -1, "forget traces: records, content, index entries",
+     "What was charged stays in the ledger, without ids, session, user and tags. The bytes are "
+     "overwritten in the file.",
+     "lydite trace rm --dry-run 'user:u-17'\nlydite trace rm -y @last",
+     LY_COMMON_DB | LY_COMMON_YES | LY_COMMON_DRY | LY_COMMON_TIME, rm_opts, LY_COUNT(rm_opts),
+     ly_trace_run_rm},
+    {"pin", "TRACE...", 1, -1, "keep traces whatever the retention", "",
+     "lydite trace pin @last\nlydite trace pin --undo 7f3a", LY_COMMON_DB, pin_opts,
+     LY_COUNT(pin_opts), run_pin},
+};
+const ly_cmd ly_cmd_trace = {"trace",         "list, print, compare, move and remove traces",
+                             "Trace",         verbs,
+                             LY_COUNT(verbs), false};

@@ -1,0 +1,311 @@
+/* `lydite trace export`, `import` and `rm`. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/trace_verbs.h"
+#include "ingest/ingest.h"
+#include "otlp/encode.h"
+#include "otlp/json.h"
+#include "viewer/text.h"
+
+/* ---- which traces ---------------------------------------------------------------------------- */
+
+static bool looks_like_id(const char *arg)
+{
+    size_t n = strlen(arg);
+    if (arg[0] == '@') {
+        return true;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strchr("0123456789abcdefABCDEF", arg[i]) == NULL) {
+            return false;
+        }
+    }
+    return n >= 4 && n <= 32;
+}
+
+bool ly_trace_query_args(ly_cli *cli, ly_store *store, ly_filter **ret_filter,
+                         ly_trace_query *ret_query, int *ret_exit)
+{
+    bool ids = cli->n_args > 0;
+    for (int i = 0; i < cli->n_args; i++) {
+        ids = ids && looks_like_id(cli->args[i]);
+    }
+    *ret_query = (ly_trace_query)LY_TRACE_QUERY_INIT;
+    ret_query->since_ns = cli->since_ns;
+    ret_query->until_ns = cli->until_ns;
+    ret_query->limit = 0;
+    if (!ids) {
+        if (!ly_cli_filter(cli, 0, ret_filter, ret_exit)) {
+            return false;
+        }
+        ret_query->any_origin = ly_cli_flag(cli, "all-origins");
+    } else {
+        ly_buf text;
+        ly_err err = LY_ERR_INIT;
+        ly_buf_init(&text, LY_MIB(1));
+        for (int i = 0; i < cli->n_args; i++) {
+            ly_trace_id id;
+            char hex[33];
+            if (!ly_cli_trace(cli, store, cli->args[i], &id, ret_exit)) {
+                ly_buf_release(&text);
+                return false;
+            }
+            ly_hex_encode(id.b, 16, hex);
+            ly_buf_fmt(&text, "%strace:%s", i ? "|" : "", hex);
+        }
+        ly_status st = ly_filter_parse(ly_buf_view(&text), NULL, ret_filter, NULL, &err);
+        ly_buf_release(&text);
+        if (st != LY_OK) {
+            *ret_exit = ly_cli_fail(cli, &err);
+            return false;
+        }
+        ret_query->any_origin = true;
+    }
+    ret_query->filter = ly_filter_root(*ret_filter)->kind == LY_FILTER_ALL ? NULL : *ret_filter;
+    return true;
+}
+
+/* ---- export ---------------------------------------------------------------------------------- */
+
+typedef struct exporter {
+    ly_cli *cli;
+    ly_buf out;
+    bool proto;
+    int64_t n_spans, n_logs;
+} exporter;
+
+/* A document for each record: protobuf messages written one after another are one message, and a line of
+ * JSON is a document, so both are what OTLP readers take. */
+static ly_status write_record(void *user, const ly_span *span, const ly_log_record *log,
+                              ly_err *err)
+{
+    exporter *e = user;
+    ly_status st;
+    ly_buf_reset(&e->out);
+    if (ly_cli_interrupted()) {
+        return LY_FAIL(err, LY_E_CANCELLED, "stopped");
+    }
+    if (span != NULL) {
+        st = e->proto ? ly_otlp_encode_traces(&span, 1, &e->out, err)
+                      : ly_otlp_json_traces(&span, 1, &e->out, err);
+        e->n_spans++;
+    } else {
+        if (e->proto) {
+            return LY_OK; /* log records are another message; the caller says so */
+        }
+        st = ly_otlp_json_logs(&log, 1, &e->out, err);
+        e->n_logs++;
+    }
+    if (st != LY_OK) {
+        return st;
+    }
+    if (!e->proto) {
+        ly_buf_char(&e->out, '\n');
+    }
+    if (fwrite(ly_buf_text(&e->out), 1, e->out.len, e->cli->out) != e->out.len) {
+        return LY_FAIL(err, LY_E_IO, "the output cannot be written: %s", strerror(errno));
+    }
+    return LY_OK;
+}
+
+int ly_trace_run_export(ly_cli *cli)
+{
+    int exit_code = LY_EXIT_DONE;
+    ly_err err = LY_ERR_INIT;
+    ly_filter *filter = NULL;
+    ly_trace_query query;
+    ly_store *store = ly_cli_store(cli, LY_STORE_READER, &exit_code);
+    if (store == NULL) {
+        return exit_code;
+    }
+    exporter e = {.cli = cli, .proto = ly_cli_flag(cli, "proto")};
+    ly_buf_init(&e.out, LY_MAX_OUTPUT_BYTES);
+    if (!ly_trace_query_args(cli, store, &filter, &query, &exit_code)) {
+        goto out;
+    }
+    if (ly_store_export(store, &query, false, write_record, &e, &err) != LY_OK) {
+        exit_code = ly_cli_fail(cli, &err);
+        goto out;
+    }
+    ly_cli_note(cli, "%lld spans, %lld log records", (long long)e.n_spans, (long long)e.n_logs);
+out:
+    ly_buf_release(&e.out);
+    ly_filter_free(filter);
+    ly_store_close(store);
+    return exit_code;
+}
+
+/* ---- import ---------------------------------------------------------------------------------- */
+
+static ly_status read_all(const char *path, ly_buf *out, ly_err *err)
+{
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (f == NULL) {
+        return LY_FAIL(err, LY_E_IO, "%s: %s", path, strerror(errno));
+    }
+    for (;;) {
+        char *room = ly_buf_room(out, LY_KIB(256));
+        size_t n = room != NULL ? fread(room, 1, LY_KIB(256), f) : 0;
+        if (n == 0) {
+            break;
+        }
+        ly_buf_advance(out, n);
+    }
+    bool failed = ferror(f) != 0;
+    if (f != stdin) {
+        (void)fclose(f);
+    }
+    if (failed) {
+        return LY_FAIL(err, LY_E_IO, "%s: reading failed", path);
+    }
+    return ly_buf_status(out, path, err);
+}
+
+typedef struct importer {
+    ly_ingest_config config;
+    ly_store *store;
+    ly_ingest_outcome sum;
+} importer;
+
+static void add(ly_ingest_outcome *sum, const ly_ingest_outcome *one)
+{
+    sum->received += one->received;
+    sum->stored += one->stored;
+    sum->merged += one->merged;
+    sum->conflicts += one->conflicts;
+    sum->rejected += one->rejected;
+}
+
+static ly_status import_piece(importer *im, ly_str bytes, ly_otlp_format format, ly_err *err)
+{
+    ly_ingest_outcome one;
+    memset(&one, 0, sizeof one);
+    bool logs = format == LY_OTLP_JSON &&
+                ly_str_find(ly_str_sub(bytes, 0, 200), LY_S("resourceLogs"), 0) != SIZE_MAX;
+    ly_status st = ly_ingest_bytes(&im->config, im->store, bytes, format,
+                                   logs ? LY_SIGNAL_LOGS : LY_SIGNAL_TRACES, &one, err);
+    add(&im->sum, &one);
+    return st;
+}
+
+/* One document, or one a line when the text does not read as one. */
+static ly_status import_json(importer *im, ly_str text, ly_err *err)
+{
+    ly_str rest = text, line;
+    ly_str first = ly_str_trim(ly_str_sub(text, 0, ly_str_find_char(text, '\n', 0)));
+    bool lines = first.len > 1 && first.ptr[first.len - 1] == '}' && first.len < text.len;
+    size_t number = 0;
+    if (!lines) {
+        return import_piece(im, text, LY_OTLP_JSON, err);
+    }
+    while (ly_str_split(&rest, '\n', &line)) {
+        number++;
+        line = ly_str_trim(line);
+        if (line.len == 0) {
+            continue;
+        }
+        ly_status st = import_piece(im, line, LY_OTLP_JSON, err);
+        if (st != LY_OK) {
+            return ly_err_wrap(err, "line %zu", number);
+        }
+    }
+    return LY_OK;
+}
+
+int ly_trace_run_import(ly_cli *cli)
+{
+    int exit_code = LY_EXIT_DONE;
+    ly_err err = LY_ERR_INIT;
+    ly_store *store = ly_cli_store(cli, LY_STORE_WRITER, &exit_code);
+    if (store == NULL) {
+        return exit_code;
+    }
+    importer im = {.store = store};
+    for (int i = 0; i < cli->n_args && exit_code == LY_EXIT_DONE; i++) {
+        ly_buf bytes;
+        ly_buf_init(&bytes, LY_GIB(2));
+        ly_status st = read_all(cli->args[i], &bytes, &err);
+        if (st == LY_OK) {
+            ly_str text = ly_str_trim(ly_buf_view(&bytes));
+            st = text.len > 0 && text.ptr[0] == '{'
+                     ? import_json(&im, text, &err)
+                     : import_piece(&im, ly_buf_view(&bytes), LY_OTLP_PROTO, &err);
+            if (st != LY_OK) {
+                st = ly_err_wrap(&err, "%s", cli->args[i]);
+            }
+        }
+        ly_buf_release(&bytes);
+        if (st != LY_OK) {
+            exit_code = ly_cli_fail(cli, &err);
+        }
+    }
+    int64_t left = 0;
+    if (ly_store_settle(store, 0, true, &left, &err) != LY_OK && exit_code == LY_EXIT_DONE) {
+        exit_code = ly_cli_fail(cli, &err);
+    }
+    ly_store_close(store);
+    ly_cli_note(cli, "%llu received, %llu stored, %llu known already, %llu rejected",
+                (unsigned long long)im.sum.received, (unsigned long long)im.sum.stored,
+                (unsigned long long)im.sum.merged,
+                (unsigned long long)(im.sum.rejected + im.sum.conflicts));
+    return exit_code;
+}
+
+/* ---- rm -------------------------------------------------------------------------------------- */
+
+static bool agreed(ly_cli *cli, const ly_store_removed *what)
+{
+    char answer[16] = "";
+    if (cli->yes) {
+        return true;
+    }
+    if (!isatty(STDIN_FILENO)) {
+        ly_cli_note(cli, "%lld traces would go; -y removes them", (long long)what->n_traces);
+        return false;
+    }
+    (void)fprintf(stderr, "forget %lld traces with %lld spans? [y/N] ", (long long)what->n_traces,
+                  (long long)what->n_spans);
+    return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+int ly_trace_run_rm(ly_cli *cli)
+{
+    int exit_code = LY_EXIT_DONE;
+    ly_err err = LY_ERR_INIT;
+    ly_filter *filter = NULL;
+    ly_trace_query query;
+    ly_store_removed removed;
+    memset(&removed, 0, sizeof removed);
+    ly_store *store = ly_cli_store(cli, LY_STORE_WRITER, &exit_code);
+    if (store == NULL) {
+        return exit_code;
+    }
+    if (!ly_trace_query_args(cli, store, &filter, &query, &exit_code)) {
+        goto out;
+    }
+    if (ly_store_forget(store, &query, true, &removed, &err) != LY_OK) {
+        exit_code = ly_cli_fail(cli, &err);
+        goto out;
+    }
+    if (cli->dry_run || removed.n_traces == 0) {
+        ly_cli_note(cli, "%lld traces, %lld spans, %lld log records", (long long)removed.n_traces,
+                    (long long)removed.n_spans, (long long)removed.n_logs);
+        goto out;
+    }
+    if (!agreed(cli, &removed)) {
+        exit_code = LY_EXIT_NO;
+        goto out;
+    }
+    if (ly_store_forget(store, &query, false, &removed, &err) != LY_OK) {
+        exit_code = ly_cli_fail(cli, &err);
+        goto out;
+    }
+    ly_cli_note(cli, "forgot %lld traces, %lld spans, %lld log records",
+                (long long)removed.n_traces, (long long)removed.n_spans, (long long)removed.n_logs);
+out:
+    ly_filter_free(filter);
+    ly_store_close(store);
+    return exit_code;
+}

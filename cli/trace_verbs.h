@@ -1,0 +1,16 @@
+/* Verbs of `lydite trace` that have a file of their own. Each returns an exit code. */
+#ifndef LY_CLI_TRACE_VERBS_H
+#define LY_CLI_TRACE_VERBS_H
+
+#include "cli/reading.h"
+
+int ly_trace_run_export(ly_cli *cli); /* trace_move.c */
+int ly_trace_run_import(ly_cli *cli);
+int ly_trace_run_rm(ly_cli *cli);
+
+/* The query of verbs that take a filter or ids: arguments that all look like ids (or @last) become a
+ * filter of those traces of any origin. False: printed, *ret_exit set. The filter is the caller's. */
+LY_MUST_USE bool ly_trace_query_args(ly_cli *cli, ly_store *store, ly_filter **ret_filter,
+                                     ly_trace_query *ret_query, int *ret_exit);
+
+#endif

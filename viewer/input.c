@@ -1,0 +1,241 @@
+#include "viewer/input.h"
+
+#include "base/utf8.h"
+
+static bool key(ly_input *in, uint32_t code, ly_key *ret)
+{
+    in->n = 0;
+    *ret = (ly_key){.code = code, .pasted = in->pasting};
+    return true;
+}
+
+static bool drop(ly_input *in)
+{
+    in->n = 0;
+    return false;
+}
+
+/* Final byte of a CSI or SS3 sequence without a number that matters. */
+static uint32_t by_letter(unsigned char c)
+{
+    switch (c) {
+    case 'A':
+        return LY_KEY_UP;
+    case 'B':
+        return LY_KEY_DOWN;
+    case 'C':
+        return LY_KEY_RIGHT;
+    case 'D':
+        return LY_KEY_LEFT;
+    case 'H':
+        return LY_KEY_HOME;
+    case 'F':
+        return LY_KEY_END;
+    case 'Z':
+        return LY_KEY_BACK_TAB;
+    case 'P':
+    case 'Q':
+    case 'R':
+    case 'S':
+        return LY_KEY_F1 + (uint32_t)(c - 'P');
+    case 'M':
+        return LY_KEY_ENTER; /* keypad Enter, SS3 M */
+    default:
+        return 0;
+    }
+}
+
+/* CSI n ~ */
+static uint32_t by_number(unsigned n)
+{
+    static const uint32_t low[] = {0,          LY_KEY_HOME,    LY_KEY_INSERT,    LY_KEY_DELETE,
+                                   LY_KEY_END, LY_KEY_PAGE_UP, LY_KEY_PAGE_DOWN, LY_KEY_HOME,
+                                   LY_KEY_END};
+    if (n < LY_COUNT(low)) {
+        return low[n];
+    }
+    if (n >= 11 && n <= 15) {
+        return LY_KEY_F1 + n - 11;
+    }
+    if (n >= 17 && n <= 21) {
+        return LY_KEY_F1 + n - 12;
+    }
+    if (n >= 23 && n <= 24) {
+        return LY_KEY_F1 + n - 13;
+    }
+    return 0;
+}
+
+/* SGR mouse: CSI < button ; col ; row M|m */
+static bool mouse(ly_input *in, ly_key *ret)
+{
+    unsigned v[3] = {0, 0, 0};
+    size_t field = 0;
+    for (size_t i = 3; i + 1 < in->n && field < 3; i++) {
+        unsigned char c = in->pending[i];
+        if (c == ';') {
+            field++;
+        } else if (c >= '0' && c <= '9' && v[field] < 100000) {
+            v[field] = v[field] * 10 + (unsigned)(c - '0');
+        }
+    }
+    bool press = in->pending[in->n - 1] == 'M';
+    if (v[0] == 64 || v[0] == 65) {
+        return key(in, v[0] == 64 ? LY_KEY_WHEEL_UP : LY_KEY_WHEEL_DOWN, ret);
+    }
+    if (v[0] != 0 || !press || v[1] == 0 || v[2] == 0) {
+        return drop(in);
+    }
+    (void)key(in, LY_KEY_PRESS, ret);
+    ret->col = (int)v[1] - 1;
+    ret->row = (int)v[2] - 1;
+    return true;
+}
+
+/* A complete CSI sequence: ESC [ ... final. */
+static bool csi(ly_input *in, ly_key *ret)
+{
+    unsigned char final = in->pending[in->n - 1];
+    unsigned n = 0;
+    if (in->n > 3 && in->pending[2] == '<') {
+        return mouse(in, ret);
+    }
+    for (size_t i = 2; i + 1 < in->n && in->pending[i] >= '0' && in->pending[i] <= '9'; i++) {
+        n = n < 100000 ? n * 10 + (unsigned)(in->pending[i] - '0') : n;
+    }
+    if (final == '~' && (n == 200 || n == 201)) {
+        in->pasting = n == 200;
+        return drop(in);
+    }
+    uint32_t code = final == '~' ? by_number(n) : by_letter(final);
+    /* "M" alone ends an old mouse report, not a key. */
+    return code != 0 && final != 'M' ? key(in, code, ret) : drop(in);
+}
+
+/* 1 = a name of terminfo, 0 = could become one, -1 = no. */
+static int named(const ly_input *in, uint32_t *ret_code)
+{
+    int best = -1;
+    for (size_t i = 0; i < in->n_names; i++) {
+        const char *s = in->names[i].sequence;
+        size_t len = strlen(s);
+        if (len >= in->n && memcmp(s, in->pending, in->n) == 0) {
+            if (len == in->n) {
+                *ret_code = in->names[i].code;
+                return 1;
+            }
+            best = 0;
+        }
+    }
+    return best;
+}
+
+static bool escape(ly_input *in, ly_key *ret)
+{
+    uint32_t code = 0;
+    int name = in->pasting ? -1 : named(in, &code);
+    if (name == 1) {
+        return key(in, code, ret);
+    }
+    if (in->n == 1) {
+        return false;
+    }
+    unsigned char second = in->pending[1], last = in->pending[in->n - 1];
+    if (second == '[') {
+        if (in->n == 2) {
+            return false;
+        }
+        if (last >= 0x40 && last <= 0x7E && !(in->n == 3 && last == '[')) {
+            return csi(in, ret);
+        }
+        return in->n == LY_INPUT_PENDING || last < 0x20 ? drop(in) : false;
+    }
+    if (second == 'O') {
+        if (in->n == 2) {
+            return false;
+        }
+        code = by_letter(last);
+        return code != 0 ? key(in, code, ret) : drop(in);
+    }
+    if (second == ']' || second == 'P' || second == '_' || second == '^' || second == 'X') {
+        in->swallowing = true;
+        return drop(in);
+    }
+    if (second == LY_KEY_ESC) {
+        in->n = 1; /* two in a row: the first is a key, the second may begin a sequence */
+        *ret = (ly_key){.code = LY_KEY_ESC};
+        return true;
+    }
+    /* Alt with a key: the key. */
+    return second >= 0x20 && second < 0x7F ? key(in, second, ret) : drop(in);
+}
+
+static size_t utf8_need(unsigned char c)
+{
+    return c < 0x80                ? 1
+           : c >= 0xC2 && c < 0xE0 ? 2
+           : c >= 0xE0 && c < 0xF0 ? 3
+           : c >= 0xF0 && c < 0xF5 ? 4
+                                   : 0;
+}
+
+bool ly_input_byte(ly_input *in, unsigned char byte, ly_key *ret_key)
+{
+    if (in->swallowing) {
+        /* Ends with BEL or with ESC \ (the backslash is then dropped as Alt-\). */
+        if (byte == 7 || byte == 0x18 || byte == 0x1A) {
+            in->swallowing = false;
+        } else if (byte == LY_KEY_ESC) {
+            in->swallowing = false;
+            in->pending[0] = 0;
+            in->n = 0;
+            in->pending[in->n++] = byte;
+            in->pending[1] = 0;
+        }
+        return false;
+    }
+    if (in->n >= LY_INPUT_PENDING) {
+        in->n = 0;
+    }
+    in->pending[in->n++] = byte;
+    if (in->pending[0] == LY_KEY_ESC) {
+        if (in->n == 2 && byte == '\\') {
+            return drop(in); /* the end of a swallowed string */
+        }
+        return escape(in, ret_key);
+    }
+    size_t need = utf8_need(in->pending[0]);
+    if (need == 0) {
+        return drop(in);
+    }
+    if (in->n > 1 && (byte & 0xC0) != 0x80) {
+        in->n = 0;
+        return ly_input_byte(in, byte,
+                             ret_key); /* a broken character: start again with this byte */
+    }
+    if (in->n < need) {
+        return false;
+    }
+    size_t pos = 0;
+    uint32_t cp = ly_utf8_next(ly_str_n(in->pending, in->n), &pos);
+    if (cp == LY_UTF8_BAD) {
+        return drop(in);
+    }
+    if (cp == '\n') {
+        cp = LY_KEY_ENTER;
+    } else if (cp == 8) {
+        cp = LY_KEY_BACKSPACE;
+    }
+    return key(in, cp, ret_key);
+}
+
+bool ly_input_flush(ly_input *in, ly_key *ret_key)
+{
+    bool esc = in->n >= 1 && in->pending[0] == LY_KEY_ESC && in->n == 1;
+    in->swallowing = false;
+    if (esc) {
+        return key(in, LY_KEY_ESC, ret_key);
+    }
+    in->n = 0;
+    return false;
+}
