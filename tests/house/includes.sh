@@ -19,7 +19,7 @@ declare -A allow=(
   [ingest]="base text otlp genai filter store ingest"
   [tracer]="base otlp tracer"
   [tracer/curl]="base text otlp genai tracer"
-  [tracer/exporter]="base otlp rpc tracer"
+  [tracer/otlp]="base otlp rpc tracer"
   [collector]="base text otlp genai filter store ingest rpc collector"
   [prompts]="base text otlp genai filter store prompts"
   [judges]="base text otlp genai filter store prompts http llm judges"
@@ -41,7 +41,7 @@ third=(
   'zdict\.h|core/store'
   'microhttpd\.h|collector'
   'libdeflate\.h|collector'
-  'zlib\.h|collector tracer/exporter core/rpc'
+  'zlib\.h|collector tracer/otlp core/rpc'
   'openssl/|core/text core/llm collector'
   '(curses|ncurses|term)\.h|viewer'
 )
@@ -75,7 +75,7 @@ for key in "${!allow[@]}"; do
   dir=$(folder_of "$key")
   [ -d "$dir" ] || continue
   case $key in
-    tracer) mapfile -t files < <(find tracer -name '*.[ch]' ! -path 'tracer/curl/*' ! -path 'tracer/exporter/*' ! -path 'tracer/include/*') ;;
+    tracer) mapfile -t files < <(find tracer -name '*.[ch]' ! -path 'tracer/curl/*' ! -path 'tracer/otlp/*' ! -path 'tracer/include/*') ;;
     *) mapfile -t files < <(find "$dir" -name '*.[ch]') ;;
   esac
   [ ${#files[@]} -gt 0 ] && check_room "$key" "${files[@]}"
