@@ -1,0 +1,3 @@
+/* kill.h, long. */
+#define ROUNDS 200
+#include "kill.h"

@@ -1,0 +1,3 @@
+/* kill.h, short: in every check. */
+#define ROUNDS 10
+#include "kill.h"
