@@ -61,7 +61,7 @@ static void put_base64(ly_buf *out, ly_str bytes)
 static void put_double(ly_buf *out, double value)
 {
     char text[LY_DOUBLE_TEXT_MAX];
-    size_t n = ly_double_put_plain(value, text);
+    size_t n = ly_double_put(value, text);
     bool word = text[n - 1] == 'y' || text[n - 1] == 'N'; /* Infinity, NaN */
     if (word) {
         ly_buf_char(out, '"');
