@@ -64,6 +64,7 @@ static const char *const word_users[] = {
     " FROM trace",
     "SELECT provider, model, service, env, session, user, prompt_name, prompt_version FROM charge",
     "SELECT provider, model, service, env, prompt_name, prompt_version FROM usage",
+    "SELECT word FROM usage_who",
     "SELECT word, user, service, model FROM session",
     "SELECT word FROM tag",
     "SELECT event_name FROM log_record",
@@ -101,7 +102,7 @@ static ly_status used_words(ly_db *db, const ly_idset *words, ly_idset *used, ly
 
 /* In one write turn: between looking and taking away nobody may begin to use the word. The number
  * stays, so that it never means another text. */
-static ly_status forget_words(ly_removal *r, ly_err *err)
+ly_status ly_removal_words(ly_removal *r, ly_err *err)
 {
     ly_idset_sort(&r->words);
     if (!r->words.n)
@@ -111,7 +112,9 @@ static ly_status forget_words(ly_removal *r, ly_err *err)
     if (st)
         return st;
     ly_idset used = {0};
-    st = used_words(db, &r->words, &used, err);
+    st = ly_db_exec(db, "DELETE FROM usage_who WHERE n = 0", err);
+    if (!st)
+        st = used_words(db, &r->words, &used, err);
     for (size_t i = 0; !st && i < r->words.n; i++) {
         if (ly_idset_has(&used, r->words.ids[i]))
             continue;
@@ -196,7 +199,7 @@ ly_status ly_store_forget(ly_store *store, const ly_trace_query *query, bool dry
         if (!st)
             st = ly_removal_contents(&r, err);
         if (!st)
-            st = forget_words(&r, err);
+            st = ly_removal_words(&r, err);
         if (!st)
             st = ly_pages_scrub(store, err);
         if (!st && r.counts.n_traces) {

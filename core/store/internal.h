@@ -323,4 +323,8 @@ LY_MUST_USE ly_status ly_pages_scrub(ly_store *store, ly_err *err);
 /* Empties the write-ahead log, waiting for readers; LY_E_BUSY names the remedy. */
 LY_MUST_USE ly_status ly_log_empty(ly_store *store, ly_err *err);
 
+/* settle.c: ledger lines of span rows [from, to) in order of (span, line); tags in the arena. */
+LY_MUST_USE ly_status ly_ledger_load(ly_db *db, int64_t from, int64_t to, ly_arena *arena,
+                                     ly_charge **ret_lines, size_t *ret_n, ly_err *err);
+
 #endif

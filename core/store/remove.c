@@ -150,28 +150,49 @@ static ly_status note_words(ly_removal *r, const ly_span_row *row, ly_err *err)
     return LY_OK;
 }
 
-/* Retention writes the ids into the lines that outlive the records; forgetting takes out who it was. */
-static ly_status ledger_of(ly_removal *r, const ly_summary *t, const ly_span_row *row, ly_err *err)
+/* Forgetting takes out of the ledger who it was; the sums by session, user and tag follow. */
+static ly_status ledger_forget(ly_removal *r, int64_t span, ly_err *err)
 {
     ly_db *db = &r->store->db;
+    ly_charge *lines = NULL;
+    size_t n = 0;
+    ly_arena_reset(&r->arena);
+    ly_status st = ly_ledger_load(db, span, span + 1, &r->arena, &lines, &n, err);
+    for (size_t i = 0; !st && i < n; i++) {
+        ly_charge out = lines[i], in = lines[i];
+        out.sign = -out.sign;
+        in.session = in.user = 0;
+        in.tags = LY_STR_NONE;
+        st = ly_usage_apply(db, &out, err);
+        if (!st)
+            st = ly_usage_apply(db, &in, err);
+        if (!st &&
+            ((in.session != lines[i].session && !ly_idset_add(&r->words, lines[i].session)) ||
+             (in.user != lines[i].user && !ly_idset_add(&r->words, lines[i].user))))
+            st = LY_NOMEM(err);
+    }
+    return st || !n
+               ? st
+               : run_on(
+                     db,
+                     "UPDATE charge SET session = NULL, user = NULL, tags = NULL, trace_id = NULL,"
+                     " span_id = NULL WHERE span = ?1",
+                     span, 0, NULL, err);
+}
+
+/* Retention writes the ids into the lines, which outlive the records. */
+static ly_status ledger_seal(ly_removal *r, const ly_summary *t, const ly_span_row *row,
+                             ly_err *err)
+{
     ly_stmt *s = NULL;
     ly_status st = ly_db_prep(
-        db,
-        r->forget ? "UPDATE charge SET session = NULL, user = NULL, tags = NULL, trace_id = NULL,"
-                    " span_id = NULL WHERE span = ?1 AND (?2 OR ?3)"
-                  : "UPDATE charge SET trace_id = ?2, span_id = ?3 WHERE span = ?1",
-        &s, err);
+        &r->store->db, "UPDATE charge SET trace_id = ?2, span_id = ?3 WHERE span = ?1", &s, err);
     if (st)
         return st;
     ly_bind_int(s, 1, row->id);
-    if (r->forget) {
-        ly_bind_int(s, 2, 1);
-        ly_bind_int(s, 3, 1);
-    } else {
-        ly_bind_blob(s, 2, &t->trace_id, sizeof t->trace_id);
-        ly_bind_blob(s, 3, &row->span_id, sizeof row->span_id);
-    }
-    return ly_db_run(db, s, err);
+    ly_bind_blob(s, 2, &t->trace_id, sizeof t->trace_id);
+    ly_bind_blob(s, 3, &row->span_id, sizeof row->span_id);
+    return ly_db_run(&r->store->db, s, err);
 }
 
 static ly_status spans_out(ly_removal *r, const ly_summary *t, size_t *ret_n, ly_err *err)
@@ -199,7 +220,7 @@ static ly_status spans_out(ly_removal *r, const ly_summary *t, size_t *ret_n, ly
         if (!st)
             st = note_words(r, &rows[i], err);
         if (!st)
-            st = ledger_of(r, t, &rows[i], err);
+            st = r->forget ? ledger_forget(r, rows[i].id, err) : ledger_seal(r, t, &rows[i], err);
     }
     if (!st && n)
         st = run_on(db, "DELETE FROM span WHERE id >= ?1 AND id <= ?2", rows[0].id, rows[n - 1].id,

@@ -32,6 +32,8 @@ LY_MUST_USE ly_status ly_removal_slice(ly_removal *r, const ly_summary *trace, b
                                        ly_err *err);
 /* After the traces: removes of `contents` what no other payload names, in slices. */
 LY_MUST_USE ly_status ly_removal_contents(ly_removal *r, ly_err *err);
+/* forget.c: of `words`, those that nothing uses any more lose their text. */
+LY_MUST_USE ly_status ly_removal_words(ly_removal *r, ly_err *err);
 /* Pinned, or named by a data-set row, a human score or a run that an alias moved on. */
 LY_MUST_USE ly_status ly_trace_evidence(ly_db *db, const ly_summary *trace, bool *ret, ly_err *err);
 

@@ -193,9 +193,8 @@ static bool wanted(const ly_span_row *r, const ly_tree_mark *m, const ly_summary
     return true;
 }
 
-/* Lines of a trace's ledger as an array in order of (span, line). */
-static ly_status ledger_load(ly_db *db, int64_t trace, ly_arena *arena, ly_charge **ret,
-                             size_t *ret_n, ly_err *err)
+ly_status ly_ledger_load(ly_db *db, int64_t from, int64_t to, ly_arena *arena, ly_charge **ret,
+                         size_t *ret_n, ly_err *err)
 {
     ly_stmt *s = NULL;
     ly_status st = ly_db_prep(db,
@@ -204,8 +203,8 @@ static ly_status ledger_load(ly_db *db, int64_t trace, ly_arena *arena, ly_charg
                               &s, err);
     if (st)
         return st;
-    ly_bind_int(s, 1, trace << LY_SLOT_BITS);
-    ly_bind_int(s, 2, (trace + 1) << LY_SLOT_BITS);
+    ly_bind_int(s, 1, from);
+    ly_bind_int(s, 2, to);
     ly_charge *lines = NULL;
     size_t n = 0, cap = 0;
     bool row = false;
@@ -236,7 +235,8 @@ static ly_status plan_lines(ly_db *db, plan *p, const ly_trace_nodes *t, ly_aren
     size_t n_have = 0;
     ly_status st = tags_text(db, p->trace, arena, &tags, err);
     if (!st)
-        st = ledger_load(db, p->trace, arena, &have, &n_have, err);
+        st = ly_ledger_load(db, p->trace << LY_SLOT_BITS, (p->trace + 1) << LY_SLOT_BITS, arena,
+                            &have, &n_have, err);
     if (st)
         return st;
     p->lines = LY_ARENA_ARRAY(arena, ly_charge, t->n + n_have + 1);

@@ -60,6 +60,7 @@ CREATE TABLE "case" (
     done_ns INTEGER,
     UNIQUE (run, row, target, repeat)
 ) STRICT;
+CREATE INDEX case_by_trace ON "case" (trace_id) WHERE trace_id IS NOT NULL; -- evidence
 
 CREATE TABLE score (
     id INTEGER PRIMARY KEY,
@@ -89,3 +90,4 @@ CREATE TABLE call_cache (
     trace_id BLOB,
     reply BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX call_cache_by_trace ON call_cache (trace_id) WHERE trace_id IS NOT NULL; -- forgetting
