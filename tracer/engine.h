@@ -154,6 +154,7 @@ typedef struct ly_pool {
     _Atomic uint64_t free_head; /* tag << 32 | index + 1 */
     _Atomic int64_t budget;     /* bytes not in use */
     int64_t budget_full;
+    uint32_t populated; /* chunks whose pages exist; the exporter's */
 } ly_pool;
 
 typedef struct ly_producer {
@@ -406,6 +407,8 @@ void ly_pool_release(ly_pool *pool);
 /* All chunks are free again (child of fork). */
 void ly_pool_reset(ly_pool *pool);
 void ly_chunk_free(ly_pool *pool, ly_chunk *chunk);
+/* Makes the pages of the next chunks exist, so that producers do not meet the page faults. */
+void ly_pool_populate(ly_pool *pool);
 /* Puts a record where the tail has no room for it; counts what happens. Takes rec->bag. */
 void ly_ring_put_slow(lydite_tracer *tracer, ly_producer *producer, const ly_rec *rec,
                       const uint8_t *items, size_t items_len);
@@ -422,6 +425,11 @@ static inline void ly_ring_put(lydite_tracer *tracer, ly_producer *producer, con
     memcpy(chunk->data + used, rec, sizeof *rec);
     memcpy(chunk->data + used + sizeof *rec, items, items_len);
     producer->tail_used = used + rec->bytes;
+    /* The exporter's core has read these lines in the chunk's last round: ask for them back while the
+     * host does its work. */
+    for (uint32_t ahead = 0; ahead < 256; ahead += 64) {
+        LY_PREFETCH_WRITE(chunk->data + used + rec->bytes + ahead);
+    }
     if (LY_LIKELY(!(rec->flags & LY_REC_PENDING))) {
         atomic_store_explicit(&producer->committed,
                               atomic_load_explicit(&producer->committed, memory_order_relaxed) + 1,

@@ -774,7 +774,9 @@ static void turn(ly_exporter *e)
     int64_t now = ly_mono_ns();
     flush_step(e);
     if (now >= e->drain_at || atomic_load(&t->pressure)) {
-        atomic_store(&t->pressure, false);
+        if (atomic_exchange(&t->pressure, false)) {
+            ly_pool_populate(&t->pool);
+        }
         drain_scores(e);
         drain(e);
         e->drain_at = now + t->config.schedule_ns;

@@ -11,6 +11,7 @@
 #define LY_FALLTHROUGH  __attribute__((fallthrough))
 #define LY_NORETURN     __attribute__((noreturn))
 #define LY_EXPORT       __attribute__((visibility("default")))
+#define LY_PREFETCH_WRITE(p) __builtin_prefetch((p), 1)
 #else
 #define LY_MUST_USE
 #define LY_PRINTF(f, a)
@@ -20,6 +21,7 @@
 #define LY_FALLTHROUGH
 #define LY_NORETURN
 #define LY_EXPORT
+#define LY_PREFETCH_WRITE(p) ((void)(p))
 #endif
 
 /* Number of elements of a true array. */

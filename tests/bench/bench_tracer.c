@@ -1,0 +1,310 @@
+/*
+ * The tracer row of DESIGN §9 and the four cases of OpenTelemetry's benchmark contract
+ * (performance-and-reliability §2.1). Ratios are taken in one run, against a floor measured in the same
+ * process: two clock reads and a copy of 160 bytes. Times are printed and never judged; what can be
+ * judged on any machine (allocations) is, when called with --gate.
+ *
+ *   bench_tracer [--gate]
+ */
+#include <lydite/tracer.h>
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define N    200000
+#define REPS 11
+/* Spans of one timed burst; see burst_ns. */
+#define BURST  20000
+#define BURSTS 60
+
+static int64_t now_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *v, int n)
+{
+    qsort(v, (size_t)n, sizeof *v, by_value);
+    return v[n / 2];
+}
+
+static int take_all(void *user, bool logs, const void *bytes, size_t len, size_t n)
+{
+    (void)logs;
+    (void)bytes;
+    (void)n;
+    if (user) {
+        *(_Atomic uint64_t *)user += len;
+    }
+    return 0;
+}
+
+static int never(void *user, bool logs, const void *bytes, size_t len, size_t n)
+{
+    (void)user, (void)logs, (void)bytes, (void)len, (void)n;
+    return 60000; /* try again in a minute */
+}
+
+static lydite_tracer *open_with(lydite_export_fn fn, size_t ring)
+{
+    lydite_options opts = LYDITE_OPTIONS_INIT;
+    lydite_tracer *t = NULL;
+    opts.export_fn = fn;
+    opts.ring_bytes = ring;
+    opts.ignore_env = true;
+    if (lydite_open(&opts, &t, NULL)) {
+        abort();
+    }
+    return t;
+}
+
+/* ---- the floor ---- */
+
+static char ring[256 * 1024];
+static char record[160];
+
+static double floor_ns(void)
+{
+    size_t at = 0;
+    int64_t start = now_ns();
+    for (int i = 0; i < BURST; i++) {
+        struct timespec a, b;
+        clock_gettime(CLOCK_MONOTONIC, &a);
+        clock_gettime(CLOCK_MONOTONIC, &b);
+        memcpy(record, &a, sizeof a);
+        memcpy(record + 16, &b, sizeof b);
+        memcpy(ring + at, record, sizeof record);
+        __asm__ volatile("" ::: "memory");
+        at = at + sizeof record > sizeof ring - sizeof record ? 0 : at + sizeof record;
+    }
+    return (double)(now_ns() - start) / BURST;
+}
+
+/* ---- ours ---- */
+
+static inline void one(lydite_tracer *t, int i)
+{
+    lydite_span *span = lydite_start_static(t, LYDITE_STEP, "work");
+    lydite_set_int(span, "count", i);
+    lydite_set_bool(span, "ok", true);
+    lydite_set_double(span, "ratio", 0.5);
+    lydite_set_static(span, "kind", "borrowed");
+    lydite_end(span);
+}
+
+/* Ten million spans a second are more than any exporter takes (each is 300 bytes of OTLP), so they come
+ * in bursts that the rings hold, with the exporter draining beside them, and a flush between that is not
+ * timed: what is measured is recording, not refusing. */
+static double burst_ns(lydite_tracer *t)
+{
+    int64_t start = now_ns();
+    for (int i = 0; i < BURST; i++) {
+        one(t, i);
+    }
+    double ns = (double)(now_ns() - start) / BURST;
+    (void)lydite_flush(t, 10000, NULL);
+    return ns;
+}
+
+/* Interleaved, so that both meet the same neighbours; quartiles, because there are neighbours. */
+static void row_hot_path(void)
+{
+    lydite_tracer *t = open_with(take_all, 0);
+    static double base[BURSTS], span[BURSTS];
+    (void)burst_ns(t);
+    for (int i = 0; i < BURSTS; i++) {
+        base[i] = floor_ns();
+        span[i] = burst_ns(t);
+    }
+    double f = median(base, BURSTS), w = median(span, BURSTS);
+    lydite_stats s = LYDITE_STATS_INIT;
+    (void)lydite_close(t, 10000, &s);
+    printf("floor (two clock reads, 160-byte copy)      %7.1f ns median, %.1f lower quartile\n", f,
+           base[BURSTS / 4]);
+    printf("span, 4 borrowed attributes, draining       %7.1f ns median, %.1f lower quartile; "
+           "ratio %.2f, "
+           "%.2f (bar 1.35); %llu of %llu dropped\n",
+           w, span[BURSTS / 4], w / f, span[BURSTS / 4] / base[BURSTS / 4],
+           (unsigned long long)s.dropped[LYDITE_DROP_FULL], (unsigned long long)s.ended);
+}
+
+static void row_disabled(void)
+{
+    setenv("OTEL_SDK_DISABLED", "true", 1);
+    lydite_tracer *t = NULL;
+    (void)lydite_open(NULL, &t, NULL);
+    unsetenv("OTEL_SDK_DISABLED");
+    double v[REPS];
+    for (int i = 0; i < REPS; i++) {
+        v[i] = burst_ns(t) / 6;
+    }
+    printf("disabled, each call                         %7.2f ns  (bar 2)\n", median(v, REPS));
+    (void)lydite_close(t, 0, NULL);
+}
+
+static void row_stalled(void)
+{
+    lydite_tracer *t = open_with(never, 0);
+    static double v[N];
+    for (int i = 0; i < N; i++) {
+        int64_t start = now_ns();
+        one(t, i);
+        v[i] = (double)(now_ns() - start);
+    }
+    qsort(v, N, sizeof *v, by_value);
+    lydite_stats s = LYDITE_STATS_INIT;
+    lydite_stats_get(t, &s);
+    printf("stalled exporter: p50 %.0f ns, p99.9 %.0f ns (bar 5000), max %.0f ns; %llu of %llu "
+           "dropped\n",
+           v[N / 2], v[N / 1000 * 999], v[N - 1], (unsigned long long)s.dropped[LYDITE_DROP_FULL],
+           (unsigned long long)s.ended);
+    (void)lydite_close(t, 0, NULL);
+}
+
+/* ---- the contract: (a) to (d) ---- */
+
+static void contract_a(void)
+{
+    lydite_tracer *t = open_with(take_all, 0);
+    double v[REPS];
+    for (int r = 0; r < REPS; r++) {
+        int64_t start = now_ns();
+        for (int i = 0; i < N; i++) {
+            lydite_span *span = lydite_start_static(t, LYDITE_OTHER, "op");
+            lydite_set_int(span, "n", i);
+            lydite_add_event_int(span, "event", "i", i);
+            lydite_end(span);
+        }
+        v[r] = (double)(now_ns() - start) / N;
+        (void)lydite_flush(t, 10000, NULL);
+    }
+    printf("contract a: 1 int attribute, 1 event        %7.1f ns a span\n", median(v, REPS));
+    (void)lydite_close(t, 10000, NULL);
+}
+
+static void ten(lydite_tracer *t)
+{
+    static const char *const keys[10] = {"attribute.key.no.000", "attribute.key.no.001",
+                                         "attribute.key.no.002", "attribute.key.no.003",
+                                         "attribute.key.no.004", "attribute.key.no.005",
+                                         "attribute.key.no.006", "attribute.key.no.007",
+                                         "attribute.key.no.008", "attribute.key.no.009"};
+    lydite_span *span = lydite_start_static(t, LYDITE_OTHER, "op");
+    for (int i = 0; i < 10; i++) {
+        lydite_set_str_n(span, keys[i], "value of 20 letters.", 20);
+    }
+    lydite_end(span);
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static long heap_kib(void)
+{
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    long kib = 0;
+    while (f && fgets(line, sizeof line, f)) {
+        if (sscanf(line, "RssAnon: %ld", &kib) == 1) {
+            break;
+        }
+    }
+    if (f) {
+        fclose(f);
+    }
+    return kib;
+}
+
+static void contract_bcd(void)
+{
+    static _Atomic uint64_t bytes;
+    lydite_options opts = LYDITE_OPTIONS_INIT;
+    lydite_tracer *t = NULL;
+    opts.export_fn = take_all;
+    opts.export_user = (void *)&bytes;
+    opts.full_wait_ms = 10000;
+    opts.ignore_env = true;
+    (void)lydite_open(&opts, &t, NULL);
+    double cpu = cpu_seconds();
+    const int n = N * 2;
+    for (int i = 0; i < n; i++) {
+        ten(t);
+    }
+    (void)lydite_flush(t, 10000, NULL);
+    cpu = cpu_seconds() - cpu;
+    printf("contract b: 10 attributes of 20+20, made and encoded as OTLP  %.0f spans/s a core, "
+           "%llu bytes "
+           "a span\n",
+           n / cpu, (unsigned long long)(bytes / (uint64_t)n));
+    long before = heap_kib();
+    double cpu0 = cpu_seconds();
+    const int seconds =
+        getenv("BENCH_SECONDS") ? (int)strtol(getenv("BENCH_SECONDS"), NULL, 10) : 3;
+    int64_t start = now_ns();
+    for (int64_t i = 0; i < seconds * 10000LL; i++) {
+        ten(t);
+        int64_t due = start + (i + 1) * 100000 - now_ns();
+        if (i % 100 == 99 && due > 0) {
+            struct timespec ts = {0, due};
+            nanosleep(&ts, NULL);
+        }
+    }
+    printf("contract c: 10,000 spans/s for %d s           %7.2f %% of one core\n", seconds,
+           (cpu_seconds() - cpu0) / seconds * 100);
+    printf("contract d: anonymous memory over the same    %ld KiB, grown by %ld\n", heap_kib(),
+           heap_kib() - before);
+    (void)lydite_close(t, 10000, NULL);
+}
+
+/* ---- what it weighs ---- */
+
+static int count_objects(struct dl_phdr_info *info, size_t size, void *user)
+{
+    (void)info;
+    (void)size;
+    ++*(int *)user;
+    return 0;
+}
+
+static void weight(void)
+{
+    Dl_info info;
+    struct stat st;
+    int objects = 0;
+    dl_iterate_phdr(count_objects, &objects);
+    if (dladdr((void *)(uintptr_t)&lydite_open, &info) && stat(info.dli_fname, &st) == 0) {
+        printf("library: %ld bytes with symbols; objects loaded before export: %d\n",
+               (long)st.st_size, objects);
+    }
+}
+
+int main(void)
+{
+    weight();
+    row_hot_path();
+    row_disabled();
+    row_stalled();
+    contract_a();
+    contract_bcd();
+    return 0;
+}
