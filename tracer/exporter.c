@@ -314,10 +314,13 @@ static void switch_off(ly_exporter *e, const char *why)
 {
     lydite_tracer *t = e->tracer;
     atomic_store(&t->off_reason, LYDITE_DROP_FORK);
-    atomic_store(&t->off, true);
+    if (atomic_exchange(&t->off, true)) {
+        return;
+    }
     pthread_mutex_lock(&t->lock);
     t->forks_off = 1;
     pthread_mutex_unlock(&t->lock);
+    t->loss_told = true; /* this is the telling */
     ly_tracer_diag(t, 2, "%s", why);
 }
 
@@ -736,8 +739,10 @@ static void rest(ly_exporter *e, uint32_t seen, int64_t next)
         return;
     }
     if (requests_in(e, LY_REQ_READY) == 0 && !e->flushing && !atomic_load(&t->pressure) &&
-        !anything_queued(t) && !atomic_load(&t->stop) && !scores_wait(t)) {
-        idle_sleep(e, seen);
+        !anything_queued(t) && !scores_wait(t)) {
+        if (!atomic_load(&t->stop)) {
+            idle_sleep(e, seen);
+        }
         return;
     }
     /* While no request is free the rings cannot be drained: only time or a stop helps. */

@@ -47,7 +47,8 @@ void ly_pool_reset(ly_pool *pool)
 }
 
 #ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* Linux 5.14; older kernels refuse, which costs only the head start */
+#define MADV_POPULATE_WRITE \
+    23 /* Linux 5.14; older kernels refuse, which costs only the head start */
 #endif
 #define POPULATE_AHEAD 8u
 
