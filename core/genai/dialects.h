@@ -25,6 +25,7 @@ typedef enum ly_slot {
     S_PROVIDER,       /* N2 */
     S_REQUEST_MODEL,  /* N3 */
     S_RESPONSE_MODEL, /* N4 */
+    S_NAMED_MODEL,    /* "provider/model", on spans of a model type only */
     S_RESPONSE_ID,    /* N35 */
     S_SERVICE_TIER,
     S_SERVER_ADDRESS,
@@ -156,11 +157,13 @@ typedef struct ly_word_rule {
     int8_t role;
 } ly_word_rule;
 
+/* Consulted after the explicit words; `first` rows before them (placeholders that lie about themselves). */
 typedef struct ly_name_rule {
     const char *dialect; /* NULL = any */
     const char *name;    /* "x*" starts with, "*x" ends with, "x" equals */
     int8_t type;
     int8_t role;
+    bool first;
 } ly_name_rule;
 
 enum {
@@ -170,8 +173,6 @@ enum {
     LY_DIALECT_NO_PROMPT_NAME = 2,
     /* The scope alone does not prove it: an attribute of the signature is needed too. */
     LY_DIALECT_SCOPE_WEAK = 4,
-    /* The spans of tools carry the tool's name as span name, the other names being class names. */
-    LY_DIALECT_TOOL_IS_SPAN_NAME = 8,
 };
 
 typedef struct ly_dialect {

@@ -197,9 +197,10 @@ static bool as_word(ly_extract *x, ly_vocabulary vocabulary, ly_val val, int64_t
         *ret = type;
         return true;
     }
-    const ly_word_rule *row = ly_word_find(vocabulary, s);
-    if (!row && ly_str_find_char(s, ' ', 0) != SIZE_MAX)
-        row = ly_word_find(vocabulary, ly_str_sub(s, 0, ly_str_find_char(s, ' ', 0)));
+    /* "ai.streamText.doStream my-function": the word stands first. */
+    const size_t space = ly_str_find_char(s, ' ', 0);
+    const ly_word_rule *row =
+        ly_word_find(vocabulary, space == SIZE_MAX ? s : ly_str_sub(s, 0, space));
     if (!row)
         return false;
     if (row->role >= 0)

@@ -63,10 +63,11 @@ static bool name_fits(const char *pattern, ly_str name)
     return name.len >= head.len + tail.len && ly_str_starts(name, head) && ly_str_ends(name, tail);
 }
 
-static const ly_name_rule *find_name(const ly_dialect *dialect, ly_str name)
+static const ly_name_rule *find_name(const ly_dialect *dialect, ly_str name, bool first)
 {
     for (size_t i = 0; i < ly_names_n; i++) {
-        if ((!ly_names[i].dialect || strcmp(ly_names[i].dialect, dialect->name) == 0) &&
+        if (ly_names[i].first == first &&
+            (!ly_names[i].dialect || strcmp(ly_names[i].dialect, dialect->name) == 0) &&
             name_fits(ly_names[i].name, name))
             return &ly_names[i];
     }
@@ -137,11 +138,13 @@ enum { RANK_EXPLICIT_TYPE = 22 };
 static int8_t set_type(const ly_extract *x, const ly_span *span, const ly_dialect *dialect,
                        ly_canon *c)
 {
-    if (x->rank[S_TYPE] <= RANK_EXPLICIT_TYPE) {
+    const ly_name_rule *name = find_name(dialect, span->name, true);
+    if (!name && x->rank[S_TYPE] <= RANK_EXPLICIT_TYPE) {
         c->type = (ly_type)x->value[S_TYPE].num;
         return x->word_role;
     }
-    const ly_name_rule *name = find_name(dialect, span->name);
+    if (!name)
+        name = find_name(dialect, span->name, false);
     if (name) {
         c->type = (ly_type)name->type;
         return name->role;
@@ -281,11 +284,25 @@ static void fix_embedding(ly_canon *c)
 
 /* ---- the rest --------------------------------------------------------------------------------- */
 
+static void set_named_model(const ly_extract *x, ly_canon *c)
+{
+    const int64_t type = ly_extract_num(x, S_TYPE);
+    if (!ly_extract_has(x, S_NAMED_MODEL) || c->request_model.len ||
+        (type != LY_TYPE_GENERATION && type != LY_TYPE_EMBEDDING && type != LY_TYPE_RERANK))
+        return;
+    const ly_str name = ly_extract_text(x, S_NAMED_MODEL);
+    const size_t slash = ly_str_find_char(name, '/', 0);
+    c->request_model = slash == SIZE_MAX ? name : ly_str_sub(name, slash + 1, name.len);
+    if (slash != SIZE_MAX && !c->provider.len)
+        c->provider = ly_genai_provider(ly_str_sub(name, 0, slash), x->arena);
+}
+
 static void set_models(const ly_extract *x, ly_canon *c)
 {
     c->request_model = ly_extract_text(x, S_REQUEST_MODEL);
     c->response_model = ly_extract_text(x, S_RESPONSE_MODEL);
     c->provider = ly_extract_text(x, S_PROVIDER);
+    set_named_model(x, c);
     /* Some frameworks give their service's name for a provider. */
     if (c->provider.len && c->service.len && ly_str_eq_nocase(c->provider, c->service) &&
         ly_canon_model(c).len)
@@ -421,7 +438,12 @@ static void see_events(const ly_span *span, ly_canon *c)
             continue;
         if (ly_str_eqc(name, "gen_ai.choice") || ly_str_eqc(name, "gen_ai.content.completion"))
             c->has_output = true;
-        else if (ly_str_ends(name, LY_S(".message")) || ly_str_eqc(name, "gen_ai.content.prompt"))
+        else if (ly_str_eqc(name, "gen_ai.client.inference.operation.details")) {
+            c->has_input |=
+                ly_attrs_get(&span->events[i].attrs, LY_S("gen_ai.input.messages")) != NULL;
+            c->has_output |=
+                ly_attrs_get(&span->events[i].attrs, LY_S("gen_ai.output.messages")) != NULL;
+        } else if (ly_str_ends(name, LY_S(".message")) || ly_str_eqc(name, "gen_ai.content.prompt"))
             c->has_input = true;
     }
 }

@@ -407,6 +407,18 @@ static bool same_response(const work *w, uint32_t a, uint32_t b)
     return x->start_ns <= y->end_ns && y->start_ns <= x->end_ns;
 }
 
+/* A call that a log tells, without an id: the span with the same counts at that time (§4.6). */
+static bool same_counts(const work *w, uint32_t a, uint32_t b)
+{
+    static const int64_t slack_ns = 5 * (int64_t)1000000000;
+    const ly_tree_node *x = &w->nodes[a], *y = &w->nodes[b];
+    if (!((x->flags ^ y->flags) & LY_NODE_SYNTHETIC) || (x->response_key && y->response_key) ||
+        class_of(x->type) != class_of(y->type) ||
+        (x->model_key && y->model_key && x->model_key != y->model_key))
+        return false;
+    return x->start_ns - slack_ns <= y->end_ns && y->start_ns - slack_ns <= x->end_ns;
+}
+
 static void merge_same(work *w, uint32_t keep, uint32_t drop)
 {
     fill_from(&w->marks[keep].tokens, &w->nodes[drop].tokens);
@@ -437,18 +449,32 @@ static int compare_group(const void *a, const void *b)
  * members, and a constant id on 100,000 spans must not become quadratic. */
 enum { OPEN_CLUSTERS = 8 };
 
-static bool same_ids(work *w, ly_arena *arena)
+typedef bool same_fn(const work *w, uint32_t a, uint32_t b);
+
+static uint64_t counts_key(const ly_tree_node *node)
+{
+    const uint64_t in = (uint64_t)ly_tokens_in(&node->tokens);
+    const uint64_t out = (uint64_t)ly_tokens_out(&node->tokens);
+    return (in * 0x9E3779B97F4A7C15u ^ out) | 1;
+}
+
+static bool merge_groups(work *w, ly_arena *arena, same_fn *same, bool by_counts)
 {
     uint32_t m = 0;
+    bool any_synthetic = false;
+    for (uint32_t i = 0; i < w->n && !any_synthetic; i++)
+        any_synthetic = (w->nodes[i].flags & LY_NODE_SYNTHETIC) != 0;
+    if (by_counts && !any_synthetic)
+        return true;
     group_item *items = LY_ARENA_ARRAY(arena, group_item, w->n);
     if (!items)
         return false;
     for (uint32_t k = 0; k < w->n_order; k++) {
         const uint32_t i = w->order[k];
-        if (w->marks[i].kind == LY_MARK_COUNTED && w->nodes[i].role == LY_ROLE_LEAF &&
-            w->nodes[i].response_key != 0)
-            items[m++] = (group_item){w->nodes[i].response_key, w->nodes[i].start_ns,
-                                      id_key(w->nodes[i].span_id), i};
+        const ly_tree_node *node = &w->nodes[i];
+        const uint64_t key = by_counts ? counts_key(node) : node->response_key;
+        if (w->marks[i].kind == LY_MARK_COUNTED && node->role == LY_ROLE_LEAF && key != 0)
+            items[m++] = (group_item){key, node->start_ns, id_key(node->span_id), i};
     }
     qsort(items, m, sizeof *items, compare_group);
     uint32_t open[OPEN_CLUSTERS];
@@ -459,7 +485,7 @@ static bool same_ids(work *w, ly_arena *arena)
         const uint32_t i = items[k].index;
         bool merged = false;
         for (uint32_t o = 0; o < n_open && !merged; o++) {
-            if (!same_response(w, open[o], i))
+            if (!same(w, open[o], i))
                 continue;
             merged = true;
             if (better(w, i, open[o])) {
@@ -673,7 +699,8 @@ ly_status ly_tree_count(const ly_tree_node *nodes, size_t n, ly_arena *arena,
         !build_tree(&w, arena))
         return LY_NOMEM(err);
     classify(&w);
-    if (!same_ids(&w, arena) || !find_gaps(&w, arena))
+    if (!merge_groups(&w, arena, same_response, false) ||
+        !merge_groups(&w, arena, same_counts, true) || !find_gaps(&w, arena))
         return LY_NOMEM(err);
     follow_duplicates(&w);
     spread_origins(&w);
