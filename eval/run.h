@@ -1,0 +1,56 @@
+/*
+ * The engine: runs a suite's cases (row x target x repeat) and judges their outputs, on one thread.
+ *
+ *     rows -> case: render -> target's model -> judges -> done
+ *                                                          \-> written with its scores and the replies
+ *                                                              that were paid for, as it is done
+ *
+ * What is finished is in the file before more is started, so that a run killed at any moment repeats no call
+ * whose reply was kept and loses no finished case. A case that a stop cut off (no key, no quota, budget,
+ * interrupt) is not written; resuming does it.
+ */
+#ifndef LY_EVAL_RUN_H
+#define LY_EVAL_RUN_H
+
+#include "eval/record.h"
+#include "eval/suite.h"
+#include "store/run.h"
+
+typedef struct ly_eval_progress {
+    int64_t total, done, failed, before; /* before: finished by an earlier part of the run */
+    int64_t in_flight;
+    int64_t cost_pico; /* spent by this part; LY_UNKNOWN when nothing is known */
+    int64_t calls, cached, retries;
+    int64_t elapsed_ns;
+} ly_eval_progress;
+
+/* Why it ended. */
+typedef enum ly_eval_end {
+    LY_EVAL_COMPLETE,
+    LY_EVAL_INTERRUPTED, /* the caller's word */
+    LY_EVAL_BUDGET,
+    LY_EVAL_PROVIDER /* no key, no quota, or every call fails: `text` says it */
+} ly_eval_end;
+
+typedef struct ly_eval_opts {
+    size_t jobs;         /* calls in flight, 0 = adaptive */
+    int64_t budget_pico; /* 0 = none */
+    const ly_price_book *book;
+    bool no_cache;
+    void (*progress)(void *user, const ly_eval_progress *p); /* a few times a second; may be NULL */
+    bool (*interrupted)(void *user);                         /* may be NULL */
+    ly_record_fn record; /* stores spans; NULL = none are made */
+    void *user;
+} ly_eval_opts;
+
+typedef struct ly_eval_result {
+    ly_eval_end end;
+    ly_eval_progress progress;
+    char text[LY_ERR_TEXT_MAX]; /* for PROVIDER and BUDGET */
+} ly_eval_result;
+
+LY_MUST_USE ly_status ly_eval_execute(ly_store *store, const uint8_t run_id[16],
+                                      const ly_suite *suite, const ly_eval_opts *opts,
+                                      ly_eval_result *ret, ly_err *err);
+
+#endif
