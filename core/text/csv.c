@@ -350,9 +350,10 @@ void ly_csv_put(ly_buf *out, ly_str field_text, bool first, unsigned flags)
     for (size_t i = 0; i < field_text.len && !quote; i++) {
         quote = memchr("\",\r\n", field_text.ptr[i], 4) != NULL;
     }
-    /* Spaces at an end would be trimmed by some readers; a lone empty first field would be a blank
-     * line. */
+    /* Spaces at an end would be trimmed by some readers, a lone empty first field would be a blank
+     * line, and a byte order mark in front would be taken for the file's. */
     quote = quote || (first && field_text.len == 0) ||
+            ly_str_starts(field_text, LY_S("\xEF\xBB\xBF")) ||
             (field_text.len > 0 &&
              (field_text.ptr[0] == ' ' || field_text.ptr[field_text.len - 1] == ' '));
     if (quote) {
