@@ -249,6 +249,9 @@ ly_price_ask ly_price_ask_of(const ly_canon *canon, int64_t at_ns);
  * fallback providers; of the model the last row that is valid at the time. book may be NULL. */
 ly_price_hit ly_price_find(const ly_price_book *book, const ly_price_ask *ask);
 
+/* The book's id of a provider by any name that spans use; an empty view when the book has none. */
+ly_str ly_price_provider_id(const ly_price_book *book, ly_str name);
+
 /* Disjoint parts of a usage; each has one price or none. */
 typedef struct ly_cell {
     const char *name; /* "input", "cache read", "audio output", ... ; static */

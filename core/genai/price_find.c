@@ -212,6 +212,14 @@ static const price_provider *provider_by_name(const ly_price_book *book, ly_str 
     return found;
 }
 
+ly_str ly_price_provider_id(const ly_price_book *book, ly_str name)
+{
+    price_lower lower;
+    price_lower_init(&lower, ly_str_trim(name));
+    const price_provider *p = book ? provider_by_name(book, lower.view) : NULL;
+    return p ? p->id : LY_S("");
+}
+
 static const price_provider *provider_by_address(const ly_price_book *book, ly_str address)
 {
     char url[LY_PRICE_NAME_MAX * 2];

@@ -1,0 +1,454 @@
+/* `lydite cost explain`: one call's cost, bucket by bucket. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "cli/cost_i.h"
+#include "cost/report.h"
+
+/* Spans of a trace explained at once. */
+#define MOST_SPANS 200
+
+typedef struct explained {
+    const ly_node *node;
+    ly_trace_id trace_id;
+    ly_price_book *book; /* that the stored price came from */
+    ly_price_hit hit;
+    ly_price_sum sum;
+    bool has_sum;
+    ly_price_why why; /* where there is no sum */
+    ly_charge_line *lines;
+    size_t n_lines;
+} explained;
+
+typedef struct teller {
+    ly_cli *cli;
+    ly_store *store;
+    ly_arena arena;
+    ly_price_book *book; /* kept over the spans of one book */
+    int64_t book_row;
+    bool has_book;
+} teller;
+
+static const char *const source_names[] = {
+    [LY_COST_NONE] = "none",
+    [LY_COST_LANGFUSE] = "langfuse.observation.cost_details",
+    [LY_COST_GENAI] = "gen_ai.usage.cost",
+    [LY_COST_OPENINFERENCE] = "llm.cost",
+    [LY_COST_OPERATION] = "operation.cost",
+    [LY_COST_MLFLOW] = "mlflow.llm.cost",
+    [LY_COST_LOG] = "cost_usd of a log event",
+    [LY_COST_PRICE_TABLE] = "the price book",
+};
+
+static const char *source_name(ly_cost_source source)
+{
+    return (unsigned)source < LY_COUNT(source_names) ? source_names[source] : "?";
+}
+
+/* ---- working it out ---- */
+
+static ly_status book_for(teller *t, int64_t row, ly_err *err)
+{
+    int64_t number = row > 0 ? row >> 24 : 0;
+    if (t->has_book && t->book_row == number) {
+        return LY_OK;
+    }
+    ly_price_book_free(t->book);
+    t->book = NULL;
+    t->has_book = false;
+    ly_status status = ly_cost_book_of_row(t->store, row, &t->book, err);
+    t->has_book = status == LY_OK;
+    t->book_row = number;
+    return status;
+}
+
+static ly_status explain_node(teller *t, ly_trace_id trace, const ly_node *node, explained *ret,
+                              ly_err *err)
+{
+    ly_usage usage;
+    *ret = (explained){.node = node, .trace_id = trace};
+    ly_status status = book_for(t, node->priced.row, err);
+    if (status != LY_OK) {
+        return status;
+    }
+    ret->book = t->book;
+    ly_price_ask ask = ly_price_ask_of(&node->canon, node->start_ns);
+    ret->hit = ly_price_find(t->book, &ask);
+    const ly_price_row *row = ly_price_book_row_id(t->book, node->priced.row);
+    if (row && node->priced.row < 0) { /* an own row that was removed since */
+        ret->hit.own = row;
+    } else if (row) {
+        ret->hit.base = row;
+    }
+    if (ly_usage_from_tokens(&node->canon.tokens, &usage, &ret->why)) {
+        ly_price_compute(&ret->hit, &usage, &ret->sum);
+        ret->has_sum = true;
+    }
+    status = ly_charge_of_span(t->store, trace, node->span_id, &t->arena, &ret->lines,
+                               &ret->n_lines, err);
+    return status;
+}
+
+/* The line that counts: the last one that is not reversed. */
+static const ly_charge_line *standing(const explained *e)
+{
+    const ly_charge_line *line = NULL;
+    for (size_t i = 0; i < e->n_lines; i++) {
+        line = e->lines[i].sign > 0 ? &e->lines[i] : NULL;
+    }
+    return line;
+}
+
+/* ---- for people ---- */
+
+static void put_money(ly_buf *out, int64_t pico)
+{
+    if (pico == LY_UNKNOWN) {
+        ly_buf_c(out, "unknown");
+    } else {
+        ly_pico_format(pico, out);
+    }
+}
+
+static void print_cell(teller *t, const ly_cell *cell)
+{
+    ly_buf line;
+    ly_buf_init(&line, 1024);
+    ly_buf_fmt(&line, "  %-20s %12lld", cell->name, (long long)cell->count);
+    if (cell->unit == LY_UNIT__COUNT) {
+        ly_buf_c(&line, "    no price in this row");
+    } else {
+        ly_buf price;
+        ly_buf_init(&price, 64);
+        ly_buf_char(&price, '$');
+        ly_rate_format(cell->rate, &price);
+        ly_buf_fmt(&line, " x %10s / %-7lld = ", ly_buf_text(&price),
+                   (long long)ly_unit_per(cell->unit));
+        put_money(&line, ly_cell_amount(cell));
+        if (cell->unit != cell->counts) {
+            ly_buf_fmt(&line, "  (as %s)", ly_unit_price_key(cell->unit));
+        }
+        if (cell->tier) {
+            ly_buf_fmt(&line, "  tier %d", (int)cell->tier);
+        }
+        if (cell->own) {
+            ly_buf_c(&line, "  own price");
+        }
+        ly_buf_release(&price);
+    }
+    fprintf(t->cli->out, "%s\n", ly_buf_text(&line));
+    ly_buf_release(&line);
+}
+
+static void print_row(teller *t, const ly_price_row *row, const ly_price_book *book)
+{
+    ly_buf line;
+    ly_price_info info = ly_price_book_info(book);
+    ly_buf_init(&line, 4096);
+    ly_buf_fmt(&line, "  price row %lld: ", (long long)row->id);
+    if (row->id < 0) {
+        ly_buf_c(&line, "your own");
+    } else {
+        ly_buf_fmt(&line, "%.*s %.*s", LY_STR_ARG(row->provider), LY_STR_ARG(row->model));
+    }
+    if (row->service_tier.len) {
+        ly_buf_fmt(&line, " (%.*s)", LY_STR_ARG(row->service_tier));
+    }
+    if (row->from_ns != INT64_MIN) {
+        ly_buf_c(&line, " from ");
+        ly_costing_day(NULL, row->from_ns, false, &line);
+    }
+    if (row->to_ns != INT64_MAX) {
+        ly_buf_c(&line, " until ");
+        ly_costing_day(NULL, row->to_ns, false, &line);
+    }
+    if (row->id > 0) {
+        ly_buf_c(&line, ", book ");
+        ly_costing_book_text(&info, &line);
+    }
+    if (row->source.len) {
+        ly_buf_fmt(&line, ", %.*s", LY_STR_ARG(row->source));
+    }
+    fprintf(t->cli->out, "%s\n", ly_buf_text(&line));
+    ly_buf_release(&line);
+}
+
+static void print_charged(teller *t, const explained *e)
+{
+    ly_buf line;
+    const ly_charge_line *charged = standing(e);
+    const ly_tree_mark *mark = &e->node->mark;
+    ly_buf_init(&line, 1024);
+    if (!charged) {
+        ly_buf_fmt(&line, "  not charged: %s",
+                   mark->kind == LY_MARK_COVERED ? "its descendants are counted instead"
+                   : mark->kind == LY_MARK_DUPLICATE
+                       ? "the same call as another span that is counted"
+                       : "it carries no usage that counts");
+    } else if (charged->amount_pico == LY_UNKNOWN) {
+        ly_buf_fmt(&line, "  charged: unknown (%s)", ly_price_why_text(charged->why));
+    } else {
+        ly_buf_c(&line, "  charged ");
+        put_money(&line, charged->amount_pico);
+        bool client = charged->source != LY_COST_PRICE_TABLE && charged->source != LY_COST_NONE;
+        ly_buf_c(&line, client ? ", the client's figure, which goes before the book's" : "");
+        if (charged->line > 0) {
+            ly_buf_fmt(&line, " (line %lld of this span; --ledger shows all)",
+                       (long long)charged->line + 1);
+        }
+    }
+    fprintf(t->cli->out, "%s\n", ly_buf_text(&line));
+    ly_buf_release(&line);
+}
+
+static void print_ledger(teller *t, const explained *e)
+{
+    for (size_t i = 0; i < e->n_lines; i++) {
+        const ly_charge_line *l = &e->lines[i];
+        ly_buf line;
+        ly_buf_init(&line, 1024);
+        ly_buf_fmt(&line, "  ledger line %lld, booked ", (long long)l->line);
+        ly_costing_day(NULL, l->booked_ns, true, &line);
+        ly_buf_c(&line, l->sign < 0 ? ", reversal of " : ", ");
+        put_money(&line, l->amount_pico);
+        ly_buf_fmt(&line, ", by %s, row %lld", source_name(l->source), (long long)l->price_row);
+        fprintf(t->cli->out, "%s\n", ly_buf_text(&line));
+        ly_buf_release(&line);
+    }
+}
+
+static void print_head(teller *t, const explained *e)
+{
+    const ly_node *n = e->node;
+    char trace[33], span[17];
+    ly_buf line, clean;
+    ly_hex_encode(&e->trace_id, sizeof e->trace_id, trace);
+    ly_hex_encode(&n->span_id, sizeof n->span_id, span);
+    ly_buf_init(&line, LY_KIB(64));
+    ly_buf_init(&clean, LY_KIB(64));
+    ly_buf_fmt(&line, "%s/%s %s %.*s", trace, span, ly_type_name(n->canon.type),
+               LY_STR_ARG(n->name));
+    ly_costing_clean(t->cli, ly_buf_view(&line), &clean);
+    fprintf(t->cli->out, "%s\n", ly_buf_text(&clean));
+    ly_buf_reset(&line);
+    ly_buf_reset(&clean);
+    ly_str model = n->canon.response_model.len ? n->canon.response_model : n->canon.request_model;
+    ly_buf_fmt(&line, "  %.*s %.*s, ",
+               LY_STR_ARG(n->canon.provider.len ? n->canon.provider : LY_S("(no provider)")),
+               LY_STR_ARG(model.len ? model : LY_S("(no model)")));
+    ly_costing_day(NULL, n->start_ns, true, &line);
+    ly_buf_c(&line, " UTC");
+    if (n->canon.service_tier.len) {
+        ly_buf_fmt(&line, ", service tier %.*s", LY_STR_ARG(n->canon.service_tier));
+    }
+    if (n->canon.server_address.len) {
+        ly_buf_fmt(&line, ", at %.*s", LY_STR_ARG(n->canon.server_address));
+    }
+    ly_costing_clean(t->cli, ly_buf_view(&line), &clean);
+    fprintf(t->cli->out, "%s\n", ly_buf_text(&clean));
+    ly_buf_release(&line);
+    ly_buf_release(&clean);
+}
+
+static void print_book_amount(teller *t, const explained *e)
+{
+    ly_buf line;
+    const ly_priced *stored = &e->node->priced;
+    ly_buf_init(&line, 1024);
+    if (stored->amount_pico != LY_UNKNOWN) {
+        ly_buf_c(&line, "  by the book ");
+        put_money(&line, stored->amount_pico);
+        if (stored->why == LY_PRICE_LOCAL) {
+            ly_buf_fmt(&line, ", %s", ly_price_why_text(stored->why));
+        }
+    } else {
+        ly_buf_fmt(&line, "  by the book: unknown, %s", ly_price_why_text(stored->why));
+    }
+    if (e->has_sum && e->sum.priced.amount_pico != stored->amount_pico) {
+        ly_buf_c(&line, "; the prices in force say ");
+        put_money(&line, e->sum.priced.amount_pico);
+        ly_buf_c(&line, " ('lydite cost reprice')");
+    }
+    fprintf(t->cli->out, "%s\n", ly_buf_text(&line));
+    if (e->node->canon.client_cost_pico != LY_UNKNOWN) {
+        ly_buf_reset(&line);
+        ly_buf_c(&line, "  the client said ");
+        put_money(&line, e->node->canon.client_cost_pico);
+        ly_buf_fmt(&line, " (%s); never added to the book's",
+                   source_name(e->node->canon.client_cost_source));
+        fprintf(t->cli->out, "%s\n", ly_buf_text(&line));
+    }
+    ly_buf_release(&line);
+}
+
+static void print_explained(teller *t, const explained *e)
+{
+    print_head(t, e);
+    if (e->hit.own && !e->hit.local) {
+        print_row(t, e->hit.own, e->book);
+    }
+    if (e->hit.base && !e->hit.local) {
+        print_row(t, e->hit.base, e->book);
+    }
+    if (e->has_sum) {
+        for (size_t i = 0; i < e->sum.n_cells; i++) {
+            print_cell(t, &e->sum.cells[i]);
+        }
+        if (e->sum.priced.tier) {
+            fprintf(t->cli->out, "  context tier %d: total input %lld, cache included\n",
+                    (int)e->sum.priced.tier, (long long)e->sum.input_total);
+        }
+    }
+    print_book_amount(t, e);
+    print_charged(t, e);
+    if (ly_cli_flag(t->cli, "ledger")) {
+        print_ledger(t, e);
+    }
+}
+
+/* ---- for programs ---- */
+
+static void json_cell(ly_jsonw *w, const ly_cell *cell)
+{
+    ly_buf price;
+    ly_buf_init(&price, 64);
+    ly_jsonw_object(w);
+    ly_jsonw_kv_c(w, "name", cell->name);
+    ly_jsonw_kv_i64(w, "count", cell->count);
+    if (cell->unit == LY_UNIT__COUNT) {
+        ly_jsonw_kv_null(w, "unit");
+    } else {
+        ly_rate_format(cell->rate, &price);
+        ly_jsonw_kv_c(w, "unit", ly_unit_price_key(cell->unit));
+        ly_jsonw_kv_str(w, "price_usd", ly_buf_view(&price));
+        ly_jsonw_kv_i64(w, "per", ly_unit_per(cell->unit));
+        ly_jsonw_kv_i64(w, "tier", cell->tier);
+        ly_jsonw_kv_bool(w, "own", cell->own);
+    }
+    ly_costing_json_money(w, "amount", ly_cell_amount(cell));
+    ly_jsonw_object_end(w);
+    ly_buf_release(&price);
+}
+
+static void json_price_row(ly_jsonw *w, const explained *e)
+{
+    const ly_price_row *row = ly_price_book_row_id(e->book, e->node->priced.row);
+    ly_price_info info = ly_price_book_info(e->book);
+    ly_jsonw_key(w, "row");
+    if (!row) {
+        ly_jsonw_null(w);
+        return;
+    }
+    ly_jsonw_object(w);
+    ly_jsonw_kv_i64(w, "id", row->id);
+    ly_jsonw_kv_str(w, "book", info.name);
+    ly_jsonw_kv_str(w, "provider", row->provider);
+    ly_jsonw_kv_str(w, "model", row->model);
+    ly_jsonw_kv_str(w, "service_tier", row->service_tier);
+    ly_jsonw_kv_str(w, "source", row->source);
+    ly_jsonw_object_end(w);
+}
+
+static int json_explained(teller *t, const explained *e)
+{
+    char trace[33], span[17];
+    ly_buf buf;
+    ly_jsonw w;
+    const ly_node *n = e->node;
+    const ly_charge_line *charged = standing(e);
+    ly_hex_encode(&e->trace_id, sizeof e->trace_id, trace);
+    ly_hex_encode(&n->span_id, sizeof n->span_id, span);
+    ly_buf_init(&buf, LY_MIB(1));
+    ly_jsonw_init(&w, &buf, 0);
+    ly_jsonw_object(&w);
+    ly_jsonw_kv_c(&w, "trace_id", trace);
+    ly_jsonw_kv_c(&w, "span_id", span);
+    ly_jsonw_kv_str(&w, "provider", n->canon.provider);
+    ly_jsonw_kv_str(&w, "model",
+                    n->canon.response_model.len ? n->canon.response_model : n->canon.request_model);
+    ly_jsonw_kv_c(&w, "why", ly_price_why_name(n->priced.why));
+    ly_costing_json_money(&w, "amount", n->priced.amount_pico);
+    ly_costing_json_money(&w, "client", n->canon.client_cost_pico);
+    ly_jsonw_kv_c(&w, "client_source", source_name(n->canon.client_cost_source));
+    ly_jsonw_kv_bool(&w, "counted", charged != NULL);
+    ly_costing_json_money(&w, "charged", charged ? charged->amount_pico : LY_UNKNOWN);
+    ly_jsonw_kv_c(&w, "charged_by", charged ? source_name(charged->source) : NULL);
+    ly_jsonw_kv_i64(&w, "tier", n->priced.tier);
+    ly_jsonw_kv_i64(&w, "ledger_lines", (int64_t)e->n_lines);
+    json_price_row(&w, e);
+    ly_jsonw_key(&w, "cells");
+    ly_jsonw_array(&w);
+    for (size_t i = 0; e->has_sum && i < e->sum.n_cells; i++) {
+        json_cell(&w, &e->sum.cells[i]);
+    }
+    ly_jsonw_array_end(&w);
+    ly_jsonw_object_end(&w);
+    int code = ly_costing_json_line(t->cli, &w, &buf);
+    ly_buf_release(&buf);
+    return code;
+}
+
+/* ---- which spans ---- */
+
+static int tell(teller *t, ly_trace_id trace, const ly_node *node)
+{
+    ly_err err = LY_ERR_INIT;
+    explained e;
+    if (explain_node(t, trace, node, &e, &err) != LY_OK) {
+        return ly_cli_fail(t->cli, &err);
+    }
+    if (t->cli->json) {
+        return json_explained(t, &e);
+    }
+    print_explained(t, &e);
+    return LY_EXIT_DONE;
+}
+
+static int tell_trace(teller *t, ly_trace_id id, const ly_span_id *only)
+{
+    ly_err err = LY_ERR_INIT;
+    ly_trace *trace = NULL;
+    if (ly_store_trace_load(t->store, id, &t->arena, &trace, &err) != LY_OK) {
+        return ly_cli_fail(t->cli, &err);
+    }
+    size_t n = 0;
+    int code = LY_EXIT_DONE;
+    for (size_t i = 0; !code && i < trace->n && n < MOST_SPANS; i++) {
+        const ly_node *node = &trace->nodes[i];
+        bool wanted = only ? ly_span_id_eq(node->span_id, *only)
+                           : ly_tokens_known(&node->canon.tokens) ||
+                                 node->canon.client_cost_pico != LY_UNKNOWN;
+        if (wanted) {
+            code = tell(t, id, node);
+            n++;
+        }
+    }
+    if (!code && n == 0) {
+        ly_cli_note(t->cli, "no span of this trace carries usage or cost");
+    }
+    return code;
+}
+
+int ly_cost_run_explain(ly_cli *cli)
+{
+    teller t = {.cli = cli};
+    ly_err err = LY_ERR_INIT, second = LY_ERR_INIT;
+    ly_trace_id trace;
+    ly_span_id span;
+    int code = ly_costing_open(cli, &t.store);
+    if (code) {
+        return code;
+    }
+    ly_arena_init(&t.arena, LY_MIB(1), 0);
+    ly_str what = ly_str_c(cli->args[0]);
+    if (ly_store_span_find(t.store, what, NULL, &trace, &span, &err) == LY_OK) {
+        code = tell_trace(&t, trace, &span);
+    } else if (ly_store_trace_find(t.store, what, &trace, &second) == LY_OK) {
+        code = tell_trace(&t, trace, NULL);
+    } else {
+        code = ly_cli_fail(cli, what.len && what.ptr[0] == '@' ? &second : &err);
+    }
+    ly_price_book_free(t.book);
+    ly_arena_release(&t.arena);
+    ly_store_close(t.store);
+    return code;
+}

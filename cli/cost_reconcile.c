@@ -1,0 +1,213 @@
+/* `lydite cost reconcile`: a provider's export beside the ledger. */
+#include "base/limits.h"
+#include "cli/cost_i.h"
+#include "cost/reconcile.h"
+#include "text/csv.h"
+
+#define MAX_EXPORT_BYTES LY_MIB(256)
+
+static void money_cell(ly_table *table, int64_t pico)
+{
+    ly_buf text;
+    ly_buf_init(&text, 64);
+    ly_fmt_money(pico, &text);
+    ly_table_cell(table, ly_buf_view(&text));
+    ly_buf_release(&text);
+}
+
+static int64_t difference(const ly_recon_row *row)
+{
+    int64_t ledger = row->ledger_pico == LY_UNKNOWN ? 0 : row->ledger_pico;
+    return ledger - (row->export_pico == LY_UNKNOWN ? 0 : row->export_pico);
+}
+
+static int print_rows(ly_cli *cli, const ly_recon *r, const ly_zone *zone)
+{
+    static const char *const heads[] = {"day", "model", "export", "ledger", "difference", "why"};
+    ly_table *table = ly_table_new(cli, LY_COUNT(heads));
+    ly_buf day;
+    if (!table) {
+        return LY_EXIT_INPUT;
+    }
+    ly_buf_init(&day, 64);
+    for (size_t i = 0; i < LY_COUNT(heads); i++) {
+        ly_table_col(table, i, heads[i], i < 2 || i == 5 ? LY_LEFT : LY_RIGHT, 0);
+    }
+    for (size_t i = 0; i < r->n_rows; i++) {
+        const ly_recon_row *row = &r->rows[i];
+        ly_buf_reset(&day);
+        ly_costing_day(zone, row->day_ns, false, &day);
+        ly_table_cell(table, ly_buf_view(&day));
+        ly_table_cell(table, row->model);
+        money_cell(table, row->export_pico);
+        money_cell(table, row->ledger_pico);
+        money_cell(table, difference(row));
+        ly_table_cell(table, ly_str_c(ly_recon_reason_text(row->reason)));
+    }
+    ly_table_print(table);
+    ly_table_free(table);
+    ly_buf_reset(&day);
+    ly_fmt_money(r->export_pico, &day);
+    fprintf(cli->out, "export %s", ly_buf_text(&day));
+    ly_buf_reset(&day);
+    ly_fmt_money(r->ledger_pico, &day);
+    fprintf(cli->out, ", ledger %s, %zu of %zu days and models differ (%s)\n", ly_buf_text(&day),
+            r->n_different, r->n_rows, ly_zone_name(zone));
+    ly_buf_release(&day);
+    return LY_EXIT_DONE;
+}
+
+static void json_tokens(ly_jsonw *w, const char *key, int64_t n)
+{
+    if (n == LY_UNKNOWN) {
+        ly_jsonw_kv_null(w, key);
+    } else {
+        ly_jsonw_kv_i64(w, key, n);
+    }
+}
+
+static int json_rows(ly_cli *cli, const ly_recon *r, const ly_zone *zone)
+{
+    int code = LY_EXIT_DONE;
+    ly_buf buf, day;
+    ly_buf_init(&buf, LY_MIB(1));
+    ly_buf_init(&day, 64);
+    for (size_t i = 0; !code && i < r->n_rows; i++) {
+        const ly_recon_row *row = &r->rows[i];
+        ly_jsonw w;
+        ly_buf_reset(&day);
+        ly_costing_day(zone, row->day_ns, false, &day);
+        ly_jsonw_init(&w, &buf, 0);
+        ly_jsonw_object(&w);
+        ly_jsonw_kv_str(&w, "day", ly_buf_view(&day));
+        ly_jsonw_kv_str(&w, "model", row->model);
+        ly_costing_json_money(&w, "export", row->export_pico);
+        ly_costing_json_money(&w, "ledger", row->ledger_pico);
+        ly_costing_json_money(&w, "difference", difference(row));
+        json_tokens(&w, "export_input_tokens", row->export_in);
+        json_tokens(&w, "export_output_tokens", row->export_out);
+        json_tokens(&w, "ledger_input_tokens", row->ledger_in);
+        json_tokens(&w, "ledger_output_tokens", row->ledger_out);
+        ly_jsonw_kv_i64(&w, "calls", row->n);
+        ly_jsonw_kv_i64(&w, "unpriced_calls", row->n_unpriced);
+        ly_jsonw_kv_c(&w, "reason", ly_recon_reason_name(row->reason));
+        ly_jsonw_object_end(&w);
+        code = ly_costing_json_line(cli, &w, &buf);
+    }
+    ly_buf_release(&buf);
+    ly_buf_release(&day);
+    return code;
+}
+
+static int csv_rows(ly_cli *cli, const ly_recon *r, const ly_zone *zone)
+{
+    ly_buf out, cell;
+    ly_buf_init(&out, LY_MIB(256));
+    ly_buf_init(&cell, 64);
+    ly_buf_c(&out, "day,model,export_usd,ledger_usd,calls,unpriced,reason\r\n");
+    for (size_t i = 0; i < r->n_rows; i++) {
+        const ly_recon_row *row = &r->rows[i];
+        ly_buf_reset(&cell);
+        ly_costing_day(zone, row->day_ns, false, &cell);
+        ly_csv_put(&out, ly_buf_view(&cell), true, 0);
+        ly_csv_put(&out, row->model, false, LY_CSV_FORMULA_SAFE);
+        int64_t amounts[] = {row->export_pico, row->ledger_pico};
+        for (size_t k = 0; k < LY_COUNT(amounts); k++) {
+            ly_buf_reset(&cell);
+            if (amounts[k] != LY_UNKNOWN) {
+                ly_pico_format(amounts[k] < 0 ? -amounts[k] : amounts[k], &cell);
+            }
+            ly_buf_fmt(&out, ",%s%.*s", amounts[k] < 0 && amounts[k] != LY_UNKNOWN ? "-" : "",
+                       LY_STR_ARG(ly_str_sub(ly_buf_view(&cell), 1, cell.len)));
+        }
+        ly_buf_fmt(&out, ",%lld,%lld,%s\r\n", (long long)row->n, (long long)row->n_unpriced,
+                   ly_recon_reason_name(row->reason));
+    }
+    (void)fwrite(out.ptr ? out.ptr : "", 1, out.len, cli->out);
+    ly_buf_release(&out);
+    ly_buf_release(&cell);
+    return LY_EXIT_DONE;
+}
+
+static int read_ask(ly_cli *cli, const ly_zone *zone, ly_recon_ask *ask)
+{
+    ly_err err = LY_ERR_INIT;
+    ly_costing_time time;
+    ly_rate rate = LY_RATE_PER_USD / 100;
+    const char *map = ly_cli_opt(cli, "map"), *tolerance = ly_cli_opt(cli, "tolerance");
+    int code = ly_costing_time_opts(cli, zone, &time);
+    if (code) {
+        return code;
+    }
+    if (!map) {
+        return ly_cli_usage(cli, "--map says which column is what, for example "
+                                 "--map date=date,model=model,amount=cost");
+    }
+    if (ly_export_map_parse(ly_str_c(map), &ask->map, &err) != LY_OK) {
+        return ly_cli_usage(cli, "%s", err.text);
+    }
+    if (tolerance &&
+        (!ly_rate_parse(ly_str_c(tolerance), 0, &rate) || rate > LY_RATE_PER_USD * 1000000)) {
+        return ly_cli_usage(cli, "--tolerance takes dollars, not '%s'", tolerance);
+    }
+    ask->tolerance_pico = (int64_t)(rate / 1000000);
+    ask->provider = ly_str_c(ly_cli_opt(cli, "provider"));
+    ask->cents = ly_cli_flag(cli, "cents");
+    ask->from_ns = time.from_ns;
+    ask->until_ns = time.until_ns;
+    ask->zone = zone;
+    return LY_EXIT_DONE;
+}
+
+static int compare(ly_cli *cli, ly_store *store, ly_recon_ask *ask)
+{
+    ly_err err = LY_ERR_INIT;
+    ly_price_book *book = NULL;
+    ly_recon recon;
+    ly_arena arena;
+    ly_buf file;
+    int code;
+    ly_buf_init(&file, MAX_EXPORT_BYTES);
+    ly_arena_init(&arena, LY_MIB(1), 0);
+    ly_status status = ly_costing_read_file(cli->args[0], MAX_EXPORT_BYTES, &file, &err);
+    if (status == LY_OK) {
+        status = ly_cost_book_open(store, &book, &err);
+    }
+    ask->csv = ly_buf_view(&file);
+    ask->book = book;
+    if (status == LY_OK && (status = ly_reconcile(store, ask, &arena, &recon, &err)) != LY_OK) {
+        status = ly_err_wrap(&err, "%s", cli->args[0]);
+    }
+    if (status != LY_OK) {
+        code = ly_cli_fail(cli, &err);
+    } else {
+        code = cli->json  ? json_rows(cli, &recon, ask->zone)
+               : cli->csv ? csv_rows(cli, &recon, ask->zone)
+                          : print_rows(cli, &recon, ask->zone);
+        code = !code && recon.n_different ? LY_EXIT_NO : code;
+    }
+    ly_price_book_free(book);
+    ly_arena_release(&arena);
+    ly_buf_release(&file);
+    return code;
+}
+
+int ly_cost_run_reconcile(ly_cli *cli)
+{
+    ly_recon_ask ask = {.csv = LY_STR_NONE};
+    ly_zone *zone = NULL;
+    ly_store *store = NULL;
+    int code = ly_costing_zone(cli, &zone);
+    if (!code) {
+        code = read_ask(cli, zone, &ask);
+    }
+    if (!code) {
+        code = ly_costing_open(cli, &store);
+    }
+    if (!code) {
+        code = compare(cli, store, &ask);
+    }
+    ly_store_close(store);
+    ly_zone_free(zone);
+    return code;
+}
