@@ -170,7 +170,12 @@ void ly_runtime_drop(ly_runtime_file *file)
 {
     if (!file)
         return;
-    (void)unlink(file->path); /* before the lock goes, so nobody finds a file without an owner */
+    /* Before the lock goes, so that nobody finds a file without an owner; and only where the path still
+     * is our file: somebody may have removed it and another collector made a new one. */
+    struct stat ours, there;
+    if (fstat(file->fd, &ours) == 0 && stat(file->path, &there) == 0 &&
+        ours.st_ino == there.st_ino && ours.st_dev == there.st_dev)
+        (void)unlink(file->path);
     close(file->fd);
     ly_free(file->path);
     ly_free(file);
