@@ -756,6 +756,7 @@ const ly_dialect ly_dialects[] = {
     {"mcp", "", "mcp.", 0},
     {"otel_genai", "", "gen_ai.", 0},
     {"traceloop", "", "llm.", 0},
+    {"plain", "", "", 0}, /* the last: none of them */
 };
 const size_t ly_dialects_n = sizeof ly_dialects / sizeof *ly_dialects;
 
@@ -773,11 +774,13 @@ const ly_count_rule ly_counts[] = {
     {"ai_sdk_legacy", NULL, NULL, "claude", S_IN_NO_CACHE, IN_EX | OUT_IN},
     {"ai_sdk_legacy", NULL, "gcp.", NULL, S_OUT_TEXT, IN_IN | OUT_EX},
     {"ai_sdk_legacy", NULL, "x_ai", NULL, S_OUT_TEXT, IN_IN | OUT_EX},
-    {"openinference", "bedrock", NULL, NULL, 0, IN_EX | OUT_IN},
-    {"openinference", "claude_agent_sdk", NULL, NULL, 0, IN_EX | OUT_IN},
-    {"openinference", "claude-agent-sdk", NULL, NULL, 0, IN_EX | OUT_IN},
+    {"openinference", "*bedrock", NULL, NULL, 0, IN_EX | OUT_IN},
+    {"openinference", "*claude_agent_sdk", NULL, NULL, 0, IN_EX | OUT_IN},
+    {"openinference", "*claude-agent-sdk", NULL, NULL, 0, IN_EX | OUT_IN},
     /* LangChain sums before the instrumentation sees it. */
-    {NULL, "langchain", NULL, NULL, 0, IN_IN | OUT_IN},
+    {NULL, "@traceloop/instrumentation-langchain", NULL, NULL, 0, IN_IN | OUT_IN},
+    {"openlit", "*langchain", NULL, NULL, 0, IN_IN | OUT_IN},
+    {"laminar", "*langchain", NULL, NULL, 0, IN_IN | OUT_IN},
     {NULL, "opentelemetry.instrumentation.anthropic", NULL, NULL, 0, IN_IN | OUT_IN},
     {NULL, "@traceloop/instrumentation-anthropic", NULL, NULL, 0, IN_EX | OUT_IN},
     {NULL, "@traceloop/instrumentation-bedrock", NULL, NULL, 0, IN_EX | OUT_IN},
@@ -786,13 +789,13 @@ const ly_count_rule ly_counts[] = {
     {"laminar", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN},
     {"mlflow", NULL, "gcp.", NULL, 0, IN_IN | OUT_EX},
     {"mlflow", NULL, NULL, "gemini", 0, IN_IN | OUT_EX},
-    {"mlflow", "claude_code", NULL, NULL, 0, IN_EX | OUT_IN},
+    {"mlflow", "*claude_code", NULL, NULL, 0, IN_EX | OUT_IN},
     {"gemini_cli", NULL, NULL, NULL, 0, IN_IN | OUT_EX},
     {"genkit", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN},
     {"genkit", NULL, "gcp.", NULL, 0, IN_IN | OUT_EX},
     {"adk", NULL, NULL, NULL, 0, IN_IN | OUT_EX},
-    {NULL, "instrumentation.google_genai", NULL, NULL, 0, IN_IN | OUT_EX},
-    {NULL, "instrumentation.vertexai", NULL, NULL, 0, IN_IN | OUT_EX},
+    {NULL, "opentelemetry.instrumentation.google_genai", NULL, NULL, 0, IN_IN | OUT_EX},
+    {NULL, "opentelemetry.instrumentation.vertexai", NULL, NULL, 0, IN_IN | OUT_EX},
     {NULL, NULL, NULL, NULL, 0, IN_IN | OUT_IN},
 };
 const size_t ly_counts_n = sizeof ly_counts / sizeof *ly_counts;
@@ -828,21 +831,3 @@ const char *const ly_vector_stores[] = {"chroma",  "pinecone", "qdrant",   "weav
                                         "lancedb", "marqo",    "pgvector", "vespa",    "faiss",
                                         "turbopuffer"};
 const size_t ly_vector_stores_n = sizeof ly_vector_stores / sizeof *ly_vector_stores;
-
-static bool word_fits(const char *pattern, ly_str word)
-{
-    const ly_str p = ly_str_c(pattern);
-    if (p.len > 0 && p.ptr[p.len - 1] == '*')
-        return word.len >= p.len - 1 &&
-               ly_str_eq_nocase(ly_str_sub(word, 0, p.len - 1), ly_str_sub(p, 0, p.len - 1));
-    return ly_str_eq_nocase(p, word);
-}
-
-const ly_word_rule *ly_word_find(ly_vocabulary vocabulary, ly_str word)
-{
-    for (size_t i = 0; i < ly_words_n; i++) {
-        if (ly_words[i].vocabulary == vocabulary && word_fits(ly_words[i].word, word))
-            return &ly_words[i];
-    }
-    return NULL;
-}

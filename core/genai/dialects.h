@@ -185,7 +185,7 @@ typedef struct ly_dialect {
 /* The first row that fits decides. NULL and 0 fit everything. */
 typedef struct ly_count_rule {
     const char *dialect;
-    const char *scope;    /* contained in the scope's name */
+    const char *scope;    /* the scope's name begins with it; "*x": contains x */
     const char *provider; /* prefix of the canonical provider */
     const char *model;    /* prefix of the model's name */
     uint8_t lacks;        /* a slot that must not be known */
@@ -196,7 +196,7 @@ extern const ly_key_rule ly_keys[];
 extern const size_t ly_keys_n;
 extern const ly_doc_rule ly_docs[]; /* rows of one key stand together */
 extern const size_t ly_docs_n;
-extern const ly_word_rule ly_words[];
+extern const ly_word_rule ly_words[]; /* rows of one vocabulary stand together */
 extern const size_t ly_words_n;
 extern const ly_name_rule ly_names[];
 extern const size_t ly_names_n;
@@ -221,7 +221,7 @@ extern const size_t ly_withheld_marks_n;
 extern const char *const ly_vector_stores[];
 extern const size_t ly_vector_stores_n;
 
-/* The row of a word, or NULL when the vocabulary does not have it. */
+/* The row of a word, or NULL when the vocabulary does not have it (extract.c, whose index it needs). */
 const ly_word_rule *ly_word_find(ly_vocabulary vocabulary, ly_str word);
 
 #endif

@@ -64,37 +64,96 @@ static key_entry *find_key(const char *p, size_t len)
     return NULL;
 }
 
-/* True when the signature, "a|b.|c", has the key: a family ends in '.' or ':'. */
-static bool signs(const char *signatures, ly_str key)
+/* A signature or scope taken apart: one piece of "a|b.|=c". */
+typedef struct piece {
+    const char *ptr;
+    uint8_t len;
+    uint8_t dialect; /* row in ly_dialects */
+    bool whole;      /* equals, not begins */
+} piece;
+
+enum { MAX_PIECES = 96 };
+
+static struct {
+    piece families[MAX_PIECES]; /* of attribute keys, grouped by first character */
+    uint8_t family_from[129];
+    piece scopes[MAX_PIECES]; /* in the order of ly_dialects */
+    size_t n_scopes;
+    uint16_t word_from[32], word_to[32]; /* rows of each vocabulary */
+    uint32_t named;                      /* dialects that have rows in ly_names */
+} pieces_;
+
+static bool is_family(ly_str one)
 {
-    ly_str rest = ly_str_c(signatures), one;
-    while (ly_str_split(&rest, '|', &one)) {
-        const char last = one.len ? one.ptr[one.len - 1] : 0;
-        if (last == '.' || last == ':' ? ly_str_starts(key, one) : ly_str_eq(key, one))
-            return true;
-    }
-    return false;
+    const char last = one.len ? one.ptr[one.len - 1] : 0;
+    return last == '.' || last == ':';
 }
 
 static uint32_t signatures_of(ly_str key)
 {
     uint32_t bits = 0;
-    for (size_t i = 0; i < ly_dialects_n; i++) {
-        if (signs(ly_dialects[i].signatures, key))
-            bits |= 1u << i;
+    const unsigned char c = key.len ? (unsigned char)key.ptr[0] : 0;
+    if (c >= 128)
+        return 0;
+    for (size_t i = pieces_.family_from[c]; i < pieces_.family_from[c + 1]; i++) {
+        const piece *p = &pieces_.families[i];
+        if (key.len >= p->len && memcmp(key.ptr, p->ptr, p->len) == 0)
+            bits |= 1u << p->dialect;
     }
     return bits;
 }
 
-static key_entry *add_key(const char *key)
+static void build_families(void)
 {
-    const size_t len = strlen(key);
-    key_entry *entry = find_key(key, len);
+    size_t n = 0;
+    for (unsigned c = 0; c < 128; c++) {
+        pieces_.family_from[c] = (uint8_t)n;
+        for (size_t d = 0; d < ly_dialects_n; d++) {
+            ly_str rest = ly_str_c(ly_dialects[d].signatures), one;
+            while (ly_str_split(&rest, '|', &one)) {
+                if (is_family(one) && (unsigned char)one.ptr[0] == c && n < MAX_PIECES)
+                    pieces_.families[n++] = (piece){one.ptr, (uint8_t)one.len, (uint8_t)d, false};
+            }
+        }
+    }
+    pieces_.family_from[128] = (uint8_t)n;
+}
+
+static void build_scopes(void)
+{
+    for (size_t d = 0; d < ly_dialects_n; d++) {
+        ly_str rest = ly_str_c(ly_dialects[d].scopes), one;
+        while (ly_str_split(&rest, '|', &one)) {
+            const bool whole = one.len && one.ptr[0] == '=';
+            if (one.len && pieces_.n_scopes < MAX_PIECES)
+                pieces_.scopes[pieces_.n_scopes++] =
+                    (piece){one.ptr + whole, (uint8_t)(one.len - whole), (uint8_t)d, whole};
+        }
+        for (size_t i = 0; i < ly_names_n; i++) {
+            if (!ly_names[i].dialect || strcmp(ly_names[i].dialect, ly_dialects[d].name) == 0)
+                pieces_.named |= 1u << d;
+        }
+    }
+}
+
+static void build_words(void)
+{
+    for (uint16_t i = 0; i < ly_words_n; i++) {
+        const uint8_t v = ly_words[i].vocabulary;
+        if (pieces_.word_to[v] == 0)
+            pieces_.word_from[v] = i;
+        pieces_.word_to[v] = (uint16_t)(i + 1);
+    }
+}
+
+static key_entry *add_key(ly_str key)
+{
+    key_entry *entry = find_key(key.ptr, key.len);
     if (entry)
         return entry;
     entry = &index_.entries[index_.n_entries++];
-    *entry = (key_entry){key, (uint16_t)len, 0, 0, 0, signatures_of(ly_str_n(key, len))};
-    uint32_t at = hash_key(key, len) % INDEX_SIZE;
+    *entry = (key_entry){key.ptr, (uint16_t)key.len, 0, 0, 0, signatures_of(key)};
+    uint32_t at = hash_key(key.ptr, key.len) % INDEX_SIZE;
     while (index_.slots[at] != 0)
         at = (at + 1) % INDEX_SIZE;
     index_.slots[at] = index_.n_entries;
@@ -108,22 +167,38 @@ static int compare_rules(const void *a, const void *b)
     return c ? c : (x > y) - (x < y);
 }
 
+/* The exact keys of signatures; after the families, which add_key asks. */
+static void build_signatures(void)
+{
+    for (size_t d = 0; d < ly_dialects_n; d++) {
+        ly_str rest = ly_str_c(ly_dialects[d].signatures), one;
+        while (ly_str_split(&rest, '|', &one)) {
+            if (!is_family(one))
+                add_key(one)->signatures |= 1u << d;
+        }
+    }
+}
+
 static void build_index(void)
 {
+    build_families();
+    build_scopes();
+    build_words();
     for (uint16_t i = 0; i < ly_keys_n && i < MAX_RULES; i++)
         index_.rules[i] = i;
     qsort(index_.rules, ly_keys_n, sizeof *index_.rules, compare_rules);
     for (uint16_t i = 0; i < ly_keys_n; i++) {
-        key_entry *entry = add_key(ly_keys[index_.rules[i]].key);
+        key_entry *entry = add_key(ly_str_c(ly_keys[index_.rules[i]].key));
         if (entry->n == 0)
             entry->from = i;
         entry->n++;
     }
     for (uint16_t i = 0; i < ly_docs_n; i++) {
-        key_entry *entry = add_key(ly_docs[i].key);
+        key_entry *entry = add_key(ly_str_c(ly_docs[i].key));
         if (entry->doc_from == 0)
             entry->doc_from = (uint16_t)(i + 1);
     }
+    build_signatures();
 }
 
 /* ---- values ----------------------------------------------------------------------------------- */
@@ -138,6 +213,8 @@ bool ly_usd_to_pico(double usd, int64_t *ret)
 
 static bool is_blank(ly_str s)
 {
+    if (s.len && (unsigned char)s.ptr[0] > ' ')
+        return false;
     return ly_str_trim(s).len == 0;
 }
 
@@ -442,30 +519,50 @@ void ly_extract_docs(ly_extract *x)
 
 /* ---- dialect, lists --------------------------------------------------------------------------- */
 
-static bool scope_fits(const char *scopes, ly_str scope)
-{
-    ly_str rest = ly_str_c(scopes), one;
-    while (ly_str_split(&rest, '|', &one)) {
-        if (one.len && one.ptr[0] == '=' ? ly_str_eq(scope, ly_str_sub(one, 1, one.len))
-                                         : ly_str_starts(scope, one))
-            return true;
-    }
-    return false;
-}
-
 const ly_dialect *ly_dialect_of(const ly_extract *x, ly_str scope)
 {
-    static const ly_dialect plain = {"plain", "", "", 0};
-    for (size_t i = 0; scope.len && i < ly_dialects_n; i++) {
-        if (ly_dialects[i].scopes[0] && scope_fits(ly_dialects[i].scopes, scope) &&
-            (!(ly_dialects[i].flags & LY_DIALECT_SCOPE_WEAK) || (x->signatures >> i & 1)))
-            return &ly_dialects[i];
+    for (size_t i = 0; scope.len && i < pieces_.n_scopes; i++) {
+        const piece *p = &pieces_.scopes[i];
+        if (scope.ptr[0] != p->ptr[0] || scope.len < p->len || (p->whole && scope.len != p->len) ||
+            memcmp(scope.ptr, p->ptr, p->len) != 0)
+            continue;
+        if (!(ly_dialects[p->dialect].flags & LY_DIALECT_SCOPE_WEAK) ||
+            (x->signatures >> p->dialect & 1))
+            return &ly_dialects[p->dialect];
     }
-    for (size_t i = 0; i < ly_dialects_n; i++) {
-        if (x->signatures >> i & 1)
-            return &ly_dialects[i];
+    return x->signatures ? &ly_dialects[__builtin_ctz(x->signatures)]
+                         : &ly_dialects[ly_dialects_n - 1];
+}
+
+bool ly_dialect_has_names(const ly_dialect *dialect)
+{
+    return pieces_.named >> (dialect - ly_dialects) & 1;
+}
+
+static bool word_fits(const char *pattern, ly_str word)
+{
+    size_t i = 0;
+    for (; pattern[i] && pattern[i] != '*'; i++) {
+        if (i >= word.len)
+            return false;
+        char c = word.ptr[i], d = pattern[i];
+        if (c != d) {
+            c = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+            d = (char)(d >= 'A' && d <= 'Z' ? d | 0x20 : d);
+            if (c != d)
+                return false;
+        }
     }
-    return &plain;
+    return pattern[i] == '*' || i == word.len;
+}
+
+const ly_word_rule *ly_word_find(ly_vocabulary vocabulary, ly_str word)
+{
+    for (size_t i = pieces_.word_from[vocabulary]; i < pieces_.word_to[vocabulary]; i++) {
+        if (word_fits(ly_words[i].word, word))
+            return &ly_words[i];
+    }
+    return NULL;
 }
 
 enum { MAX_LIST = 64 };

@@ -54,6 +54,9 @@ void ly_extract_set_num(ly_extract *x, ly_slot slot, uint8_t rank, int64_t num);
 /* The dialect's row by scope and signatures (§3.1); never NULL. */
 const ly_dialect *ly_dialect_of(const ly_extract *x, ly_str scope);
 
+/* Whether ly_names has rows for it. */
+bool ly_dialect_has_names(const ly_dialect *dialect);
+
 /* A CV_LIST value as strings, in the arena; at most 64. */
 size_t ly_extract_list(const ly_extract *x, ly_slot slot, const ly_str **ret_items);
 

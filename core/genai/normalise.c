@@ -65,6 +65,8 @@ static bool name_fits(const char *pattern, ly_str name)
 
 static const ly_name_rule *find_name(const ly_dialect *dialect, ly_str name, bool first)
 {
+    if (!ly_dialect_has_names(dialect))
+        return NULL;
     for (size_t i = 0; i < ly_names_n; i++) {
         if (ly_names[i].first == first &&
             (!ly_names[i].dialect || strcmp(ly_names[i].dialect, dialect->name) == 0) &&
@@ -182,6 +184,18 @@ static bool contains(ly_str s, const char *part)
     return ly_str_find(s, ly_str_c(part), 0) != SIZE_MAX;
 }
 
+static bool scope_fits(ly_str scope, const char *pattern)
+{
+    return pattern[0] == '*' ? contains(scope, pattern + 1)
+                             : ly_str_starts(scope, ly_str_c(pattern));
+}
+
+/* Whether the difference matters at all: something was cached or thought. */
+static bool mode_matters(const ly_reported *r)
+{
+    return r->cache_read > 0 || r->cache_write > 0 || r->reasoning > 0;
+}
+
 static unsigned table_mode(const ly_extract *x, const ly_span *span, const ly_dialect *dialect,
                            const ly_canon *c)
 {
@@ -189,7 +203,7 @@ static unsigned table_mode(const ly_extract *x, const ly_span *span, const ly_di
     for (size_t i = 0; i < ly_counts_n; i++) {
         const ly_count_rule *rule = &ly_counts[i];
         if ((!rule->dialect || strcmp(rule->dialect, dialect->name) == 0) &&
-            (!rule->scope || contains(scope, rule->scope)) &&
+            (!rule->scope || scope_fits(scope, rule->scope)) &&
             (!rule->provider || ly_str_starts(c->provider, ly_str_c(rule->provider))) &&
             (!rule->model || contains(ly_canon_model(c), rule->model)) &&
             (!rule->lacks || !ly_extract_has(x, (ly_slot)rule->lacks)))
@@ -233,7 +247,9 @@ static void set_tokens(const ly_extract *x, const ly_span *span, const ly_dialec
     if (reported.in == LY_UNKNOWN && reported.out == LY_UNKNOWN && reported.total == LY_UNKNOWN &&
         reported.in_no_cache == LY_UNKNOWN && reported.out_text == LY_UNKNOWN)
         return; /* a count of parts without its whole says nothing that can be added */
-    c->usage_mode = ly_usage_buckets(&reported, table_mode(x, span, dialect, c), &c->tokens);
+    const unsigned mode = mode_matters(&reported) ? table_mode(x, span, dialect, c)
+                                                  : LY_USAGE_IN_INCLUSIVE | LY_USAGE_OUT_INCLUSIVE;
+    c->usage_mode = ly_usage_buckets(&reported, mode, &c->tokens);
     c->tokens.in_audio = ly_extract_num(x, S_IN_AUDIO);
     c->tokens.in_image = ly_extract_num(x, S_IN_IMAGE);
     c->tokens.cache_read_audio = ly_extract_num(x, S_CACHE_READ_AUDIO);
