@@ -95,9 +95,13 @@ static int read_time(view *v)
 
 /* ---- for people ---- */
 
-/* "≥ $1.20": a lower bound where a call has no price. */
-static void money(view *v, int64_t pico, int64_t n_unpriced, ly_buf *out)
+/* "≥$1.20": a lower bound where a call has no price; no amount at all where none has one. */
+static void money(view *v, int64_t pico, int64_t n, int64_t n_unpriced, ly_buf *out)
 {
+    if (n_unpriced > 0 && n_unpriced == n) {
+        ly_buf_c(out, "unpriced");
+        return;
+    }
     if (n_unpriced > 0) {
         ly_buf_c(out, v->cli->unicode && !v->cli->plain ? "≥" : ">=");
     }
@@ -177,10 +181,10 @@ static void table_row(view *v, ly_table *table, const ly_cost_row *row, bool tot
                                        : LY_S("(none)");
         cut_cell(v, table, key, room);
     }
-    money(v, row->amount_pico, row->n_unpriced, &text);
+    money(v, row->amount_pico, row->n, row->n_unpriced, &text);
     cell_buf(table, &text);
     if (v->month) {
-        money(v, row->before_pico, row->before_unpriced, &text);
+        money(v, row->before_pico, row->before_n, row->before_unpriced, &text);
         cell_buf(table, &text);
     }
     percent(total ? (row->amount_pico ? 1 : -1)
@@ -355,9 +359,9 @@ static void print_apart(view *v)
     ly_buf_init(&line, 1024);
     if (r->eval.n || r->judge.n) {
         ly_buf_c(&line, "apart: evaluation ");
-        money(v, r->eval.amount_pico, r->eval.n_unpriced, &line);
+        money(v, r->eval.amount_pico, r->eval.n, r->eval.n_unpriced, &line);
         ly_buf_fmt(&line, " (%lld calls), judges ", (long long)r->eval.n);
-        money(v, r->judge.amount_pico, r->judge.n_unpriced, &line);
+        money(v, r->judge.amount_pico, r->judge.n, r->judge.n_unpriced, &line);
         ly_buf_fmt(&line, " (%lld calls)", (long long)r->judge.n);
         fprintf(v->cli->out, "%s\n", ly_buf_text(&line));
     }
@@ -436,7 +440,8 @@ static int json_row(view *v, ly_buf *buf, const char *kind, const ly_cost_row *r
             ly_jsonw_kv_null(&w, ly_cost_key_name(v->ask.by[i]));
         }
     }
-    ly_costing_json_money(&w, "amount", row->amount_pico);
+    bool none = row->n > 0 && row->n == row->n_unpriced; /* no call in it has an amount */
+    ly_costing_json_money(&w, "amount", none ? LY_UNKNOWN : row->amount_pico);
     ly_jsonw_kv_bool(&w, "lower_bound", row->n_unpriced > 0);
     if (v->month) {
         ly_costing_json_money(&w, "before", row->before_pico);
@@ -561,7 +566,8 @@ static int print_csv(view *v)
         for (size_t k = 0; k < v->ask.n_by; k++) {
             ly_csv_put(&out, row->key[k], k == 0, LY_CSV_FORMULA_SAFE);
         }
-        csv_money(&out, row->amount_pico, false);
+        csv_money(&out, row->n > 0 && row->n == row->n_unpriced ? LY_UNKNOWN : row->amount_pico,
+                  false);
         ly_csv_put(&out, row->n_unpriced ? LY_S("yes") : LY_S("no"), false, 0);
         int64_t counts[] = {row->n,         row->n_unpriced, row->n_local,   row->n_client,
                             row->tokens_in, row->cache_read, row->tokens_out};
@@ -725,7 +731,8 @@ static const ly_verb verbs[] = {
      "evaluations and judges spent is apart. Times are in steps of 15 minutes.\n"
      "\n"
      "--json: one object a line; `kind` is report (from, until, tz, book), row (the keys,\n"
-     "amount_usd as exact decimal text, amount_pico, lower_bound, before_*, calls, "
+     "amount_usd as exact decimal text, amount_pico (both null where no call is priced), "
+     "lower_bound, before_*, calls, "
      "unpriced_calls,\n"
      "local_calls, client_priced_calls, input_tokens, cache_read_tokens, output_tokens), total,\n"
      "ungrouped, eval, judge, or unpriced (provider, model, reason, origin, calls, tokens).",

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/term.h"
+#include "cli/costing.h"
 
 /* ------------------------------------------------------------------ options */
 
@@ -132,6 +133,8 @@ int ly_collecting_opts(ly_cli *cli, ly_collecting *ret)
     *ret = (ly_collecting){.opts = LY_COLLECTOR_OPTS_INIT};
     ly_collector_opts *o = &ret->opts;
     o->db = ly_cli_db(cli);
+    o->hooks.load_book = ly_costing_load_book;
+    o->hooks.user = (void *)(uintptr_t)o->db; /* only read */
     o->listen = ly_cli_setting(cli, "listen");
     o->tls_cert = ly_cli_setting(cli, "tls-cert");
     o->tls_key = ly_cli_setting(cli, "tls-key");
