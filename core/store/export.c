@@ -47,10 +47,13 @@ static ly_status span_slice(exporter *x, const ly_summary *t, int64_t *after, bo
         ly_span_row_read(s, &rows[n++]);
     ly_db_reset(s);
     for (size_t i = 0; !st && i < n; i++)
-        st = ly_span_of_row(x->store, t->epoch, t->trace_id, &rows[i], &x->arena, &spans[i], err);
+        if (!(rows[i].flags & LY_SPAN_SYNTHETIC)) /* no span came: its log record is exported */
+            st = ly_span_of_row(x->store, t->epoch, t->trace_id, &rows[i], &x->arena, &spans[i],
+                                err);
     ly_db_read_end(db);
     for (size_t i = 0; !st && i < n; i++)
-        st = x->fn(x->user, &spans[i], NULL, err);
+        if (!(rows[i].flags & LY_SPAN_SYNTHETIC))
+            st = x->fn(x->user, &spans[i], NULL, err);
     if (n)
         *after = rows[n - 1].id;
     *ret_more = n == SLICE_SPANS;

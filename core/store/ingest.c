@@ -11,11 +11,14 @@
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "genai/logs.h"
 #include "otlp/decode.h"
+#include "store/score.h"
 
 /* ---- epochs: where the next payload, content and log go ---- */
 
@@ -354,14 +357,6 @@ static ly_status put_payload(ly_store *store, ly_epoch_state *epoch, const ly_st
     "?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, " \
     "?50, "                                                                                      \
     "?51, ?52, ?53, ?54, ?55) ON CONFLICT (id) DO NOTHING"
-#define REPLACE_SPAN                                                                             \
-    "REPLACE INTO span (" LY_SPAN_COLUMNS                                                        \
-    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "                              \
-    "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, " \
-    "?31, "                                                                                      \
-    "?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, " \
-    "?50, "                                                                                      \
-    "?51, ?52, ?53, ?54, ?55)"
 
 static ly_status row_write(ly_store *store, const char *sql, const ly_span_row *row,
                            int64_t *ret_changes, ly_err *err)
@@ -437,7 +432,7 @@ static ly_status meet(ly_store *store, ly_epoch_state *epoch, item *it, ly_span_
     row->id = old->id;
     int64_t changes = 0;
     if (!st)
-        st = row_write(store, REPLACE_SPAN, row, &changes, err);
+        st = row_write(store, LY_REPLACE_SPAN, row, &changes, err);
     *it->result = LY_MERGED;
     store->db.n.merged++;
     return st;
@@ -553,6 +548,34 @@ static ly_status put_spans(ly_store *store, const ly_store_batch *batch, ly_stor
 
 /* ---- logs ---- */
 
+/* A score that the application sent as a log event. What cannot be a score stays a log record. */
+static ly_status put_score(ly_store *store, const ly_log_record *log, const ly_log_info *info,
+                           int64_t at, ly_err *err)
+{
+    ly_score score = {
+        .name = info->score_name,
+        .value = info->has_score_value ? info->score_value : NAN,
+        .label = info->score_label,
+        .reason = info->score_reason,
+        .source = LY_SCORE_APP,
+        .outcome = info->score_error.len ? LY_UNSCORED : LY_SCORED,
+        .at_ns = at,
+    };
+    if (log->has_trace_id)
+        score.trace_id = log->trace_id;
+    if (log->has_span_id)
+        score.span_id = log->span_id;
+    ly_err ignored = LY_ERR_INIT;
+    ly_status st = ly_score_add(store, &score, &ignored);
+    if (st == LY_E_INVALID || st == LY_E_CONFLICT) {
+        store->db.inner_failed = false; /* it was refused before it wrote anything */
+        return LY_OK;
+    }
+    if (st && err)
+        *err = ignored;
+    return st;
+}
+
 static ly_status put_log(ly_store *store, const ly_log_record *log, int64_t now,
                          ly_store_result *ret, ly_err *err)
 {
@@ -588,8 +611,17 @@ static ly_status put_log(ly_store *store, const ly_log_record *log, int64_t now,
     }
     int64_t time = (int64_t)(log->time_ns ? log->time_ns : log->observed_ns);
     ly_trace_slot trace = {.epoch = now / LY_NS_PER_DAY};
-    if (log->has_trace_id && !ly_trace_id_zero(log->trace_id))
-        st = trace_touch(store, log->trace_id, time ? time : now, now, &trace, err);
+    ly_log_info info;
+    if (ly_genai_log(log, &store->scratch, &info))
+        return LY_NOMEM(err);
+    ly_trace_id belongs = log->has_trace_id ? log->trace_id : (ly_trace_id){{0}};
+    /* A call of which only this record tells: it makes a trace of its own. */
+    if (ly_trace_id_zero(belongs) && info.makes_leaf)
+        belongs = info.leaf_trace;
+    if (!ly_trace_id_zero(belongs))
+        st = trace_touch(store, belongs, time ? time : now, now, &trace, err);
+    if (!st && info.kind == LY_LOG_SCORE)
+        st = put_score(store, log, &info, time ? time : now, err);
     ly_epoch_state *epoch = NULL;
     if (!st)
         st = ly_epoch_get(store, trace.epoch, &epoch, err);

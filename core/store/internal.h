@@ -100,8 +100,10 @@ struct ly_store {
     size_t n_epochs;
     uint64_t txn;       /* write transactions of this handle, for ly_trace_slot.stamp */
     int64_t next_trace; /* inside a transaction */
-    ly_arena scratch;   /* reset by each ingest */
-    ly_buf buf, buf2;   /* reset by each item */
+    ly_priced (*price)(void *user, const ly_canon *canon, int64_t at_ns);
+    void *price_user;
+    ly_arena scratch; /* reset by each ingest */
+    ly_buf buf, buf2; /* reset by each item */
 };
 
 static inline ly_store *ly_db_store(ly_db *db)
@@ -326,5 +328,19 @@ LY_MUST_USE ly_status ly_log_empty(ly_store *store, ly_err *err);
 /* settle.c: ledger lines of span rows [from, to) in order of (span, line); tags in the arena. */
 LY_MUST_USE ly_status ly_ledger_load(ly_db *db, int64_t from, int64_t to, ly_arena *arena,
                                      ly_charge **ret_lines, size_t *ret_n, ly_err *err);
+
+#define LY_REPLACE_SPAN                                                                          \
+    "REPLACE INTO span (" LY_SPAN_COLUMNS                                                        \
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "                              \
+    "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, " \
+    "?31, "                                                                                      \
+    "?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, " \
+    "?50, "                                                                                      \
+    "?51, ?52, ?53, ?54, ?55)"
+
+/* A synthetic row that is no more (join.c): readers pass over it. */
+#define LY_SPAN_DEAD (1 << 30)
+/* join.c: enriches the spans of a trace by its log records, and makes synthetic ones; one write. */
+LY_MUST_USE ly_status ly_logs_join(ly_store *store, int64_t trace, ly_err *err);
 
 #endif

@@ -40,15 +40,6 @@ static ly_status stopped(ly_err *err)
 
 /* ---- spans ---- */
 
-#define REPLACE_SPAN                                                                             \
-    "REPLACE INTO span (" LY_SPAN_COLUMNS                                                        \
-    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "                              \
-    "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, " \
-    "?31, "                                                                                      \
-    "?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, " \
-    "?50, "                                                                                      \
-    "?51, ?52, ?53, ?54, ?55)"
-
 /* A row from its span anew; what stays is where it stands. */
 static ly_status renew_row(rebuilder *r, const ly_span *span, const ly_span_row *old,
                            ly_span_row *row, ly_err *err)
@@ -71,7 +62,7 @@ static ly_status renew_row(rebuilder *r, const ly_span *span, const ly_span_row 
 static ly_status write_row(rebuilder *r, const ly_span_row *row, ly_err *err)
 {
     ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(&r->store->db, REPLACE_SPAN, &s, err);
+    ly_status st = ly_db_prep(&r->store->db, LY_REPLACE_SPAN, &s, err);
     if (st)
         return st;
     uint8_t side[64];
@@ -146,6 +137,8 @@ static ly_status edit_span(rebuilder *r, const ly_summary *t, ly_span *span, ly_
 static ly_status renew_span(rebuilder *r, const ly_summary *t, ly_span_row *old, ly_err *err)
 {
     ly_span span;
+    if (old->flags & LY_SPAN_SYNTHETIC)
+        return LY_OK; /* made of its log record: settling makes it anew */
     bool changed = r->how != NULL;
     ly_status st = ly_span_of_row(r->store, t->epoch, t->trace_id, old, &r->arena, &span, err);
     const int64_t *w = (const int64_t *)(const void *)&old->w;

@@ -192,7 +192,8 @@ static ly_status move_all(ly_store *store, const ly_summary *t, ly_arena *arena,
     if (!st)
         st = ly_trace_nodes_load(db, t->no, arena, &nodes, err);
     for (size_t i = 0; !st && i < nodes.n; i++)
-        st = move_span(store, t, to, &nodes.rows[i], arena, err);
+        if (!(nodes.rows[i].flags & LY_SPAN_SYNTHETIC))
+            st = move_span(store, t, to, &nodes.rows[i], arena, err);
     log_row logs[256];
     size_t n = LY_COUNT(logs);
     while (!st && n == LY_COUNT(logs)) {

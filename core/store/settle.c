@@ -31,6 +31,7 @@
 
 typedef struct plan {
     int64_t trace, changes, settles;
+    bool logs; /* log records came with it: they are joined first */
     ly_summary old, sum;
     ly_charge *lines; /* to write, reversals among them */
     size_t n_lines;
@@ -485,7 +486,8 @@ static ly_status due(ly_store *store, bool all, int64_t after, plan *plans, size
     ly_stmt *s = NULL;
     ly_status st = ly_db_prep(
         &store->db,
-        "SELECT d.trace, d.changes FROM dirty AS d JOIN trace AS t ON t.no = d.trace WHERE d.trace "
+        "SELECT d.trace, d.changes, EXISTS (SELECT 1 FROM log_record AS l WHERE l.trace = d.trace)"
+        " FROM dirty AS d JOIN trace AS t ON t.no = d.trace WHERE d.trace "
         "> ?4 AND"
         " (?1 OR CASE WHEN t.n_spans + d.changes < ?5 THEN d.last_ns <= ?2 - ?6 OR d.since_ns <= "
         "?2 - ?3"
@@ -504,7 +506,8 @@ static ly_status due(ly_store *store, bool all, int64_t after, plan *plans, size
     bool row = false;
     *ret_n = 0;
     while (*ret_n < ROUND_MAX && !(st = ly_db_step(&store->db, s, &row, err)) && row)
-        plans[(*ret_n)++] = (plan){.trace = ly_col_int(s, 0), .changes = ly_col_int(s, 1)};
+        plans[(*ret_n)++] = (plan){
+            .trace = ly_col_int(s, 0), .changes = ly_col_int(s, 1), .logs = ly_col_int(s, 2) != 0};
     ly_db_reset(s);
     return st;
 }
@@ -516,10 +519,14 @@ static ly_status settle_round(ly_store *store, bool all, int64_t *after, ly_aren
     if (!plans)
         return LY_NOMEM(err);
     size_t n = 0, made = 0, nodes = 0;
-    ly_status st = ly_db_read_begin(&store->db, err);
+    ly_status st = due(store, all, *after, plans, &n, err);
+    for (size_t i = 0; !st && i < n; i++)
+        if (plans[i].logs)
+            st = ly_logs_join(store, plans[i].trace, err);
+    if (!st)
+        st = ly_db_read_begin(&store->db, err);
     if (st)
         return st;
-    st = due(store, all, *after, plans, &n, err);
     while (!st && made < n && nodes < ROUND_NODES) {
         st = plan_make(store, &plans[made], arena, err);
         nodes += plans[made++].n_nodes + 1;

@@ -68,13 +68,30 @@ ly_status ly_span_of_row(ly_store *store, int64_t epoch, ly_trace_id trace, cons
     const ly_scope *scope = NULL;
     ly_row_ids ids;
     ly_row_ids_of(row, trace, &ids);
-    ly_status st = ly_payload_load(store, epoch, row->payload, &ids, arena, &wire, err);
+    /* A synthetic span has no bytes: what its row says is all. */
+    ly_status st = row->flags & LY_SPAN_SYNTHETIC
+                       ? LY_OK
+                       : ly_payload_load(store, epoch, row->payload, &ids, arena, &wire, err);
     if (!st)
         st = ly_resource_load(store, row->resource, arena, &resource, err);
     if (!st)
         st = ly_scope_load(store, row->scope, arena, &scope, err);
     if (st)
         return st;
+    if (row->flags & LY_SPAN_SYNTHETIC) {
+        *ret = (ly_span){
+            .trace_id = trace,
+            .span_id = row->span_id,
+            .parent_id = row->parent_id,
+            .kind = row->kind,
+            .start_ns = (uint64_t)row->start_ns,
+            .end_ns = row->dur_ns == LY_UNKNOWN ? 0 : (uint64_t)(row->start_ns + row->dur_ns),
+            .status_code = row->status,
+            .resource = resource,
+            .scope = scope,
+        };
+        return ly_word_text(&store->db, row->w.name, arena, &ret->name, err);
+    }
     st = ly_otlp_decode_span(wire, resource, scope, arena, ret);
     if (st == LY_E_NOMEM)
         return LY_NOMEM(err);

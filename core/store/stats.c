@@ -95,7 +95,7 @@ static bool push(int64_t **array, size_t *n, size_t *cap, int64_t v)
 static bool add_span(groups *g, const ly_span_row *r)
 {
     int64_t key = key_of(r, g->by);
-    if (!key)
+    if (!key || r->flags & LY_SPAN_DEAD)
         return true;
     group *p = group_get(g, key);
     if (!p)

@@ -144,6 +144,12 @@ LY_MUST_USE ly_status ly_store_ingest(ly_store *store, const ly_store_batch *bat
 LY_MUST_USE ly_status ly_store_settle(ly_store *store, int64_t budget_ns, bool all,
                                       int64_t *ret_left, ly_err *err);
 
+/* How settling prices a call that got its counts from a log record. Without it: by the book that is
+ * compiled in. The callback must outlive the store and be pure. */
+void ly_store_price_with(ly_store *store,
+                         ly_priced (*price)(void *user, const ly_canon *canon, int64_t at_ns),
+                         void *user);
+
 /* Upkeep that must not happen inside a request: trains the compression dictionary when there is
  * enough to learn from, refreshes planner statistics. Call it when idle, at most every minute. */
 LY_MUST_USE ly_status ly_store_upkeep(ly_store *store, ly_err *err);

@@ -26,6 +26,8 @@ ly_status ly_trace_nodes_load(ly_db *db, int64_t trace, ly_arena *arena, ly_trac
             break;
         }
         ly_span_row_read(s, &rows[n]);
+        if (rows[n].flags & LY_SPAN_DEAD)
+            continue;
         if (rows[n].error_message.len)
             rows[n].error_message = ly_arena_copy(arena, rows[n].error_message);
         n++;

@@ -1,0 +1,195 @@
+/* Log records that describe calls: with their span, before it, after it, and without one. */
+#include "support.h"
+
+#include <math.h>
+
+#include "store/score.h"
+
+typedef struct event {
+    const char *name, *model, *session, *response;
+    uint64_t trace, span; /* 0 = none */
+    int64_t in, out;
+    uint64_t at_ms;
+} event;
+
+static ly_store_result ingest_event(ly_store *store, event e)
+{
+    ly_arena arena;
+    ly_arena_init(&arena, 0, 0);
+    ly_kv attrs[8];
+    size_t n = 0;
+    attrs[n++] = kv_str("event.name", e.name);
+    if (e.model)
+        attrs[n++] = kv_str("gen_ai.request.model", e.model);
+    attrs[n++] = kv_str("gen_ai.operation.name", "chat");
+    if (e.session)
+        attrs[n++] = kv_str("session.id", e.session);
+    if (e.response)
+        attrs[n++] = kv_str("gen_ai.response.id", e.response);
+    if (e.in)
+        attrs[n++] = kv_int("gen_ai.usage.input_tokens", e.in);
+    if (e.out)
+        attrs[n++] = kv_int("gen_ai.usage.output_tokens", e.out);
+    ly_log_record log = {.time_ns = (SAY_BASE_MS + e.at_ms) * 1000000, .attrs = {attrs, n, 0}};
+    log.has_trace_id = e.trace;
+    log.has_span_id = e.span;
+    log.trace_id = tid(e.trace);
+    log.span_id = sid(e.span);
+    ly_buf wire;
+    ly_buf_init(&wire, 1 << 20);
+    ly_otlp_put_log(&wire, &log);
+    ly_resource resource = {.wire = LY_STR_NONE};
+    ly_scope scope = {.wire = LY_STR_NONE};
+    ly_log_record read;
+    assert_int_equal(ly_otlp_decode_log(ly_buf_view(&wire), &resource, &scope, &arena, &read),
+                     LY_OK);
+    ly_store_log item = {&read};
+    ly_store_batch batch = {.logs = &item, .n_logs = 1};
+    ly_store_result result = LY_CONFLICT;
+    ly_err err = LY_ERR_INIT;
+    assert_ok(ly_store_ingest(store, &batch, &result, &err), err);
+    ly_buf_release(&wire);
+    ly_arena_release(&arena);
+    return result;
+}
+
+#define DETAILS "gen_ai.client.inference.operation.details"
+
+/* T17 in both orders: the span has usage, the log says the same: counted once. And a span without usage
+ * takes the log's. */
+static void a_log_enriches_its_span(void **state)
+{
+    (void)state;
+    for (int order = 0; order < 2; order++) {
+        folder f = folder_make();
+        ly_store *store = open_writer(f.db);
+        say with = {
+            .trace = 1, .span = 1, .operation = "chat", .model = "gpt-4o", .in = 100, .out = 20};
+        say without = {
+            .trace = 1, .span = 2, .operation = "chat", .model = "gpt-4o", .start_ms = 100};
+        event one = {.name = DETAILS,
+                     .model = "gpt-4o",
+                     .trace = 1,
+                     .span = 1,
+                     .in = 100,
+                     .out = 20,
+                     .at_ms = 10};
+        event two = {.name = DETAILS,
+                     .model = "gpt-4o",
+                     .trace = 1,
+                     .span = 2,
+                     .in = 7,
+                     .out = 3,
+                     .at_ms = 110};
+        if (order == 0) {
+            (void)ingest_one(store, with);
+            (void)ingest_one(store, without);
+            settle_all(store);
+        }
+        assert_int_equal(ingest_event(store, one), LY_STORED);
+        assert_int_equal(ingest_event(store, two), LY_STORED);
+        assert_int_equal(ingest_event(store, two), LY_DUPLICATE);
+        settle_all(store);
+        if (order == 1) {
+            (void)ingest_one(store, with);
+            settle_all(store);
+            (void)ingest_one(store, without);
+        }
+        settle_all(store);
+        ly_arena arena;
+        ly_arena_init(&arena, 0, 0);
+        ly_trace *t = load_trace(store, 1, &arena);
+        assert_int_equal(t->n, 2);
+        assert_int_equal(t->row.tokens.in_fresh, 107);
+        assert_int_equal(t->row.tokens.out_visible, 23);
+        assert_int_equal(t->row.n_logs, 2);
+        assert_true(t->nodes[1].canon.usage_mode & LY_USAGE_FROM_LOG);
+        assert_true(t->nodes[0].flags & LY_SPAN_HAS_LOGS);
+        ly_span_full *full = NULL;
+        ly_err err = LY_ERR_INIT;
+        assert_ok(ly_store_span_load(store, tid(1), sid(2), &arena, &full, &err), err);
+        assert_int_equal(full->n_logs, 1);
+        assert_int_equal(full->canon.tokens.in_fresh, 7);
+        ly_arena_release(&arena);
+        ly_store_close(store);
+        folder_remove(&f);
+    }
+}
+
+/* T18: only the log came. It is a call in a trace; when its span comes, it is that span's. */
+static void a_log_alone_is_a_call(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *store = open_writer(f.db);
+    event only = {.name = DETAILS,
+                  .model = "gpt-4o",
+                  .trace = 3,
+                  .span = 9,
+                  .in = 10,
+                  .out = 40,
+                  .at_ms = 10};
+    assert_int_equal(ingest_event(store, only), LY_STORED);
+    settle_all(store);
+    ly_arena arena;
+    ly_arena_init(&arena, 0, 0);
+    ly_trace *t = load_trace(store, 3, &arena);
+    assert_int_equal(t->n, 1);
+    assert_true(t->nodes[0].flags & LY_SPAN_SYNTHETIC);
+    assert_int_equal(t->row.tokens.in_fresh, 10);
+    ly_err err = LY_ERR_INIT;
+    ly_span_full *full = NULL;
+    assert_ok(ly_store_span_load(store, tid(3), t->nodes[0].span_id, &arena, &full, &err), err);
+    (void)ingest_one(
+        store,
+        (say){.trace = 3, .span = 9, .operation = "chat", .model = "gpt-4o", .in = 10, .out = 40});
+    settle_all(store);
+    t = load_trace(store, 3, &arena);
+    assert_int_equal(t->n, 1);
+    assert_false(t->nodes[0].flags & LY_SPAN_SYNTHETIC);
+    assert_int_equal(t->row.tokens.in_fresh, 10);
+    ly_arena_release(&arena);
+    ly_store_close(store);
+    folder_remove(&f);
+}
+
+static void a_log_without_a_trace_makes_one(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *store = open_writer(f.db);
+    assert_int_equal(ingest_event(store, (event){.name = DETAILS,
+                                                 .model = "m",
+                                                 .session = "sess",
+                                                 .in = 10,
+                                                 .out = 4,
+                                                 .response = "r1"}),
+                     LY_STORED);
+    settle_all(store);
+    ly_arena arena;
+    ly_arena_init(&arena, 0, 0);
+    ly_trace_query q = LY_TRACE_QUERY_INIT;
+    ly_trace_row *rows = NULL;
+    size_t n = 0;
+    ly_store_key key;
+    bool more;
+    ly_err err = LY_ERR_INIT;
+    assert_ok(ly_store_trace_page(store, &q, &arena, &rows, &n, &key, &more, &err), err);
+    assert_int_equal(n, 1);
+    assert_str(rows[0].session, "sess");
+    assert_int_equal(rows[0].tokens.in_fresh, 10);
+    assert_int_equal(rows[0].n_spans, 1);
+    ly_arena_release(&arena);
+    ly_store_close(store);
+    folder_remove(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_log_enriches_its_span),
+        cmocka_unit_test(a_log_alone_is_a_call),
+        cmocka_unit_test(a_log_without_a_trace_makes_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
