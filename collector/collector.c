@@ -168,6 +168,8 @@ static ly_status open_stores(ly_collector *c, ly_err *err)
     ly_status status = ly_store_open(c->db, &opts, &c->writer_store, err);
     if (status)
         return status;
+    if (c->opts.record)
+        ly_store_record(c->writer_store, c->opts.record, c->opts.record_user);
     opts.cache_bytes = LY_MIB(2);
     return ly_store_open(c->db, &opts, &c->keeper_store, err);
 }

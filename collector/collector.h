@@ -57,6 +57,9 @@ typedef struct ly_collector_opts {
     bool require_key;               /* ask for an access key on loopback too */
     bool exclusive; /* false: do not write the runtime file (an in-process helper) */
     ly_collector_hooks hooks;
+    /* tests/bench: the writer's statements (ly_store_record). */
+    void (*record)(void *user, const char *sql, const char *expanded);
+    void *record_user;
 } ly_collector_opts;
 
 #define LY_COLLECTOR_OPTS_INIT                                                   \

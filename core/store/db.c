@@ -123,13 +123,14 @@ static int on_trace(unsigned what, void *user, void *p, void *x)
     if (what == SQLITE_TRACE_STMT && db->record) {
         char *text = sqlite3_expanded_sql(p);
         if (text)
-            db->record(db->record_user, text);
+            db->record(db->record_user, sqlite3_sql(p), text);
         sqlite3_free(text);
     }
     return 0;
 }
 
-void ly_store_record(ly_store *store, void (*fn)(void *user, const char *sql), void *user)
+void ly_store_record(ly_store *store, void (*fn)(void *user, const char *sql, const char *expanded),
+                     void *user)
 {
     store->db.record = fn;
     store->db.record_user = user;

@@ -50,7 +50,7 @@ struct ly_db {
     uint64_t jitter;
     int wal_pages; /* after the last commit */
     ly_store_counters n;
-    void (*record)(void *user, const char *sql);
+    void (*record)(void *user, const char *sql, const char *expanded);
     void *record_user;
 };
 

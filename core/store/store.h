@@ -497,8 +497,9 @@ typedef struct ly_store_counters {
 } ly_store_counters;
 void ly_store_counters_get(const ly_store *store, ly_store_counters *ret);
 
-/* Called with each statement as executed, values bound (sqlite3_expanded_sql), for the ceiling of
+/* Called with each statement as executed, its text and the text with its values in place, for the ceiling of
  * tests/bench: the same text replayed by one thread into an empty file. Slows everything. NULL = off. */
-void ly_store_record(ly_store *store, void (*fn)(void *user, const char *sql), void *user);
+void ly_store_record(ly_store *store,
+                     void (*fn)(void *user, const char *sql, const char *expanded), void *user);
 
 #endif
