@@ -196,6 +196,11 @@ void lydite_set_system_prompt(lydite_span *span, const char *text)
     ly_buf_release(&json);
 }
 
+void lydite_set_system_json(lydite_span *span, const char *json)
+{
+    content_str(span, LY_K_SYSTEM, json);
+}
+
 void lydite_set_tool_definitions(lydite_span *span, const char *json)
 {
     content_str(span, LY_K_TOOLS, json);

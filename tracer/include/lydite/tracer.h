@@ -444,6 +444,8 @@ LYDITE_API void lydite_add_message(lydite_span *span, int direction, const char 
 /* The whole list in the conventions' JSON form ([{"role":..,"parts":[..]}]) if you have it already. */
 LYDITE_API void lydite_set_messages_json(lydite_span *span, int direction, const char *json);
 LYDITE_API void lydite_set_system_prompt(lydite_span *span, const char *text);
+/* The same in the conventions' JSON form: [{"type":"text","content":..}]. */
+LYDITE_API void lydite_set_system_json(lydite_span *span, const char *json);
 LYDITE_API void lydite_set_tool_definitions(lydite_span *span, const char *json);
 
 /* On a LYDITE_TOOL step. arguments and result: JSON or text. Either id or arguments may be NULL. */
