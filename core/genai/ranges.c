@@ -4,6 +4,8 @@
  */
 #include "genai/messages.h"
 
+#include <stdlib.h>
+
 #include "base/limits.h"
 
 #define RANGES_FIRST 32
@@ -116,19 +118,23 @@ static void attributes(finder *f, const ly_attrs *attrs)
         any(f, &attrs->items[i].value, 0);
 }
 
+static int by_offset(const void *a, const void *b)
+{
+    const ly_range *x = a, *y = b;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
 /* Fields come in any order, and of a field sent twice a part may lie before another: sorted, and what
  * overlaps is left out. Nearly always sorted already. */
 static ly_status finish(finder *f, const ly_range **ret_ranges, size_t *ret_n)
 {
     if (f->failed)
         return LY_E_NOMEM;
-    for (size_t i = 1; i < f->n; i++) {
-        ly_range r = f->ranges[i];
-        size_t k = i;
-        for (; k > 0 && f->ranges[k - 1].offset > r.offset; k--)
-            f->ranges[k] = f->ranges[k - 1];
-        f->ranges[k] = r;
-    }
+    bool sorted = true;
+    for (size_t i = 1; sorted && i < f->n; i++)
+        sorted = f->ranges[i - 1].offset <= f->ranges[i].offset;
+    if (!sorted)
+        qsort(f->ranges, f->n, sizeof *f->ranges, by_offset);
     size_t n = 0, end = 0;
     for (size_t i = 0; i < f->n; i++)
         if (f->ranges[i].offset >= end) {

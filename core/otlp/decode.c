@@ -65,7 +65,7 @@ static bool envelope(ly_pb_item *it, ly_str part, ly_str *ret_message, ly_str *r
             *ret_schema = ly_pb_text(it, field.bytes);
         }
     }
-    it->merge_left = part.len;
+    it->merge_left = LY_PB_MERGE_ROOM(part.len);
     if (again) {
         ly_pb_gather(it, part, 1, ret_message);
     }
@@ -291,7 +291,7 @@ ly_status ly_otlp_decode_resource(ly_str wire, ly_str schema_url, ly_arena *aren
 {
     ly_pb_item it = new_item(arena, NULL);
     ly_resource resource = {.schema_url = ly_pb_given(schema_url), .wire = ly_pb_given(wire)};
-    it.merge_left = wire.len;
+    it.merge_left = LY_PB_MERGE_ROOM(wire.len);
     if (!ly_pb_resource(&it, wire, &resource) && it.no_memory) {
         return LY_E_NOMEM;
     }
@@ -304,7 +304,7 @@ ly_status ly_otlp_decode_scope(ly_str wire, ly_str schema_url, ly_arena *arena, 
     ly_pb_item it = new_item(arena, NULL);
     ly_scope scope;
     empty_scope(&scope, wire, schema_url);
-    it.merge_left = wire.len;
+    it.merge_left = LY_PB_MERGE_ROOM(wire.len);
     if (!ly_pb_scope(&it, wire, &scope) && it.no_memory) {
         return LY_E_NOMEM;
     }

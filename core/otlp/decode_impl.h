@@ -64,9 +64,12 @@ bool ly_pb_take(ly_pb_item *it, size_t n, size_t size, size_t align, void **ret)
 
 /* All below: false when the item is refused (it->reject) or the arena is used up (it->no_memory). */
 
+/* What merging may copy for a message of n bytes: enough for pieces at several levels, and linear. */
+#define LY_PB_MERGE_ROOM(n) ((n)*4 + 1024)
+
 /* Joins all occurrences of field `number` in the message: for protobuf, one message sent in pieces is
  * the concatenation of them. No SDK does this; a stranger could, so what is copied for one item is
- * bounded by the item's own size (merge_left). */
+ * bounded by a multiple of the item's own size (merge_left). */
 bool ly_pb_gather(ly_pb_item *it, ly_str message, uint32_t number, ly_str *ret);
 bool ly_pb_any(ly_pb_item *it, ly_str message, unsigned depth, ly_any *ret);
 /* Reads the n KeyValue fields of that number; n was counted over a well-formed message. */

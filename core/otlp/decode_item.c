@@ -302,7 +302,7 @@ bool ly_pb_span(ly_pb_item *it, ly_str wire, ly_span *span)
     span->trace_state = LY_S("");
     span->name = LY_S("");
     span->status_message = LY_S("");
-    it->merge_left = wire.len;
+    it->merge_left = LY_PB_MERGE_ROOM(wire.len);
     bool whole = read_span_scalars(it, span, &id, &count) && read_span_lists(it, span, &count);
     /* The ids of a span that cannot be read in full are still worth having: they name it. */
     ly_reject first = it->reject;
@@ -396,7 +396,7 @@ bool ly_pb_log(ly_pb_item *it, ly_str wire, ly_log_record *log)
     log->wire = ly_pb_given(wire);
     log->severity_text = LY_S("");
     log->event_name = LY_S("");
-    it->merge_left = wire.len;
+    it->merge_left = LY_PB_MERGE_ROOM(wire.len);
     bool whole = read_log_fields(it, log, &id, &body, &n_attrs) &&
                  ly_pb_any(it, body, 1, &log->body) &&
                  ly_pb_attrs(it, log->wire, 6, n_attrs, &log->attrs);
