@@ -8,6 +8,19 @@ bool ly_pb_take(ly_pb_item *it, size_t n, size_t size, size_t align, void **ret)
     return !it->no_memory;
 }
 
+/* Whether the fields of a message parse; what is in them is read later. */
+static bool well_formed(ly_str message)
+{
+    ly_pb_reader reader = ly_pb_read(message);
+    ly_pb_field field;
+    ly_pb_result r;
+    do {
+        r = ly_pb_next(&reader, &field);
+    } while (r == LY_PB_FIELD);
+    return r == LY_PB_END;
+}
+
+/* Each piece must be a message by itself: a field cut in two is no field. */
 bool ly_pb_gather(ly_pb_item *it, ly_str message, uint32_t number, ly_str *ret)
 {
     ly_pb_reader reader = ly_pb_read(message);
@@ -17,6 +30,9 @@ bool ly_pb_gather(ly_pb_item *it, ly_str message, uint32_t number, ly_str *ret)
     while ((r = ly_pb_next(&reader, &field)) == LY_PB_FIELD) {
         if (field.number == number && field.type == LY_PB_BYTES) {
             total += field.bytes.len;
+            if (!well_formed(field.bytes)) {
+                return ly_pb_refuse(it, LY_REJECT_MALFORMED);
+            }
         }
     }
     if (r == LY_PB_MALFORMED || total > it->merge_left) {
@@ -121,6 +137,18 @@ static bool read_kvlist(ly_pb_item *it, ly_str message, unsigned depth, ly_any *
     return true;
 }
 
+/* A container that another member of the oneof pushed out. Nobody will see it, but a message that is
+ * malformed in it is malformed. */
+static bool check_forgotten(ly_pb_item *it, ly_any_kind kind, ly_str body, unsigned depth)
+{
+    ly_any forgotten;
+    if (kind != LY_ANY_ARRAY && kind != LY_ANY_KVLIST) {
+        return true;
+    }
+    return kind == LY_ANY_ARRAY ? read_array(it, body, depth, &forgotten)
+                                : read_kvlist(it, body, depth, &forgotten);
+}
+
 /* The last member of the oneof wins; an array or kvlist repeated with nothing else between is merged,
  * which is what protobuf libraries do. */
 bool ly_pb_any(ly_pb_item *it, ly_str message, unsigned depth, ly_any *ret)
@@ -137,6 +165,7 @@ bool ly_pb_any(ly_pb_item *it, ly_str message, unsigned depth, ly_any *ret)
     }
     while ((r = ly_pb_next(&reader, &field)) == LY_PB_FIELD) {
         ly_any_kind before = ret->kind;
+        ly_str forgotten = body;
         switch (ly_pb_tag_of(&field)) {
         case 0x0A:
             *ret = (ly_any){.kind = LY_ANY_STRING, .str = field.bytes};
@@ -162,6 +191,9 @@ bool ly_pb_any(ly_pb_item *it, ly_str message, unsigned depth, ly_any *ret)
             break;
         default:
             break;
+        }
+        if (LY_UNLIKELY(before != ret->kind) && !check_forgotten(it, before, forgotten, depth)) {
+            return false;
         }
         at = reader.at;
     }

@@ -4,6 +4,7 @@
  */
 #include "text/yaml.h"
 
+#include <math.h>
 #include <yaml.h>
 
 #include "base/limits.h"
@@ -179,6 +180,10 @@ static void plain_scalar(ly_str s, ly_json *node)
     } else if (s.len < 400 && (is_decimal(s) || is_float(s))) {
         read_number(s, node);
     } else {
+        node->kind = LY_JSON_STRING;
+    }
+    /* Too large for a double: what it was written as, rather than an infinity. */
+    if (node->kind == LY_JSON_STRING || (node->kind == LY_JSON_REAL && isinf(node->real))) {
         node->kind = LY_JSON_STRING;
         node->str = s;
     }

@@ -377,6 +377,17 @@ static void merging(void **state)
     assert_int_equal(span->attrs.items[0].value.array.items[0].integer, 2);
 }
 
+static void pieces_must_be_whole(void **state)
+{
+    (void)state;
+    /* the value in two pieces that only together are a message */
+    assert_int_equal(reject_of(LY_S("\x4a\x08\x12\x02\x0a\x02\x12\x02xy")), LY_REJECT_MALFORMED);
+    /* a malformed array that a string pushed out of the oneof */
+    assert_int_equal(reject_of(LY_S("\x4a\x09\x12\x07\x2a\x02\x0a\x05\x0a\x01s")),
+                     LY_REJECT_MALFORMED);
+    assert_int_equal(reject_of(LY_S("\x4a\x09\x12\x07\x2a\x02\x0a\x00\x0a\x01s")), LY_REJECT_NONE);
+}
+
 static void resource_in_pieces(void **state)
 {
     (void)state;
@@ -750,6 +761,7 @@ int main(void)
         cmocka_unit_test(every_cut_is_refused_or_rejected),
         cmocka_unit_test(unknown_fields_are_skipped),
         cmocka_unit_test(merging),
+        cmocka_unit_test(pieces_must_be_whole),
         cmocka_unit_test(resource_in_pieces),
         cmocka_unit_test(bad_resource_and_scope),
         cmocka_unit_test(depth),
