@@ -69,8 +69,10 @@ static int run_collect(ly_cli *cli)
         return code;
     catch_hangup();
     ly_collecting_log(cli, cli->quiet);
-    if (ly_collector_start(&c.opts, &collector, &err))
+    if (ly_collecting_lend(&c, &err) || ly_collector_start(&c.opts, &collector, &err)) {
+        ly_collecting_end(&c);
         return ly_cli_fail(cli, &err);
+    }
     say_addresses(cli, &c, ly_collector_get_info(collector));
     ly_sd_notify("READY=1");
     while (!ly_cli_interrupted()) {
@@ -82,6 +84,7 @@ static int run_collect(ly_cli *cli)
     }
     ly_sd_notify("STOPPING=1");
     ly_collector_stop(collector, STOP_GRACE_NS);
+    ly_collecting_end(&c);
     return LY_EXIT_DONE;
 }
 

@@ -175,7 +175,9 @@ static ly_status find_place(ly_cli *cli, ly_collecting *c, place *ret, ly_err *e
     c->opts.grpc_port = c->opts.http_port = 0;
     c->opts.listen = NULL;
     c->opts.require_key = false;
-    ly_status status = ly_collector_start(&c->opts, &ret->inside, err);
+    ly_status status = ly_collecting_lend(c, err);
+    if (!status)
+        status = ly_collector_start(&c->opts, &ret->inside, err);
     if (!status) {
         const ly_collector_info *info = ly_collector_get_info(ret->inside);
         ret->grpc_port = info->grpc_port;
@@ -229,6 +231,7 @@ static int run_run(ly_cli *cli)
         code = cannot_run(argv[0], failed);
     }
     ly_collector_stop(where.inside, STOP_GRACE_NS);
+    ly_collecting_end(&c);
     ly_child_env_free(env);
     ly_free(argv);
     if (!failed && !cli->quiet && show(cli, c.opts.db, since, &err)) {

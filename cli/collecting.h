@@ -18,6 +18,9 @@ typedef struct ly_collecting {
 /* The options every command that collects may have; a name it does not declare is not given. Prints and
  * returns an exit code on a usage error, else LY_EXIT_DONE. */
 int ly_collecting_opts(ly_cli *cli, ly_collecting *ret);
+/* Lends prices, prompts and scores to it (opts.hooks), and takes them back after it has stopped. */
+LY_MUST_USE ly_status ly_collecting_lend(ly_collecting *c, ly_err *err);
+void ly_collecting_end(ly_collecting *c);
 /* The log of the collector on standard error, as "lydite: <text>". least: LY_LOG_WARN is quiet. */
 void ly_collecting_log(ly_cli *cli, bool quiet);
 /* "10G", "512M", "1T", "4096" -> bytes. */

@@ -14,11 +14,12 @@
 #define CHECKPOINT_BYTES LY_MIB(32)
 #define CHECKPOINT_NS    (5 * LY_NS_PER_SEC) /* also when smaller, this long after writing stopped */
 #define UPKEEP_NS        (60 * LY_NS_PER_SEC)
+#define PRUNE_NS         (60 * LY_NS_PER_SEC)
 #define WARN_BYTES       (10LL << 30)
 
 typedef struct keeper {
     ly_collector *c;
-    int64_t figures_ns, checkpoint_ns, upkeep_ns;
+    int64_t figures_ns, checkpoint_ns, upkeep_ns, prune_ns;
     uint64_t commits; /* at the last look */
     bool warned_size, warned_disk, warned_wal;
 } keeper;
@@ -93,11 +94,29 @@ static void checkpoint(keeper *k, int64_t now)
     k->checkpoint_ns = now;
 }
 
+static void prune(keeper *k)
+{
+    bool more = true;
+    ly_err err = LY_ERR_INIT;
+    while (more) {
+        ly_store_removed removed = {0};
+        if (ly_store_prune(k->c->keeper_store, &k->c->opts.retention, false, &removed, &more,
+                           &err)) {
+            ly_log(LY_LOG_WARN, ROOM, "retention: %s", err.text);
+            return;
+        }
+        if (!pause_for(k->c, 5 * LY_NS_PER_MS))
+            return;
+    }
+}
+
 void *ly_keeper_main(void *arg)
 {
     ly_collector *c = arg;
     int64_t now = ly_mono_ns();
     keeper k = {.c = c, .checkpoint_ns = now, .upkeep_ns = now};
+    const ly_retention *rule = &c->opts.retention;
+    bool prunes = rule->keep_app_ns || rule->keep_eval_ns || rule->max_bytes;
     do {
         now = ly_mono_ns();
         checkpoint(&k, now);
@@ -110,6 +129,10 @@ void *ly_keeper_main(void *arg)
             if (ly_store_upkeep(c->keeper_store, &err))
                 ly_log(LY_LOG_DEBUG, ROOM, "upkeep: %s", err.text);
             k.upkeep_ns = now;
+        }
+        if (prunes && (k.prune_ns == 0 || now - k.prune_ns > PRUNE_NS)) {
+            prune(&k);
+            k.prune_ns = now;
         }
     } while (pause_for(c, TICK_NS));
     return NULL;
