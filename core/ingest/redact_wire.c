@@ -85,16 +85,17 @@ static ly_str key_of(ly_str wire)
 }
 
 /* A card number may come as an integer; what replaces it is a string member of the same oneof. */
-static ly_status int_value(const ly_redact *redact, const ly_pb_field *field, ly_buf *out)
+static ly_status int_value(const ly_redact *redact, const ly_pb_field *field, bool force,
+                           ly_buf *out)
 {
     int64_t value = (int64_t)field->value;
-    if (value < 100000000)
+    if (!force && value < 100000000) /* nothing that a rule knows is a shorter number */
         return LY_E_NOTFOUND;
     char digits[24];
     int n = snprintf(digits, sizeof digits, "%lld", (long long)value);
     ly_buf text;
     ly_buf_init(&text, 4096);
-    ly_status status = ly_redact_string(redact, ly_str_n(digits, (size_t)n), false, &text);
+    ly_status status = ly_redact_string(redact, ly_str_n(digits, (size_t)n), force, &text);
     if (status == LY_OK)
         ly_pb_put_bytes(out, 1, ly_buf_view(&text));
     ly_buf_release(&text);
@@ -140,7 +141,7 @@ static ly_status walk(const ly_redact *redact, message in, ly_str wire, bool for
         if (field.type == LY_PB_BYTES)
             status = bytes_field(redact, in, &field, force, level, out);
         else if (in == ANY && field.number == 3 && field.type == LY_PB_VARINT)
-            status = int_value(redact, &field, out);
+            status = int_value(redact, &field, force, out);
         if (status == LY_OK)
             changed = true;
         else if (status == LY_E_NOTFOUND)
