@@ -69,26 +69,54 @@ size_t ly_utf8_put(uint32_t cp, char dst[4])
     return 4;
 }
 
+#define HIGH_BITS 0x8080808080808080ULL
+
+static uint64_t load64(const unsigned char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+/* True when all n bytes are ASCII. Most strings are keys of 8 to 40 bytes: words, the last of which
+ * overlaps the one before, and no loop over bytes. */
+static bool all_ascii(const unsigned char *p, size_t n)
+{
+    uint64_t seen = 0;
+    if (n < 8) {
+        for (size_t i = 0; i < n; i++)
+            seen |= p[i];
+        return (seen & 0x80) == 0;
+    }
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        seen = load64(p + i) | load64(p + i + 8) | load64(p + i + 16) | load64(p + i + 24);
+        if (seen & HIGH_BITS)
+            return false;
+    }
+    for (; i + 8 <= n; i += 8)
+        seen |= load64(p + i);
+    return ((seen | load64(p + n - 8)) & HIGH_BITS) == 0;
+}
+
 bool ly_utf8_valid(ly_str s)
 {
     const unsigned char *p = (const unsigned char *)s.ptr;
     size_t i = 0;
+    if (all_ascii(p, s.len))
+        return true;
     while (i < s.len) {
-        /* 32 ASCII bytes at a time; the compiler makes vector code of it. */
-        while (s.len - i >= 32) {
-            uint64_t w[4];
-            memcpy(w, p + i, sizeof w);
-            if ((w[0] | w[1] | w[2] | w[3]) & 0x8080808080808080ULL)
-                break;
-            i += 32;
+        while (s.len - i >= 8 && (load64(p + i) & HIGH_BITS) == 0)
+            i += 8;
+        for (; i < s.len && p[i] < 0x80 && (s.len - i < 8 || (load64(p + i) & HIGH_BITS)); i++) {
         }
-        if (i >= s.len)
-            break;
-        uint32_t cp;
-        size_t n = sequence(p + i, s.len - i, &cp);
-        if (n == 0)
-            return false;
-        i += n;
+        for (; i < s.len && p[i] >= 0x80;) {
+            uint32_t cp;
+            size_t n = sequence(p + i, s.len - i, &cp);
+            if (n == 0)
+                return false;
+            i += n;
+        }
     }
     return true;
 }

@@ -220,7 +220,9 @@ static bool put_message(writer *w, const ly_message_desc *desc, ly_str wire, uns
     ly_buf_char(w->out, '{');
     for (unsigned i = 0; i < n; i++) {
         const ly_field_desc *field = &desc->fields[order[i]];
-        ly_buf_fmt(w->out, "%s\"%s\":", i > 0 ? "," : "", field->json);
+        ly_buf_add(w->out, i > 0 ? ",\"" : "\"", i > 0 ? 2 : 1);
+        ly_buf_str(w->out, field->json);
+        ly_buf_add(w->out, "\":", 2);
         bool ok = field->repeated ? put_list(w, field, wire, nesting)
                                   : put_value(w, field, &all[order[i]].last, nesting);
         if (!ok) {

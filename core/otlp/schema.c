@@ -2,30 +2,17 @@
 #include "otlp/schema.h"
 
 /* Rows: plain fields, enumerations, ids, messages. */
-#define F(json, snake, number, type)                    \
-    {                                                   \
-        json, snake, number, type, false, 0, NULL, NULL \
-    }
-#define E(json, snake, number, names)                         \
-    {                                                         \
-        json, snake, number, LY_T_ENUM, false, 0, NULL, names \
-    }
-#define ID(json, snake, number, size)                         \
-    {                                                         \
-        json, snake, number, LY_T_ID, false, size, NULL, NULL \
-    }
-#define M(json, snake, number, sub)                               \
-    {                                                             \
-        json, snake, number, LY_T_MESSAGE, false, 0, &(sub), NULL \
-    }
-#define R(json, snake, number, sub)                              \
-    {                                                            \
-        json, snake, number, LY_T_MESSAGE, true, 0, &(sub), NULL \
-    }
-#define S(json, snake, number)                                \
-    {                                                         \
-        json, snake, number, LY_T_STRING, true, 0, NULL, NULL \
-    }
+/* clang-format off */
+#define N(text) {text, sizeof(text) - 1}
+#define ROW(json, snake, number, type, repeated, size, sub, names)                                 \
+    {N(json), N(snake), number, type, repeated, size, sub, names}
+#define F(json, snake, number, type)     ROW(json, snake, number, type, false, 0, NULL, NULL)
+#define E(json, snake, number, names)    ROW(json, snake, number, LY_T_ENUM, false, 0, NULL, names)
+#define ID(json, snake, number, size)    ROW(json, snake, number, LY_T_ID, false, size, NULL, NULL)
+#define M(json, snake, number, sub)      ROW(json, snake, number, LY_T_MESSAGE, false, 0, &(sub), NULL)
+#define R(json, snake, number, sub)      ROW(json, snake, number, LY_T_MESSAGE, true, 0, &(sub), NULL)
+#define S(json, snake, number)           ROW(json, snake, number, LY_T_STRING, true, 0, NULL, NULL)
+/* clang-format on */
 
 #define MESSAGE(name, table, ...) \
     const ly_message_desc name = {.fields = table, .n = LY_COUNT(table), __VA_ARGS__}

@@ -32,7 +32,7 @@ typedef struct ly_enum_name {
 } ly_enum_name;
 
 typedef struct ly_field_desc {
-    const char *json, *snake;
+    ly_str json, snake; /* member names */
     uint8_t number;
     ly_field_type type;
     bool repeated;

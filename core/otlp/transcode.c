@@ -359,7 +359,7 @@ static const ly_field_desc *find(coder *c, const ly_message_desc *desc, unsigned
     }
     for (unsigned i = 0; i < desc->n; i++) {
         unsigned at = (*hint + i) % desc->n;
-        if (ly_str_eqc(key, desc->fields[at].json) || ly_str_eqc(key, desc->fields[at].snake)) {
+        if (ly_str_eq(key, desc->fields[at].json) || ly_str_eq(key, desc->fields[at].snake)) {
             *hint = at + 1;
             return &desc->fields[at];
         }
