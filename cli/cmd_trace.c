@@ -195,7 +195,7 @@ static ly_status follow(list *l, ly_store *store, ly_trace_query *query, ly_err 
     return st;
 }
 
-static int run_list(ly_cli *cli)
+int ly_trace_run_list(ly_cli *cli)
 {
     int exit_code = LY_EXIT_DONE;
     ly_err err = LY_ERR_INIT;
@@ -377,7 +377,7 @@ static const ly_verb verbs[] = {
      "lydite trace list -n 20\nlydite trace list 'status:error since:2h'\n"
      "lydite trace list --json 'cost>0.05' | jq .trace_id",
      LY_COMMON_READ | LY_COMMON_N | LY_COMMON_FOLLOW | LY_COMMON_TIME | LY_COMMON_FAIL_EMPTY,
-     list_opts, LY_COUNT(list_opts), run_list},
+     list_opts, LY_COUNT(list_opts), ly_trace_run_list},
     {"show", "[TRACE]", 0, 1, "print a trace as a tree of steps",
      "TRACE is an id, a unique prefix of 4 digits or more, @last or @last~N; without one the last. "
      "Figures of a step are those of its subtree. --json: one object of the trace (kind \"trace\") "

@@ -214,42 +214,56 @@ static ly_status import_json(importer *im, ly_str text, ly_err *err)
     return LY_OK;
 }
 
+ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n,
+                                ly_ingest_outcome *ret_sum, ly_err *err)
+{
+    importer im = {.store = store};
+    ly_status st = LY_OK;
+    for (int i = 0; i < n && st == LY_OK; i++) {
+        ly_buf bytes;
+        ly_buf_init(&bytes, LY_GIB(2));
+        st = read_all(paths[i], &bytes, err);
+        if (st == LY_OK) {
+            ly_str text = ly_str_trim(ly_buf_view(&bytes));
+            st = text.len > 0 && text.ptr[0] == '{'
+                     ? import_json(&im, text, err)
+                     : import_piece(&im, ly_buf_view(&bytes), LY_OTLP_PROTO, err);
+            if (st != LY_OK) {
+                st = ly_err_wrap(err, "%s", paths[i]);
+            }
+        }
+        ly_buf_release(&bytes);
+    }
+    int64_t left = 0;
+    ly_err late = LY_ERR_INIT;
+    ly_status settled = ly_store_settle(store, 0, true, &left, &late);
+    if (st == LY_OK && settled != LY_OK) {
+        st = settled;
+        if (err != NULL) {
+            *err = late;
+        }
+    }
+    *ret_sum = im.sum;
+    return st;
+}
+
 int ly_trace_run_import(ly_cli *cli)
 {
     int exit_code = LY_EXIT_DONE;
     ly_err err = LY_ERR_INIT;
+    ly_ingest_outcome sum;
+    memset(&sum, 0, sizeof sum);
     ly_store *store = ly_cli_store(cli, LY_STORE_WRITER, &exit_code);
     if (store == NULL) {
         return exit_code;
     }
-    importer im = {.store = store};
-    for (int i = 0; i < cli->n_args && exit_code == LY_EXIT_DONE; i++) {
-        ly_buf bytes;
-        ly_buf_init(&bytes, LY_GIB(2));
-        ly_status st = read_all(cli->args[i], &bytes, &err);
-        if (st == LY_OK) {
-            ly_str text = ly_str_trim(ly_buf_view(&bytes));
-            st = text.len > 0 && text.ptr[0] == '{'
-                     ? import_json(&im, text, &err)
-                     : import_piece(&im, ly_buf_view(&bytes), LY_OTLP_PROTO, &err);
-            if (st != LY_OK) {
-                st = ly_err_wrap(&err, "%s", cli->args[i]);
-            }
-        }
-        ly_buf_release(&bytes);
-        if (st != LY_OK) {
-            exit_code = ly_cli_fail(cli, &err);
-        }
-    }
-    int64_t left = 0;
-    if (ly_store_settle(store, 0, true, &left, &err) != LY_OK && exit_code == LY_EXIT_DONE) {
+    if (ly_trace_import_files(store, cli->args, cli->n_args, &sum, &err) != LY_OK) {
         exit_code = ly_cli_fail(cli, &err);
     }
     ly_store_close(store);
     ly_cli_note(cli, "%llu received, %llu stored, %llu known already, %llu rejected",
-                (unsigned long long)im.sum.received, (unsigned long long)im.sum.stored,
-                (unsigned long long)im.sum.merged,
-                (unsigned long long)(im.sum.rejected + im.sum.conflicts));
+                (unsigned long long)sum.received, (unsigned long long)sum.stored,
+                (unsigned long long)sum.merged, (unsigned long long)(sum.rejected + sum.conflicts));
     return exit_code;
 }
 

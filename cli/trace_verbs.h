@@ -3,7 +3,9 @@
 #define LY_CLI_TRACE_VERBS_H
 
 #include "cli/reading.h"
+#include "ingest/ingest.h"
 
+int ly_trace_run_list(ly_cli *cli);   /* cmd_trace.c; `view` prints it where there is no screen */
 int ly_trace_run_export(ly_cli *cli); /* trace_move.c */
 int ly_trace_run_import(ly_cli *cli);
 int ly_trace_run_rm(ly_cli *cli);
@@ -12,5 +14,9 @@ int ly_trace_run_rm(ly_cli *cli);
  * filter of those traces of any origin. False: printed, *ret_exit set. The filter is the caller's. */
 LY_MUST_USE bool ly_trace_query_args(ly_cli *cli, ly_store *store, ly_filter **ret_filter,
                                      ly_trace_query *ret_query, int *ret_exit);
+
+/* Imports files (or "-") into a store, as `trace import` does, and settles. Returns the first failure. */
+LY_MUST_USE ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n,
+                                            ly_ingest_outcome *ret_sum, ly_err *err);
 
 #endif

@@ -174,6 +174,7 @@ struct ly_app {
     bool paging;
     char page_title[96];
     uint64_t change; /* commits seen */
+    int64_t table_read_ns;
     char message[200];
     bool message_error;
     ly_asking asking;

@@ -39,18 +39,20 @@ void ly_grid_init(ly_grid *grid, bool unicode)
 {
     *grid = (ly_grid){.unicode = unicode};
     ly_buf_init(&grid->scratch, LY_MIB(1));
+    ly_buf_init(&grid->fitted, LY_MIB(1));
 }
 
 void ly_grid_release(ly_grid *grid)
 {
     ly_free(grid->cells);
     ly_buf_release(&grid->scratch);
+    ly_buf_release(&grid->fitted);
     *grid = (ly_grid){0};
 }
 
-static void blank(ly_cell *cell)
+static void blank(ly_glyph *cell)
 {
-    *cell = (ly_cell){.text = " ", .len = 1, .width = 1, .ink = LY_INK_TEXT};
+    *cell = (ly_glyph){.text = " ", .len = 1, .width = 1, .ink = LY_INK_TEXT};
 }
 
 void ly_grid_clear(ly_grid *grid)
@@ -75,7 +77,7 @@ bool ly_grid_resize(ly_grid *grid, int rows, int cols)
     return true;
 }
 
-static ly_cell *cell_at(const ly_grid *grid, int row, int col)
+static ly_glyph *cell_at(const ly_grid *grid, int row, int col)
 {
     return &grid->cells[row * grid->cols + col];
 }
@@ -83,7 +85,7 @@ static ly_cell *cell_at(const ly_grid *grid, int row, int col)
 /* Overwriting half of a wide cell leaves a space in the other half. */
 static void split_wide(ly_grid *grid, int row, int col)
 {
-    ly_cell *c = cell_at(grid, row, col);
+    ly_glyph *c = cell_at(grid, row, col);
     if (c->width == 0 && col > 0) {
         blank(cell_at(grid, row, col - 1));
         blank(c);
@@ -98,7 +100,7 @@ static void set_cell(ly_grid *grid, int row, int col, ly_str cluster, int width,
     if (width == 2) {
         split_wide(grid, row, col + 1);
     }
-    ly_cell *c = cell_at(grid, row, col);
+    ly_glyph *c = cell_at(grid, row, col);
     if (cluster.len > LY_CELL_BYTES) {
         cluster = LY_S("?"); /* an absurd cluster; its base alone might have another width */
         width = 1;
@@ -109,7 +111,7 @@ static void set_cell(ly_grid *grid, int row, int col, ly_str cluster, int width,
     c->ink = (uint8_t)ink;
     c->selected = false;
     if (width == 2) {
-        *cell_at(grid, row, col + 1) = (ly_cell){.len = 0, .width = 0, .ink = (uint8_t)ink};
+        *cell_at(grid, row, col + 1) = (ly_glyph){.len = 0, .width = 0, .ink = (uint8_t)ink};
     }
 }
 
@@ -151,12 +153,9 @@ int ly_grid_put(ly_grid *grid, int row, int col, int width, ly_str text, ly_ink 
     /* No more of a text is cleaned than can be seen: 27 bytes a cell is the widest cluster. */
     size_t limit = (size_t)width * LY_CELL_BYTES + 64;
     ly_term_clean(&grid->scratch, ly_str_sub(text, 0, limit), flags);
-    size_t clean_len = grid->scratch.len;
-    ly_term_fit(&grid->scratch, (ly_str){ly_buf_text(&grid->scratch), clean_len}, (size_t)width,
-                false, flags);
-    return put_clean(
-        grid, row, col, width,
-        ly_str_n(ly_buf_text(&grid->scratch) + clean_len, grid->scratch.len - clean_len), ink);
+    ly_buf_reset(&grid->fitted);
+    ly_term_fit(&grid->fitted, ly_buf_view(&grid->scratch), (size_t)width, false, flags);
+    return put_clean(grid, row, col, width, ly_buf_view(&grid->fitted), ink);
 }
 
 int ly_grid_puts(ly_grid *grid, int row, int col, int width, const char *text, ly_ink ink)
@@ -193,7 +192,7 @@ void ly_grid_select(ly_grid *grid, int row, int col, int n)
         cell_at(grid, row, i)->selected = true;
     }
     if (col >= 0 && col < grid->cols) {
-        ly_cell *c = cell_at(grid, row, col);
+        ly_glyph *c = cell_at(grid, row, col);
         if (c->width == 1) {
             c->text[0] = '>';
             c->len = 1;
@@ -214,20 +213,20 @@ void ly_grid_ink(ly_grid *grid, int row, int col, int n, ly_ink ink)
 void ly_grid_row_text(const ly_grid *grid, int row, ly_buf *out)
 {
     for (int c = 0; c < grid->cols; c++) {
-        const ly_cell *cell = cell_at(grid, row, c);
+        const ly_glyph *cell = cell_at(grid, row, c);
         ly_buf_add(out, cell->text, cell->len);
     }
 }
 
 /* ---- the writer ------------------------------------------------------------------------------ */
 
-static bool same(const ly_cell *a, const ly_cell *b)
+static bool same(const ly_glyph *a, const ly_glyph *b)
 {
     return a->len == b->len && a->width == b->width && a->ink == b->ink &&
            a->selected == b->selected && memcmp(a->text, b->text, a->len) == 0;
 }
 
-static void set_sgr(const ly_cell *cell, ly_scheme scheme, ly_buf *out)
+static void set_sgr(const ly_glyph *cell, ly_scheme scheme, ly_buf *out)
 {
     const char *sgr = inks[cell->ink].sgr[scheme];
     ly_buf_c(out, "\033[0");
@@ -252,7 +251,7 @@ void ly_grid_write(const ly_grid *now, const ly_grid *before, ly_scheme scheme, 
     }
     for (int r = 0; r < now->rows; r++) {
         for (int c = 0; c < now->cols; c++) {
-            const ly_cell *cell = cell_at(now, r, c);
+            const ly_glyph *cell = cell_at(now, r, c);
             if (cell->width == 0 || (!all && same(cell, cell_at(before, r, c)))) {
                 continue;
             }

@@ -44,19 +44,19 @@ const char *ly_ink_name(ly_ink ink);
 
 typedef enum ly_scheme { LY_SCHEME_COLOR, LY_SCHEME_LIGHT, LY_SCHEME_MONO } ly_scheme;
 
-typedef struct ly_cell {
+typedef struct ly_glyph {
     char text[LY_CELL_BYTES];
     uint8_t len;
     uint8_t width; /* 1, 2; 0 = second half of a wide one */
     uint8_t ink;
     bool selected; /* reverse video, whatever the ink */
-} ly_cell;
+} ly_glyph;
 
 typedef struct ly_grid {
     int rows, cols;
-    ly_cell *cells;
+    ly_glyph *cells;
     size_t cap;
-    ly_buf scratch; /* cleaning */
+    ly_buf scratch, fitted; /* cleaning, cutting */
     bool unicode;
 } ly_grid;
 

@@ -13,7 +13,7 @@ static const ly_key_row rows[] = {
     {'q', 0, LY_DO_CLOSE, LY_ON_ALL, "close this screen; at the first one leave", NULL},
     {'Q', LY_KEY_CTRL('c'), LY_DO_QUIT, LY_ON_ALL, "leave", NULL},
     {'1', 0, LY_DO_TAB, LY_ON_ALL, "1 to 8: the screens above", NULL},
-    {'j', LY_KEY_DOWN, LY_DO_DOWN, LY_ON_ALL, "down; a number before it repeats", NULL},
+    {'j', LY_KEY_DOWN, LY_DO_DOWN, LY_ON_ALL, "down", NULL},
     {'k', LY_KEY_UP, LY_DO_UP, LY_ON_ALL, "up", NULL},
     {LY_KEY_CTRL('d'), 0, LY_DO_HALF_DOWN, LY_ON_ALL, "half a page down", NULL},
     {LY_KEY_CTRL('u'), 0, LY_DO_HALF_UP, LY_ON_ALL, "half a page up", NULL},

@@ -5,6 +5,7 @@
 #include "genai/normalise.h"
 #include "otlp/json.h"
 #include "viewer/json.h"
+#include "viewer/span.h"
 #include "viewer/text.h"
 
 /* Lines of one value shown in the summary; `--body` prints all. */
@@ -296,11 +297,9 @@ static void offset(shower *s, int64_t ns)
     ly_buf_c(s->out, "  ");
 }
 
-static void rest_of_span(shower *s)
+static void events(shower *s)
 {
     const ly_span *span = &s->full->span;
-    ly_buf_fmt(s->out, "\nattributes (%zu)\n", span->attrs.n);
-    attributes(s, &span->attrs, 2);
     if (span->n_events > 0) {
         ly_buf_fmt(s->out, "\nevents (%zu)\n", span->n_events);
     }
@@ -331,6 +330,14 @@ static void rest_of_span(shower *s)
         value(s, &log->body);
         ly_buf_char(s->out, '\n');
     }
+}
+
+static void rest_of_span(shower *s)
+{
+    const ly_span *span = &s->full->span;
+    ly_buf_fmt(s->out, "\nattributes (%zu)\n", span->attrs.n);
+    attributes(s, &span->attrs, 2);
+    events(s);
     if (span->resource != NULL) {
         ly_buf_fmt(s->out, "\nresource (%zu)\n", span->resource->attrs.n);
         attributes(s, &span->resource->attrs, 2);
@@ -348,6 +355,47 @@ static void summary(shower *s)
         ly_buf_fmt(s->out, "%s\n", why != NULL ? why : "no content");
     }
     rest_of_span(s);
+}
+
+void ly_span_part(const ly_span_full *full, const ly_messages *m, ly_span_section section,
+                  const ly_print_opts *how, ly_buf *out)
+{
+    shower s = {.full = full, .m = *m, .how = how, .out = out, .whole = false};
+    size_t before = out->len;
+    switch (section) {
+    case LY_SECTION_SUMMARY:
+        facts(&s);
+        break;
+    case LY_SECTION_INPUT:
+        s.whole = true;
+        s.m.n_output = 0;
+        s.m.tool_result = LY_STR_NONE;
+        s.m.n_documents = 0;
+        content(&s);
+        break;
+    case LY_SECTION_OUTPUT:
+        s.whole = true;
+        s.m.n_input = s.m.n_system = s.m.n_tools = 0;
+        s.m.tool_arguments = s.m.query = LY_STR_NONE;
+        content(&s);
+        break;
+    case LY_SECTION_ATTRIBUTES:
+        attributes(&s, &full->span.attrs, 0);
+        if (full->span.resource != NULL) {
+            ly_buf_c(out, "resource\n");
+            attributes(&s, &full->span.resource->attrs, 2);
+        }
+        break;
+    case LY_SECTION_EVENTS:
+        events(&s);
+        break;
+    }
+    if (out->len == before) {
+        const char *why = section == LY_SECTION_INPUT || section == LY_SECTION_OUTPUT
+                              ? ly_genai_why_no_content(&full->span)
+                              : NULL;
+        ly_buf_fmt(out, "%s\n", why != NULL ? why : "nothing");
+    }
 }
 
 /* ---- curl ------------------------------------------------------------------------------------ */

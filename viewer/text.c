@@ -53,6 +53,8 @@ void ly_viewer_duration(int64_t ns, ly_buf *out)
 {
     if (ns == LY_UNKNOWN) {
         ly_buf_char(out, '-');
+    } else if (ns == 0) {
+        ly_buf_char(out, '0');
     } else {
         ly_duration_format(ns, out);
     }

@@ -89,6 +89,9 @@ typedef struct ly_viewer_calls {
     /* Stores a score or a note on a trace (span all zero) or a span. */
     ly_status (*score)(void *user, ly_trace_id trace, ly_span_id span, ly_str name, double value,
                        bool has_value, ly_str note, ly_err *err);
+    /* Saved filters: filter:NAME and :save NAME. The text is copied by the viewer at once. */
+    ly_str (*filter_lookup)(void *user, ly_str name);
+    ly_status (*save_filter)(void *user, ly_str name, ly_str text, ly_err *err);
     void *user;
 } ly_viewer_calls;
 

@@ -1,0 +1,274 @@
+/*
+ * `lydite view`, which `lydite` alone is too: the screens on a terminal, the printed list elsewhere. Joins
+ * what the viewer may not include: the collector, scores, saved filters.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/collecting.h"
+#include "cli/trace_verbs.h"
+#include "store/score.h"
+
+typedef struct joined {
+    ly_cli *cli;
+    const char *db;
+    ly_collecting how;
+    ly_collector *collector;
+    ly_arena arena; /* texts of saved filters */
+} joined;
+
+/* ---- what the viewer asks for ---------------------------------------------------------------- */
+
+static ly_status collect(void *user, ly_buf *ret_where, ly_err *err)
+{
+    joined *j = user;
+    if (ly_collecting_opts(j->cli, &j->how) != LY_EXIT_DONE) {
+        return LY_FAIL(err, LY_E_INVALID, "the collector's options do not go together");
+    }
+    j->how.opts.db = j->db;
+    ly_status st = ly_collector_start(&j->how.opts, &j->collector, err);
+    if (st == LY_E_BUSY) {
+        j->how.opts.grpc_port = j->how.opts.http_port = 0;
+        st = ly_collector_start(&j->how.opts, &j->collector, err);
+    }
+    if (st == LY_OK) {
+        const ly_collector_info *info = ly_collector_get_info(j->collector);
+        ly_buf_fmt(ret_where, "http://%s:%d and gRPC %s:%d", info->address, info->http_port,
+                   info->address, info->grpc_port);
+    }
+    return st;
+}
+
+static bool collecting(void *user)
+{
+    joined *j = user;
+    ly_runtime there;
+    return j->collector != NULL || ly_runtime_find(j->db, &there, NULL) == LY_OK;
+}
+
+static ly_status score(void *user, ly_trace_id trace, ly_span_id span, ly_str name, double value,
+                       bool has_value, ly_str note, ly_err *err)
+{
+    joined *j = user;
+    ly_store *store = NULL;
+    ly_store_opts opts = LY_STORE_OPTS_INIT;
+    const char *actor = getenv("USER");
+    ly_score s;
+    memset(&s, 0, sizeof s);
+    opts.role = LY_STORE_WRITER;
+    opts.create = false;
+    opts.busy_timeout_ns = 3 * LY_NS_PER_SEC;
+    s.trace_id = trace;
+    s.span_id = span;
+    s.name = name;
+    s.value = has_value ? value : __builtin_nan("");
+    s.label = has_value ? LY_S("") : LY_S("note");
+    s.reason = note;
+    s.source = LY_SCORE_HUMAN;
+    s.actor = actor != NULL ? ly_str_c(actor) : LY_S("");
+    ly_status st = ly_store_open(j->db, &opts, &store, err);
+    if (st == LY_OK) {
+        st = ly_score_add(store, &s, err);
+    }
+    ly_store_close(store);
+    return st;
+}
+
+static ly_str filter_lookup(void *user, ly_str name)
+{
+    joined *j = user;
+    return ly_cli_saved_filter(&j->arena, name);
+}
+
+static ly_status save_filter(void *user, ly_str name, ly_str text, ly_err *err)
+{
+    (void)user;
+    return ly_cli_save_filter(name, text, err);
+}
+
+/* ---- replay ---------------------------------------------------------------------------------- */
+
+/* A database of its own for the files, removed afterwards. */
+typedef struct replay {
+    char folder[128];
+    char path[160];
+} replay;
+
+static void end_replay(const replay *r)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; r->folder[0] != '\0' && i < LY_COUNT(ends); i++) {
+        char path[200];
+        (void)snprintf(path, sizeof path, "%s%s", r->path, ends[i]);
+        (void)unlink(path);
+    }
+    if (r->folder[0] != '\0') {
+        (void)rmdir(r->folder);
+    }
+}
+
+static ly_status begin_replay(replay *r, const char *const *files, int n, ly_err *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    ly_store *store = NULL;
+    ly_store_opts opts = LY_STORE_OPTS_INIT;
+    ly_ingest_outcome sum;
+    if (tmp == NULL || tmp[0] != '/' || strlen(tmp) > 80) {
+        tmp = "/tmp";
+    }
+    (void)snprintf(r->folder, sizeof r->folder, "%s/lydite-replay-XXXXXX", tmp);
+    if (mkdtemp(r->folder) == NULL) {
+        ly_status st = LY_FAIL(err, LY_E_IO, "%s: %s", r->folder, strerror(errno));
+        r->folder[0] = '\0';
+        return st;
+    }
+    (void)snprintf(r->path, sizeof r->path, "%s/replay.db", r->folder);
+    opts.role = LY_STORE_WRITER;
+    opts.durability = LY_DURABLE_NORMAL;
+    ly_status st = ly_store_open(r->path, &opts, &store, err);
+    if (st == LY_OK) {
+        st = ly_trace_import_files(store, files, n, &sum, err);
+    }
+    ly_store_close(store);
+    return st;
+}
+
+static bool is_file(const char *name)
+{
+    struct stat st;
+    return strcmp(name, "-") == 0 || (stat(name, &st) == 0 && !S_ISDIR(st.st_mode));
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static int ways_in(ly_cli *cli)
+{
+    (void)fprintf(cli->out,
+                  "No database yet at %s\n\n"
+                  "  lydite run -- COMMAND      run a program and see what it did\n"
+                  "  lydite collect             receive traces on 4317 (gRPC) and 4318 (HTTP)\n"
+                  "  lydite connect             the lines for your client library\n"
+                  "  lydite view FILE           look at an OTLP file\n"
+                  "  lydite eval init           compare prompts over a file of rows\n"
+                  "  lydite --help              all commands\n",
+                  ly_cli_db(cli));
+    return LY_EXIT_DONE;
+}
+
+static int show_screens(ly_cli *cli, joined *j, const ly_filter *filter, bool memory)
+{
+    ly_err err = LY_ERR_INIT;
+    ly_trace_id trace;
+    int exit_code = LY_EXIT_DONE;
+    const char *which = ly_cli_opt(cli, "trace");
+    ly_viewer_opts opts = {.db_path = j->db,
+                           .filter = filter,
+                           .color = cli->color,
+                           .unicode = cli->unicode && !ly_cli_flag(cli, "ascii"),
+                           .memory = memory,
+                           .calls = {.collecting = collecting,
+                                     .score = score,
+                                     .filter_lookup = filter_lookup,
+                                     .save_filter = save_filter,
+                                     .user = j}};
+    if (!memory && !collecting(j)) {
+        opts.calls.collect = collect;
+    }
+    if (which != NULL) {
+        ly_store *store = ly_cli_store(cli, LY_STORE_READER, &exit_code);
+        bool found = store != NULL && ly_cli_trace(cli, store, which, &trace, &exit_code);
+        ly_store_close(store);
+        if (!found) {
+            return exit_code;
+        }
+        opts.trace = &trace;
+    }
+    ly_status st = ly_viewer_run(&opts, &err);
+    if (st == LY_E_UNSUPPORTED) {
+        return ly_trace_run_list(cli);
+    }
+    return st == LY_OK ? LY_EXIT_DONE : ly_cli_fail(cli, &err);
+}
+
+static int run_view(ly_cli *cli)
+{
+    int exit_code = LY_EXIT_DONE;
+    ly_err err = LY_ERR_INIT;
+    ly_filter *filter = NULL;
+    replay files = {.folder = ""};
+    joined *j = NULL;
+    if (ly_cli_flag(cli, "keys")) {
+        ly_buf keys;
+        ly_buf_init(&keys, LY_KIB(64));
+        ly_viewer_keys(&keys);
+        return ly_cli_flush(cli, &keys, LY_OK, &err);
+    }
+    bool replayed = cli->n_args > 0;
+    for (int i = 0; i < cli->n_args; i++) {
+        replayed = replayed && is_file(cli->args[i]);
+    }
+    if (replayed) {
+        if (begin_replay(&files, cli->args, cli->n_args, &err) != LY_OK) {
+            exit_code = ly_cli_fail(cli, &err);
+            end_replay(&files);
+            return exit_code;
+        }
+        (void)setenv("LYDITE_DB", files.path, 1);
+        cli->n_args = 0;
+    }
+    const char *db = replayed ? files.path : ly_cli_db(cli);
+    bool screens = cli->tty && !cli->plain && !cli->json && !cli->follow && isatty(STDIN_FILENO);
+    if (!replayed && access(db, F_OK) != 0 && !cli->json && !cli->follow) {
+        exit_code = ways_in(cli);
+        goto out;
+    }
+    if (!screens) {
+        exit_code = ly_trace_run_list(cli);
+        goto out;
+    }
+    if (!ly_cli_filter(cli, 0, &filter, &exit_code)) {
+        goto out;
+    }
+    j = ly_calloc(1, sizeof *j);
+    if (j == NULL) {
+        (void)LY_NOMEM(&err);
+        exit_code = ly_cli_fail(cli, &err);
+        goto out;
+    }
+    j->cli = cli;
+    j->db = db;
+    ly_arena_init(&j->arena, 0, LY_MIB(16));
+    exit_code = show_screens(cli, j, filter, replayed);
+    ly_collector_stop(j->collector, 5 * LY_NS_PER_SEC);
+    ly_arena_release(&j->arena);
+out:
+    ly_free(j);
+    ly_filter_free(filter);
+    end_replay(&files);
+    return exit_code;
+}
+
+static const ly_opt view_opts[] = {
+    {"trace", 0, "TRACE", "open this trace", false},
+    {"keys", 0, NULL, "print the key table", false},
+    {"ascii", 0, NULL, "no characters above ASCII", false},
+};
+
+static const ly_verb verbs[] = {
+    {NULL, "[FILE...|FILTER]", 0, -1, "look at traces on the terminal, live",
+     "An argument that is a file (or -) is replayed: OTLP/JSON or protobuf. Other arguments are a "
+     "filter (lydite trace list --help). Where the output is no terminal, or with --plain, the "
+     "list "
+     "is printed once, as by `trace list`. Screens: Traces, Trace (steps, waterfall, messages), "
+     "Sessions, Evals, Prompts, Cost, Stats, Status; ? shows the keys. LYDITE_THEME=light or dark.",
+     "lydite view\nlydite view status:error since:1h\nlydite view trace.jsonl\nlydite view --keys",
+     LY_COMMON_READ | LY_COMMON_N | LY_COMMON_FOLLOW | LY_COMMON_TIME | LY_COMMON_FAIL_EMPTY,
+     view_opts, LY_COUNT(view_opts), run_view},
+};
+const ly_cmd ly_cmd_view = {"view",          "the terminal viewer; `lydite` alone is the same",
+                            "Trace",         verbs,
+                            LY_COUNT(verbs), false};

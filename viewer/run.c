@@ -1,0 +1,358 @@
+/*
+ * The viewer on a real terminal: raw mode, signals, the loop. The only file of the room that touches a
+ * file descriptor.
+ *
+ *     poll(keyboard, signals, 250 ms) -> keys, resize, new data -> one frame -> one write
+ *
+ * The terminal is put back on every way out: return, SIGTERM, SIGHUP, abort and faults.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "viewer/app.h"
+#include "viewer/terminfo.h"
+
+#define POLL_MS   250
+#define ESC_MS    30 /* silence after which an ESC is the key */
+#define RESIZE_MS 30 /* resizes in one of these are one relayout */
+
+/* Alternate screen, cursor off, bracketed paste; and back. */
+#define ENTER_SCREEN "\033[?1049h\033[?25l\033[?2004h"
+#define LEAVE_SCREEN "\033[0m\033[?2004l\033[?1000l\033[?1006l\033[?25h\033[?1049l"
+
+static struct termios saved_mode;
+static volatile sig_atomic_t screen_is_ours;
+static int signal_pipe[2] = {-1, -1};
+static volatile sig_atomic_t last_signal;
+
+static void restore_terminal(void)
+{
+    if (screen_is_ours) {
+        screen_is_ours = 0;
+        ssize_t ignored = write(STDOUT_FILENO, LEAVE_SCREEN, sizeof LEAVE_SCREEN - 1);
+        (void)ignored;
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &saved_mode);
+    }
+}
+
+static void on_signal(int number)
+{
+    int keep = errno;
+    unsigned char byte = (unsigned char)number;
+    if (number != SIGWINCH && number != SIGCONT) {
+        last_signal = number;
+    }
+    ssize_t ignored = write(signal_pipe[1], &byte, 1);
+    (void)ignored;
+    errno = keep;
+}
+
+/* A fault in us: give the terminal back, then die of it as usual. */
+static void on_fault(int number)
+{
+    restore_terminal();
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+static bool enter_screen(void)
+{
+    struct termios raw;
+    if (tcgetattr(STDIN_FILENO, &saved_mode) != 0) {
+        return false;
+    }
+    raw = saved_mode;
+    raw.c_iflag &= (tcflag_t) ~(BRKINT | ICRNL | INPCK | ISTRIP | IXON);
+    raw.c_lflag &= (tcflag_t) ~(ECHO | ICANON | IEXTEN | ISIG);
+    raw.c_cc[VMIN] = 0;
+    raw.c_cc[VTIME] = 0;
+    if (tcsetattr(STDIN_FILENO, TCSANOW, &raw) != 0) {
+        return false;
+    }
+    screen_is_ours = 1;
+    ssize_t ignored = write(STDOUT_FILENO, ENTER_SCREEN, sizeof ENTER_SCREEN - 1);
+    (void)ignored;
+    return true;
+}
+
+typedef struct loop {
+    ly_app *app;
+    ly_grid shown; /* the frame on the terminal */
+    ly_buf out;
+    ly_input input;
+    ly_key_name names[16];
+    ly_scheme scheme;
+    bool all;  /* draw everything */
+    bool dead; /* the terminal is gone */
+    int64_t resize_at;
+} loop;
+
+static void terminal_size(int *ret_rows, int *ret_cols)
+{
+    struct winsize size;
+    *ret_rows = 24;
+    *ret_cols = 80;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
+        *ret_rows = size.ws_row;
+        *ret_cols = size.ws_col;
+    }
+}
+
+static void write_all(loop *l, const char *bytes, size_t n)
+{
+    while (n > 0 && !l->dead) {
+        ssize_t done = write(STDOUT_FILENO, bytes, n);
+        if (done < 0 && (errno == EINTR || errno == EAGAIN)) {
+            struct pollfd ready = {STDOUT_FILENO, POLLOUT, 0};
+            (void)poll(&ready, 1, 100);
+            continue;
+        }
+        if (done <= 0) {
+            l->dead = true;
+            return;
+        }
+        bytes += done;
+        n -= (size_t)done;
+    }
+}
+
+static void copy_grid(ly_grid *to, const ly_grid *from)
+{
+    if (to->rows != from->rows || to->cols != from->cols) {
+        if (!ly_grid_resize(to, from->rows, from->cols)) {
+            to->rows = to->cols = 0; /* the next frame is drawn whole */
+            return;
+        }
+    }
+    memcpy(to->cells, from->cells, (size_t)(from->rows * from->cols) * sizeof *from->cells);
+}
+
+static void show(loop *l)
+{
+    ly_app_draw(l->app);
+    ly_buf_reset(&l->out);
+    ly_buf_str(&l->out, ly_buf_view(&l->app->osc));
+    ly_buf_reset(&l->app->osc);
+    bool had_cursor = l->app->cursor_row >= 0;
+    ly_grid_write(&l->app->grid, l->all ? NULL : &l->shown, l->scheme, l->app->cursor_row,
+                  l->app->cursor_col, &l->out);
+    if (!had_cursor) {
+        ly_buf_c(&l->out, l->out.len > 0 ? "\033[?25l" : "");
+    }
+    if (l->out.len > 0) {
+        write_all(l, ly_buf_text(&l->out), l->out.len);
+    }
+    copy_grid(&l->shown, &l->app->grid);
+    l->all = false;
+}
+
+static void suspend(loop *l)
+{
+    restore_terminal();
+    (void)raise(SIGSTOP);
+    (void)enter_screen();
+    l->all = true;
+}
+
+/* Reads what is there; true when some key came. */
+static bool read_keys(loop *l)
+{
+    unsigned char bytes[4096];
+    ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes);
+    bool any = false;
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        l->dead = true;
+        return false;
+    }
+    for (ssize_t i = 0; i < n; i++) {
+        ly_key key;
+        if (ly_input_byte(&l->input, bytes[i], &key)) {
+            ly_app_key(l->app, key);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static bool take_signals(loop *l)
+{
+    unsigned char bytes[64];
+    ssize_t n = read(signal_pipe[0], bytes, sizeof bytes);
+    for (ssize_t i = 0; i < n; i++) {
+        if (bytes[i] == SIGWINCH) {
+            l->resize_at = ly_mono_ns() + RESIZE_MS * LY_NS_PER_MS;
+        } else if (bytes[i] == SIGCONT) {
+            if (!screen_is_ours) {
+                (void)enter_screen();
+            }
+            l->all = true;
+            l->resize_at = ly_mono_ns();
+        } else if (bytes[i] == SIGTSTP) {
+            suspend(l);
+        } else {
+            l->app->quit = true;
+        }
+    }
+    return n > 0;
+}
+
+static int wait_ms(const loop *l)
+{
+    if (l->resize_at != 0) {
+        int64_t left = (l->resize_at - ly_mono_ns()) / LY_NS_PER_MS;
+        return left < 0 ? 0 : left > RESIZE_MS ? RESIZE_MS : (int)left + 1;
+    }
+    return l->input.n > 0 ? ESC_MS : POLL_MS;
+}
+
+static void run_loop(loop *l)
+{
+    bool draw = true;
+    while (!l->app->quit && !l->dead) {
+        if (draw) {
+            show(l);
+            draw = false;
+        }
+        struct pollfd fds[2] = {{STDIN_FILENO, POLLIN, 0}, {signal_pipe[0], POLLIN, 0}};
+        int ready = poll(fds, 2, wait_ms(l));
+        if (ready < 0 && errno != EINTR) {
+            return;
+        }
+        if (ready > 0 && fds[1].revents) {
+            draw |= take_signals(l);
+        }
+        if (ready > 0 && fds[0].revents) {
+            draw |= read_keys(l);
+        } else if (ready == 0 && l->input.n > 0) {
+            ly_key key;
+            if (ly_input_flush(&l->input, &key)) {
+                ly_app_key(l->app, key);
+                draw = true;
+            }
+        }
+        if (l->app->suspend) {
+            l->app->suspend = false;
+            suspend(l);
+            draw = true;
+        }
+        if (l->app->redraw) {
+            l->app->redraw = false;
+            l->all = true;
+            draw = true;
+        }
+        if (l->resize_at != 0 && ly_mono_ns() >= l->resize_at) {
+            int rows, cols;
+            l->resize_at = 0;
+            terminal_size(&rows, &cols);
+            if (!ly_app_resize(l->app, rows, cols)) {
+                return;
+            }
+            l->all = true;
+            draw = true;
+        }
+        if (l->resize_at != 0) {
+            draw = false; /* the frame after the last resize */
+        }
+        draw |= ly_app_tick(l->app, ly_wall_ns());
+    }
+}
+
+static void set_signals(bool ours, struct sigaction *old)
+{
+    static const int polite[] = {SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGTSTP, SIGCONT, SIGPIPE};
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+    size_t n = 0;
+    for (size_t i = 0; i < LY_COUNT(polite); i++, n++) {
+        struct sigaction act;
+        memset(&act, 0, sizeof act);
+        act.sa_handler = polite[i] == SIGPIPE ? SIG_IGN : on_signal;
+        act.sa_flags = SA_RESTART;
+        (void)(ours ? sigaction(polite[i], &act, &old[n]) : sigaction(polite[i], &old[n], NULL));
+    }
+    for (size_t i = 0; i < LY_COUNT(faults); i++, n++) {
+        struct sigaction act;
+        memset(&act, 0, sizeof act);
+        act.sa_handler = on_fault;
+        (void)(ours ? sigaction(faults[i], &act, &old[n]) : sigaction(faults[i], &old[n], NULL));
+    }
+}
+
+/* A light background, where the terminal tells it as rxvt does ("0;15"). */
+static bool light_background(void)
+{
+    const char *theme = getenv("LYDITE_THEME");
+    if (theme != NULL) {
+        return strcmp(theme, "light") == 0;
+    }
+    const char *fgbg = getenv("COLORFGBG");
+    const char *last = fgbg != NULL ? strrchr(fgbg, ';') : NULL;
+    return last != NULL && (strcmp(last, ";7") == 0 || strcmp(last, ";15") == 0);
+}
+
+ly_status ly_viewer_run(const ly_viewer_opts *opts, ly_err *err)
+{
+    const char *term = getenv("TERM");
+    ly_store *store = NULL;
+    ly_store_opts store_opts = LY_STORE_OPTS_INIT;
+    struct sigaction old[16];
+    int colors = 0, rows, cols;
+    loop l = {.all = true};
+    if (term == NULL || strcmp(term, "dumb") == 0 || !isatty(STDIN_FILENO) ||
+        !isatty(STDOUT_FILENO)) {
+        return LY_FAIL(err, LY_E_UNSUPPORTED, "this terminal cannot show screens");
+    }
+    store_opts.busy_timeout_ns = LY_NS_PER_SEC;
+    ly_status st = ly_store_open(opts->db_path, &store_opts, &store, err);
+    if (st == LY_OK) {
+        st = ly_app_new(opts, store, &l.app, err);
+        if (st != LY_OK) {
+            ly_store_close(store);
+        }
+    }
+    if (st != LY_OK) {
+        return st;
+    }
+    (void)ly_terminfo_read(term, l.names, LY_COUNT(l.names), &l.input.n_names, &colors);
+    l.input.names = l.names;
+    l.scheme = !opts->color || colors < 8 ? LY_SCHEME_MONO
+               : light_background()       ? LY_SCHEME_LIGHT
+                                          : LY_SCHEME_COLOR;
+    ly_grid_init(&l.shown, opts->unicode);
+    ly_buf_init(&l.out, LY_MIB(64));
+    terminal_size(&rows, &cols);
+    if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0 || !ly_app_resize(l.app, rows, cols)) {
+        st = LY_FAIL(err, LY_E_IO, "the terminal cannot be used: no memory or descriptors");
+    } else {
+        last_signal = 0;
+        set_signals(true, old);
+        if (!enter_screen()) {
+            st = LY_FAIL(err, LY_E_UNSUPPORTED, "this terminal cannot be put into raw mode");
+        } else {
+            run_loop(&l);
+            restore_terminal();
+        }
+        set_signals(false, old);
+    }
+    for (int i = 0; i < 2; i++) {
+        if (signal_pipe[i] >= 0) {
+            (void)close(signal_pipe[i]);
+            signal_pipe[i] = -1;
+        }
+    }
+    ly_app_free(l.app);
+    ly_grid_release(&l.shown);
+    ly_buf_release(&l.out);
+    if (st == LY_OK && last_signal != 0) {
+        int number = last_signal;
+        (void)raise(number); /* die of it, as whoever sent it expects */
+    }
+    return st;
+}
