@@ -1,10 +1,26 @@
+/* Attributes and documents: which key means what. See dialects.h and README.md. */
 #include "genai/dialects.h"
 
-#define TEXT(key, slot, rank)  {key, slot, rank, CV_TEXT, 0}
-#define COUNT(key, slot, rank) {key, slot, rank, CV_COUNT, 0}
-#define THERE(key, slot)       {key, slot, 0, CV_THERE, 0}
-#define WORD(key, rank, words) {key, S_TYPE, rank, CV_WORD, words}
-#define USD(key, slot, rank)   {key, slot, rank, CV_USD, 0}
+#define TEXT(key, slot, rank)       \
+    {                               \
+        key, slot, rank, CV_TEXT, 0 \
+    }
+#define COUNT(key, slot, rank)       \
+    {                                \
+        key, slot, rank, CV_COUNT, 0 \
+    }
+#define THERE(key, slot)          \
+    {                             \
+        key, slot, 0, CV_THERE, 0 \
+    }
+#define WORD(key, rank, words)            \
+    {                                     \
+        key, S_TYPE, rank, CV_WORD, words \
+    }
+#define USD(key, slot, rank)       \
+    {                              \
+        key, slot, rank, CV_USD, 0 \
+    }
 
 /*
  * Order within a slot is §3.5's; where that names none, the dialect's own key comes before gen_ai.* and
@@ -374,8 +390,14 @@ const ly_key_rule ly_keys[] = {
 };
 const size_t ly_keys_n = sizeof ly_keys / sizeof *ly_keys;
 
-#define DCOUNT(key, path, slot, rank) {key, path, slot, rank, CV_COUNT, 0}
-#define DTEXT(key, path, slot, rank)  {key, path, slot, rank, CV_TEXT, 0}
+#define DCOUNT(key, path, slot, rank)      \
+    {                                      \
+        key, path, slot, rank, CV_COUNT, 0 \
+    }
+#define DTEXT(key, path, slot, rank)      \
+    {                                     \
+        key, path, slot, rank, CV_TEXT, 0 \
+    }
 
 const ly_doc_rule ly_docs[] = {
     /* MLflow: counts as one JSON object */
@@ -486,348 +508,3 @@ const ly_doc_rule ly_docs[] = {
     DTEXT("mlflow.linkedPrompts", "0.version", S_PROMPT_VERSION, 50),
 };
 const size_t ly_docs_n = sizeof ly_docs / sizeof *ly_docs;
-
-#define ANY_ROLE (-1)
-#define W(v, word, type) {v, word, type, ANY_ROLE}
-
-const ly_word_rule ly_words[] = {
-    W(V_LANGFUSE, "generation", LY_TYPE_GENERATION),
-    W(V_LANGFUSE, "embedding", LY_TYPE_EMBEDDING),
-    W(V_LANGFUSE, "retriever", LY_TYPE_RETRIEVAL),
-    W(V_LANGFUSE, "tool", LY_TYPE_TOOL),
-    W(V_LANGFUSE, "agent", LY_TYPE_AGENT),
-    W(V_LANGFUSE, "chain", LY_TYPE_WORKFLOW),
-    W(V_LANGFUSE, "span", LY_TYPE_STEP),
-    W(V_LANGFUSE, "event", LY_TYPE_STEP),
-    W(V_LANGFUSE, "guardrail", LY_TYPE_GUARDRAIL),
-    W(V_LANGFUSE, "evaluator", LY_TYPE_EVALUATOR),
-
-    W(V_OPENINFERENCE, "llm", LY_TYPE_GENERATION),
-    W(V_OPENINFERENCE, "embedding", LY_TYPE_EMBEDDING),
-    W(V_OPENINFERENCE, "reranker", LY_TYPE_RERANK),
-    W(V_OPENINFERENCE, "retriever", LY_TYPE_RETRIEVAL),
-    W(V_OPENINFERENCE, "tool", LY_TYPE_TOOL),
-    W(V_OPENINFERENCE, "agent", LY_TYPE_AGENT),
-    W(V_OPENINFERENCE, "chain", LY_TYPE_WORKFLOW),
-    W(V_OPENINFERENCE, "guardrail", LY_TYPE_GUARDRAIL),
-    W(V_OPENINFERENCE, "evaluator", LY_TYPE_EVALUATOR),
-    W(V_OPENINFERENCE, "prompt", LY_TYPE_STEP),
-    W(V_OPENINFERENCE, "unknown", -1),
-
-    W(V_MLFLOW, "llm", LY_TYPE_GENERATION),
-    W(V_MLFLOW, "chat_model", LY_TYPE_GENERATION),
-    W(V_MLFLOW, "embedding", LY_TYPE_EMBEDDING),
-    W(V_MLFLOW, "reranker", LY_TYPE_RERANK),
-    W(V_MLFLOW, "retriever", LY_TYPE_RETRIEVAL),
-    W(V_MLFLOW, "tool", LY_TYPE_TOOL),
-    W(V_MLFLOW, "agent", LY_TYPE_AGENT),
-    W(V_MLFLOW, "chain", LY_TYPE_WORKFLOW),
-    W(V_MLFLOW, "workflow", LY_TYPE_WORKFLOW),
-    W(V_MLFLOW, "task", LY_TYPE_STEP),
-    W(V_MLFLOW, "guardrail", LY_TYPE_GUARDRAIL),
-    W(V_MLFLOW, "evaluator", LY_TYPE_EVALUATOR),
-    W(V_MLFLOW, "memory", LY_TYPE_MEMORY),
-    W(V_MLFLOW, "parser", LY_TYPE_STEP),
-    W(V_MLFLOW, "unknown", -1),
-
-    W(V_MASTRA, "model_generation", LY_TYPE_GENERATION),
-    W(V_MASTRA, "llm_generation", LY_TYPE_GENERATION),
-    W(V_MASTRA, "rag_embedding", LY_TYPE_EMBEDDING),
-    W(V_MASTRA, "rag_*", LY_TYPE_RETRIEVAL),
-    W(V_MASTRA, "tool_call", LY_TYPE_TOOL),
-    W(V_MASTRA, "mcp_tool_call", LY_TYPE_TOOL),
-    W(V_MASTRA, "provider_tool_call", LY_TYPE_TOOL),
-    W(V_MASTRA, "agent_run", LY_TYPE_AGENT),
-    W(V_MASTRA, "workflow_run", LY_TYPE_WORKFLOW),
-    W(V_MASTRA, "workflow_*", LY_TYPE_STEP),
-    W(V_MASTRA, "model_*", LY_TYPE_STEP),
-    W(V_MASTRA, "llm_chunk", LY_TYPE_STEP),
-    W(V_MASTRA, "processor_run", LY_TYPE_STEP),
-    W(V_MASTRA, "memory_*", LY_TYPE_MEMORY),
-    W(V_MASTRA, "generic", LY_TYPE_STEP),
-
-    W(V_LANGSMITH, "llm", LY_TYPE_GENERATION),
-    W(V_LANGSMITH, "embedding", LY_TYPE_EMBEDDING),
-    W(V_LANGSMITH, "retriever", LY_TYPE_RETRIEVAL),
-    W(V_LANGSMITH, "tool", LY_TYPE_TOOL),
-    W(V_LANGSMITH, "chain", LY_TYPE_WORKFLOW),
-    W(V_LANGSMITH, "prompt", LY_TYPE_STEP),
-    W(V_LANGSMITH, "parser", LY_TYPE_STEP),
-
-    W(V_LAMINAR, "llm", LY_TYPE_GENERATION),
-    W(V_LAMINAR, "cached", LY_TYPE_GENERATION),
-    W(V_LAMINAR, "tool", LY_TYPE_TOOL),
-    W(V_LAMINAR, "evaluator", LY_TYPE_EVALUATOR),
-    W(V_LAMINAR, "human_evaluator", LY_TYPE_EVALUATOR),
-    W(V_LAMINAR, "evaluation", LY_TYPE_WORKFLOW),
-    W(V_LAMINAR, "executor", LY_TYPE_STEP),
-    W(V_LAMINAR, "event", LY_TYPE_STEP),
-    W(V_LAMINAR, "default", -1),
-
-    W(V_LANGWATCH, "llm", LY_TYPE_GENERATION),
-    W(V_LANGWATCH, "rag", LY_TYPE_RETRIEVAL),
-    W(V_LANGWATCH, "tool", LY_TYPE_TOOL),
-    W(V_LANGWATCH, "agent", LY_TYPE_AGENT),
-    W(V_LANGWATCH, "workflow", LY_TYPE_WORKFLOW),
-    W(V_LANGWATCH, "chain", LY_TYPE_WORKFLOW),
-    W(V_LANGWATCH, "guardrail", LY_TYPE_GUARDRAIL),
-    W(V_LANGWATCH, "evaluation", LY_TYPE_EVALUATOR),
-    W(V_LANGWATCH, "prompt", LY_TYPE_STEP),
-    W(V_LANGWATCH, "component", LY_TYPE_STEP),
-    W(V_LANGWATCH, "module", LY_TYPE_STEP),
-    W(V_LANGWATCH, "task", LY_TYPE_STEP),
-    W(V_LANGWATCH, "span", -1),
-    W(V_LANGWATCH, "unknown", -1),
-
-    W(V_GENKIT, "model", LY_TYPE_GENERATION),
-    W(V_GENKIT, "background-model", LY_TYPE_GENERATION),
-    W(V_GENKIT, "embedder", LY_TYPE_EMBEDDING),
-    W(V_GENKIT, "retriever", LY_TYPE_RETRIEVAL),
-    W(V_GENKIT, "reranker", LY_TYPE_RERANK),
-    W(V_GENKIT, "tool", LY_TYPE_TOOL),
-    W(V_GENKIT, "tool.v2", LY_TYPE_TOOL),
-    W(V_GENKIT, "agent", LY_TYPE_AGENT),
-    W(V_GENKIT, "flow", LY_TYPE_WORKFLOW),
-    W(V_GENKIT, "evaluator", LY_TYPE_EVALUATOR),
-    W(V_GENKIT, "flowStep", LY_TYPE_STEP),
-    W(V_GENKIT, "prompt", LY_TYPE_STEP),
-    W(V_GENKIT, "executable-prompt", LY_TYPE_STEP),
-    W(V_GENKIT, "indexer", LY_TYPE_STEP),
-    W(V_GENKIT, "util", LY_TYPE_STEP),
-    W(V_GENKIT, "helper", LY_TYPE_STEP),
-    W(V_GENKIT, "action", -1),
-
-    W(V_CLAUDE, "llm_request", LY_TYPE_GENERATION),
-    W(V_CLAUDE, "interaction", LY_TYPE_AGENT),
-    W(V_CLAUDE, "tool", LY_TYPE_TOOL),
-    W(V_CLAUDE, "tool.*", LY_TYPE_STEP),
-    W(V_CLAUDE, "hook", LY_TYPE_STEP),
-    W(V_CLAUDE, "subagent", LY_TYPE_AGENT),
-
-    W(V_OPERATION, "chat", LY_TYPE_GENERATION),
-    W(V_OPERATION, "generate_content", LY_TYPE_GENERATION),
-    W(V_OPERATION, "text_completion", LY_TYPE_GENERATION),
-    W(V_OPERATION, "completion", LY_TYPE_GENERATION),
-    W(V_OPERATION, "llm_call", LY_TYPE_GENERATION),
-    W(V_OPERATION, "responses", LY_TYPE_GENERATION),
-    W(V_OPERATION, "image_generation", LY_TYPE_GENERATION),
-    W(V_OPERATION, "chat.completions", LY_TYPE_GENERATION),
-    W(V_OPERATION, "text.completions", LY_TYPE_GENERATION),
-    {V_OPERATION, "fetch_response", LY_TYPE_STEP, LY_ROLE_NONE},
-    W(V_OPERATION, "embeddings", LY_TYPE_EMBEDDING),
-    W(V_OPERATION, "embedding", LY_TYPE_EMBEDDING),
-    W(V_OPERATION, "rerank", LY_TYPE_RERANK),
-    W(V_OPERATION, "retrieval", LY_TYPE_RETRIEVAL),
-    W(V_OPERATION, "retriever", LY_TYPE_RETRIEVAL),
-    W(V_OPERATION, "vectordb", LY_TYPE_RETRIEVAL),
-    W(V_OPERATION, "execute_tool", LY_TYPE_TOOL),
-    W(V_OPERATION, "tool_call", LY_TYPE_TOOL),
-    W(V_OPERATION, "tool", LY_TYPE_TOOL),
-    W(V_OPERATION, "invoke_agent", LY_TYPE_AGENT),
-    W(V_OPERATION, "create_agent", LY_TYPE_AGENT),
-    W(V_OPERATION, "agent_call", LY_TYPE_AGENT),
-    W(V_OPERATION, "agent", LY_TYPE_AGENT),
-    W(V_OPERATION, "handle_conversation_turn", LY_TYPE_AGENT),
-    W(V_OPERATION, "invoke_workflow", LY_TYPE_WORKFLOW),
-    W(V_OPERATION, "workflow", LY_TYPE_WORKFLOW),
-    W(V_OPERATION, "chain", LY_TYPE_WORKFLOW),
-    W(V_OPERATION, "invoke_swarm", LY_TYPE_WORKFLOW),
-    W(V_OPERATION, "invoke_graph", LY_TYPE_WORKFLOW),
-    W(V_OPERATION, "plan", LY_TYPE_PLAN),
-    W(V_OPERATION, "agent_step", LY_TYPE_STEP),
-    W(V_OPERATION, "task", LY_TYPE_STEP),
-    W(V_OPERATION, "step", LY_TYPE_STEP),
-    W(V_OPERATION, "prompt", LY_TYPE_STEP),
-    W(V_OPERATION, "parser", LY_TYPE_STEP),
-    W(V_OPERATION, "execute_event_loop_cycle", LY_TYPE_STEP),
-    W(V_OPERATION, "schedule_tool_calls", LY_TYPE_STEP),
-    {V_OPERATION, "user_prompt", LY_TYPE_STEP, LY_ROLE_NONE},
-    {V_OPERATION, "system_prompt", LY_TYPE_STEP, LY_ROLE_NONE},
-    W(V_OPERATION, "guardrail", LY_TYPE_GUARDRAIL),
-    W(V_OPERATION, "apply_guardrail", LY_TYPE_GUARDRAIL),
-    W(V_OPERATION, "evaluate", LY_TYPE_EVALUATOR),
-    W(V_OPERATION, "evaluation", LY_TYPE_EVALUATOR),
-    W(V_OPERATION, "search_memory", LY_TYPE_MEMORY),
-    W(V_OPERATION, "create_memory*", LY_TYPE_MEMORY),
-    W(V_OPERATION, "update_memory", LY_TYPE_MEMORY),
-    W(V_OPERATION, "upsert_memory", LY_TYPE_MEMORY),
-    W(V_OPERATION, "delete_memory*", LY_TYPE_MEMORY),
-
-    {V_AI_SDK, "ai.generateText.doGenerate", LY_TYPE_GENERATION, LY_ROLE_LEAF},
-    {V_AI_SDK, "ai.streamText.doStream", LY_TYPE_GENERATION, LY_ROLE_LEAF},
-    {V_AI_SDK, "ai.generateObject.doGenerate", LY_TYPE_GENERATION, LY_ROLE_LEAF},
-    {V_AI_SDK, "ai.streamObject.doStream", LY_TYPE_GENERATION, LY_ROLE_LEAF},
-    {V_AI_SDK, "ai.embed.doEmbed", LY_TYPE_EMBEDDING, LY_ROLE_LEAF},
-    {V_AI_SDK, "ai.embedMany.doEmbed", LY_TYPE_EMBEDDING, LY_ROLE_LEAF},
-    {V_AI_SDK, "ai.rerank.doRerank", LY_TYPE_RERANK, LY_ROLE_LEAF},
-    {V_AI_SDK, "ai.toolCall", LY_TYPE_TOOL, ANY_ROLE},
-    {V_AI_SDK, "ai.generateText", LY_TYPE_AGENT, LY_ROLE_ROLLUP},
-    {V_AI_SDK, "ai.streamText", LY_TYPE_AGENT, LY_ROLE_ROLLUP},
-    {V_AI_SDK, "ai.generateObject", LY_TYPE_AGENT, LY_ROLE_ROLLUP},
-    {V_AI_SDK, "ai.streamObject", LY_TYPE_AGENT, LY_ROLE_ROLLUP},
-    {V_AI_SDK, "ai.embed", LY_TYPE_EMBEDDING, LY_ROLE_ROLLUP},
-    {V_AI_SDK, "ai.embedMany", LY_TYPE_EMBEDDING, LY_ROLE_ROLLUP},
-    {V_AI_SDK, "ai.rerank", LY_TYPE_RERANK, LY_ROLE_ROLLUP},
-    {V_AI_SDK, "ai.*", LY_TYPE_STEP, ANY_ROLE},
-
-    W(V_TRACELOOP, "workflow", LY_TYPE_WORKFLOW),
-    W(V_TRACELOOP, "agent", LY_TYPE_AGENT),
-    W(V_TRACELOOP, "tool", LY_TYPE_TOOL),
-    /* "task" is what its instrumentations call anything; names and attributes know better. */
-    W(V_TRACELOOP, "task", -1),
-
-    W(V_LLM_REQUEST, "chat", LY_TYPE_GENERATION),
-    W(V_LLM_REQUEST, "completion", LY_TYPE_GENERATION),
-    W(V_LLM_REQUEST, "embedding", LY_TYPE_EMBEDDING),
-    W(V_LLM_REQUEST, "rerank", LY_TYPE_RERANK),
-    W(V_LLM_REQUEST, "unknown", -1),
-
-    W(V_MCP, "tools/call", LY_TYPE_TOOL),
-    W(V_MCP, "sampling/createMessage", LY_TYPE_STEP),
-    W(V_MCP, "prompts/get", LY_TYPE_STEP),
-    W(V_MCP, "resources/read", LY_TYPE_RETRIEVAL),
-    W(V_MCP, "*", LY_TYPE_OTHER),
-};
-const size_t ly_words_n = sizeof ly_words / sizeof *ly_words;
-
-const ly_name_rule ly_names[] = {
-    {"claude_code", "claude_code.llm_request", LY_TYPE_GENERATION, ANY_ROLE, false},
-    {"claude_code", "claude_code.interaction", LY_TYPE_AGENT, ANY_ROLE, false},
-    {"claude_code", "claude_code.tool", LY_TYPE_TOOL, ANY_ROLE, false},
-    {"claude_code", "claude_code.*", LY_TYPE_STEP, ANY_ROLE, false},
-    {"adk", "execute_tool (merged*", LY_TYPE_STEP, LY_ROLE_NONE, true},
-    {"adk", "invocation", LY_TYPE_WORKFLOW, ANY_ROLE, false},
-    {"adk", "call_llm", LY_TYPE_GENERATION, ANY_ROLE, false},
-    {"adk", "generate_content*", LY_TYPE_GENERATION, ANY_ROLE, false},
-    {"adk", "execute_tool*", LY_TYPE_TOOL, ANY_ROLE, false},
-    {"adk", "invoke_agent*", LY_TYPE_AGENT, ANY_ROLE, false},
-    {"adk", "agent_run*", LY_TYPE_AGENT, ANY_ROLE, false},
-    {"adk", "send_data", LY_TYPE_STEP, ANY_ROLE, false},
-    {"pydantic_ai", "agent run", LY_TYPE_AGENT, ANY_ROLE, false},
-    {"pydantic_ai", "* run", LY_TYPE_AGENT, ANY_ROLE, false},
-    {"pydantic_ai", "running tools", LY_TYPE_STEP, ANY_ROLE, false},
-    {"pydantic_ai", "running * tools", LY_TYPE_STEP, ANY_ROLE, false},
-    {"pydantic_ai", "running tool*", LY_TYPE_TOOL, ANY_ROLE, false},
-    {"anthropic_native", "anthropic.tool_use*", LY_TYPE_TOOL, ANY_ROLE, false},
-    {"anthropic_native", "anthropic.messages*", LY_TYPE_GENERATION, ANY_ROLE, false},
-    {"anthropic_native", "anthropic.beta.messages*", LY_TYPE_GENERATION, ANY_ROLE, false},
-    {"traceloop", "*.retrieve", LY_TYPE_RETRIEVAL, ANY_ROLE, false},
-    {"traceloop", "*_embedding", LY_TYPE_EMBEDDING, ANY_ROLE, false},
-    {"traceloop", "*_embeddings", LY_TYPE_EMBEDDING, ANY_ROLE, false},
-    {"traceloop", "*.postprocess_nodes", LY_TYPE_RERANK, ANY_ROLE, false},
-    {"livekit", "llm_request*", LY_TYPE_GENERATION, ANY_ROLE, false},
-    {"livekit", "function_tool", LY_TYPE_TOOL, ANY_ROLE, false},
-    {"livekit", "agent_session", LY_TYPE_AGENT, ANY_ROLE, false},
-    {"livekit", "agent_turn", LY_TYPE_AGENT, ANY_ROLE, false},
-};
-const size_t ly_names_n = sizeof ly_names / sizeof *ly_names;
-
-/* The order is §3.1's; those that it does not name stand where their signature cannot be taken for
- * another's. A signature that ends in '.' or ':' is a family of keys. */
-const ly_dialect ly_dialects[] = {
-    {"lydite", "lydite", "lydite.span.type", 0},
-    {"claude_code", "com.anthropic.claude_code", "claude_code.", 0},
-    {"langfuse", "langfuse-sdk", "langfuse.", 0},
-    {"mlflow", "mlflow", "mlflow.", 0},
-    {"ai_sdk_legacy", "=ai", "ai.operationId|ai.model.|ai.usage.|operation.name", 0},
-    {"ai_sdk_v7", "=gen_ai", "gen_ai.client.operation.duration", 0},
-    {"openinference", "openinference|@arizeai/openinference", "openinference.|llm.input_messages.|"
-                                                              "llm.output_messages.|"
-                                                              "llm.token_count.",
-     0},
-    {"laminar", "lmnr", "lmnr.", 0},
-    {"langwatch", "langwatch", "langwatch.", 0},
-    {"openlit", "openlit|@openlit/", "gen_ai.application_name|gen_ai.sdk.version", 0},
-    {"traceloop", "@traceloop/|traceloop.tracer", "traceloop.|llm.request.type|gen_ai.prompt.0.", 0},
-    {"traceloop", "opentelemetry.instrumentation.", "traceloop.|llm.request.type|gen_ai.prompt.0.|"
-                                                    "llm.usage.|llm.is_streaming",
-     LY_DIALECT_SCOPE_WEAK},
-    {"pydantic_ai", "pydantic-ai|logfire", "logfire.|pydantic_ai.|gen_ai.aggregated_usage.", 0},
-    {"langsmith", "langsmith", "langsmith.", 0},
-    {"adk", "gcp.vertex.agent", "gcp.vertex.agent.", 0},
-    {"gemini_cli", "gemini-cli", "gemini_cli.", LY_DIALECT_NO_PROMPT_NAME},
-    {"codex", "codex", "codex.", LY_DIALECT_STRICT},
-    {"mastra", "mastra|@mastra/", "mastra.", 0},
-    {"genkit", "genkit", "genkit:", 0},
-    {"strands", "strands", "gen_ai.event.start_time|event_loop.", 0},
-    {"livekit", "livekit", "lk.", 0},
-    {"anthropic_native", "com.anthropic.sdk.|com.anthropic.claude-platform",
-     "anthropic.request.id", 0},
-    {"mcp", "", "mcp.", 0},
-    {"otel_genai", "", "gen_ai.", 0},
-    {"traceloop", "", "llm.", 0},
-    {"plain", "", "", 0}, /* the last: none of them */
-};
-const size_t ly_dialects_n = sizeof ly_dialects / sizeof *ly_dialects;
-
-#define IN_EX  LY_USAGE_IN_EXCLUSIVE
-#define IN_IN  LY_USAGE_IN_INCLUSIVE
-#define OUT_EX LY_USAGE_OUT_EXCLUSIVE
-#define OUT_IN LY_USAGE_OUT_INCLUSIVE
-
-/* §3.6 and what recorded payloads showed. Evidence in the numbers overrides (usage.c). */
-const ly_count_rule ly_counts[] = {
-    {"claude_code", NULL, NULL, NULL, 0, IN_EX | OUT_IN},
-    /* Up to version 5 the provider's raw numbers; 6 and later say the parts by name. */
-    {"ai_sdk_legacy", NULL, "anthropic", NULL, S_IN_NO_CACHE, IN_EX | OUT_IN},
-    {"ai_sdk_legacy", NULL, "aws.bedrock", NULL, S_IN_NO_CACHE, IN_EX | OUT_IN},
-    {"ai_sdk_legacy", NULL, NULL, "claude", S_IN_NO_CACHE, IN_EX | OUT_IN},
-    {"ai_sdk_legacy", NULL, "gcp.", NULL, S_OUT_TEXT, IN_IN | OUT_EX},
-    {"ai_sdk_legacy", NULL, "x_ai", NULL, S_OUT_TEXT, IN_IN | OUT_EX},
-    {"openinference", "*bedrock", NULL, NULL, 0, IN_EX | OUT_IN},
-    {"openinference", "*claude_agent_sdk", NULL, NULL, 0, IN_EX | OUT_IN},
-    {"openinference", "*claude-agent-sdk", NULL, NULL, 0, IN_EX | OUT_IN},
-    /* LangChain sums before the instrumentation sees it. */
-    {NULL, "@traceloop/instrumentation-langchain", NULL, NULL, 0, IN_IN | OUT_IN},
-    {"openlit", "*langchain", NULL, NULL, 0, IN_IN | OUT_IN},
-    {"laminar", "*langchain", NULL, NULL, 0, IN_IN | OUT_IN},
-    {NULL, "opentelemetry.instrumentation.anthropic", NULL, NULL, 0, IN_IN | OUT_IN},
-    {NULL, "@traceloop/instrumentation-anthropic", NULL, NULL, 0, IN_EX | OUT_IN},
-    {NULL, "@traceloop/instrumentation-bedrock", NULL, NULL, 0, IN_EX | OUT_IN},
-    {"openlit", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN},
-    {"openlit", NULL, "aws.bedrock", NULL, 0, IN_EX | OUT_IN},
-    {"laminar", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN},
-    {"mlflow", NULL, "gcp.", NULL, 0, IN_IN | OUT_EX},
-    {"mlflow", NULL, NULL, "gemini", 0, IN_IN | OUT_EX},
-    {"mlflow", "*claude_code", NULL, NULL, 0, IN_EX | OUT_IN},
-    {"gemini_cli", NULL, NULL, NULL, 0, IN_IN | OUT_EX},
-    {"genkit", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN},
-    {"genkit", NULL, "gcp.", NULL, 0, IN_IN | OUT_EX},
-    {"adk", NULL, NULL, NULL, 0, IN_IN | OUT_EX},
-    {NULL, "opentelemetry.instrumentation.google_genai", NULL, NULL, 0, IN_IN | OUT_EX},
-    {NULL, "opentelemetry.instrumentation.vertexai", NULL, NULL, 0, IN_IN | OUT_EX},
-    {NULL, NULL, NULL, NULL, 0, IN_IN | OUT_IN},
-};
-const size_t ly_counts_n = sizeof ly_counts / sizeof *ly_counts;
-
-/* Flattened content and the like: the family says the concept. */
-const ly_family_rule ly_families[] = {
-    {"llm.input_messages.", S_CHAT_IN, false},
-    {"llm.prompts.", S_CHAT_IN, false},
-    {"gen_ai.prompt.", S_CHAT_IN, true},
-    {"llm.output_messages.", S_CHAT_OUT, false},
-    {"llm.choices.", S_CHAT_OUT, false},
-    {"gen_ai.completion.", S_CHAT_OUT, true},
-    {"retrieval.documents.", S_QUERY, false},
-    {"reranker.", S_RERANK, false},
-    {"embedding.embeddings.", S_EMBED, false},
-};
-const size_t ly_families_n = sizeof ly_families / sizeof *ly_families;
-
-/* Span events that mark the first token. */
-const char *const ly_first_token_events[] = {"First Token Stream Event", "ai.stream.firstChunk",
-                                             "gen_ai.first_token", "llm.first_token",
-                                             "gen_ai.content.first_chunk", "first_token"};
-const size_t ly_first_token_events_n =
-    sizeof ly_first_token_events / sizeof *ly_first_token_events;
-
-/* What clients write in the place of content that was switched off or masked. */
-const char *const ly_withheld_marks[] = {"__REDACTED__", "<elided>", "[REDACTED]", "<REDACTED>",
-                                         "[redacted]", "<redacted>", "***", "[MASKED]"};
-const size_t ly_withheld_marks_n = sizeof ly_withheld_marks / sizeof *ly_withheld_marks;
-
-/* Systems behind db.system that are searched by similarity. */
-const char *const ly_vector_stores[] = {"chroma",  "pinecone", "qdrant",   "weaviate", "milvus",
-                                        "lancedb", "marqo",    "pgvector", "vespa",    "faiss",
-                                        "turbopuffer"};
-const size_t ly_vector_stores_n = sizeof ly_vector_stores / sizeof *ly_vector_stores;

@@ -3,10 +3,13 @@
  * counts. The engine (normalise.c, usage.c) reads these and knows no dialect by name; a new dialect is
  * rows here and nowhere else. README.md walks through adding one. Used inside core/genai only.
  *
+ *   dialects.c
  *   keys       attribute -> slot (concept), with the rank of §3.5: the lowest rank that is usable wins
  *   documents  attributes that hold JSON in which some slots are found, by path
+ *   dialect_words.c
  *   words      a dialect's word for the kind of a span -> type and role
  *   names      span names that say the type where no attribute does
+ *   dialect_rules.c
  *   dialects   how a span is recognised (§3.1)
  *   counts     who counts cache and reasoning inside or outside (§3.6)
  *

@@ -1,0 +1,110 @@
+/* How dialects are recognised and how they count. See dialects.h and README.md. */
+#include "genai/dialects.h"
+
+/* The order is §3.1's; those that it does not name stand where their signature cannot be taken for
+ * another's. A signature that ends in '.' or ':' is a family of keys. */
+const ly_dialect ly_dialects[] = {
+    {"lydite", "lydite", "lydite.span.type", 0},
+    {"claude_code", "com.anthropic.claude_code", "claude_code.", 0},
+    {"langfuse", "langfuse-sdk", "langfuse.", 0},
+    {"mlflow", "mlflow", "mlflow.", 0},
+    {"ai_sdk_legacy", "=ai", "ai.operationId|ai.model.|ai.usage.|operation.name", 0},
+    {"ai_sdk_v7", "=gen_ai", "gen_ai.client.operation.duration", 0},
+    {"openinference", "openinference|@arizeai/openinference",
+     "openinference.|llm.input_messages.|"
+     "llm.output_messages.|"
+     "llm.token_count.",
+     0},
+    {"laminar", "lmnr", "lmnr.", 0},
+    {"langwatch", "langwatch", "langwatch.", 0},
+    {"openlit", "openlit|@openlit/", "gen_ai.application_name|gen_ai.sdk.version", 0},
+    {"traceloop", "@traceloop/|traceloop.tracer", "traceloop.|llm.request.type|gen_ai.prompt.0.",
+     0},
+    {"traceloop", "opentelemetry.instrumentation.",
+     "traceloop.|llm.request.type|gen_ai.prompt.0.|"
+     "llm.usage.|llm.is_streaming",
+     LY_DIALECT_SCOPE_WEAK},
+    {"pydantic_ai", "pydantic-ai|logfire", "logfire.|pydantic_ai.|gen_ai.aggregated_usage.", 0},
+    {"langsmith", "langsmith", "langsmith.", 0},
+    {"adk", "gcp.vertex.agent", "gcp.vertex.agent.", 0},
+    {"gemini_cli", "gemini-cli", "gemini_cli.", LY_DIALECT_NO_PROMPT_NAME},
+    {"codex", "codex", "codex.", LY_DIALECT_STRICT},
+    {"mastra", "mastra|@mastra/", "mastra.", 0},
+    {"genkit", "genkit", "genkit:", 0},
+    {"strands", "strands", "gen_ai.event.start_time|event_loop.", 0},
+    {"livekit", "livekit", "lk.", 0},
+    {"anthropic_native", "com.anthropic.sdk.|com.anthropic.claude-platform", "anthropic.request.id",
+     0},
+    {"mcp", "", "mcp.", 0},
+    {"otel_genai", "", "gen_ai.", 0},
+    {"traceloop", "", "llm.", 0},
+    {"plain", "", "", 0}, /* the last: none of them */
+};
+const size_t ly_dialects_n = sizeof ly_dialects / sizeof *ly_dialects;
+
+#define IN_EX  LY_USAGE_IN_EXCLUSIVE
+#define IN_IN  LY_USAGE_IN_INCLUSIVE
+#define OUT_EX LY_USAGE_OUT_EXCLUSIVE
+#define OUT_IN LY_USAGE_OUT_INCLUSIVE
+
+/* §3.6 and what recorded payloads showed. Evidence in the numbers overrides (usage.c). */
+const ly_count_rule ly_counts[] = {
+    {"claude_code", NULL, NULL, NULL, 0, IN_EX | OUT_IN},
+    /* Up to version 5 the provider's raw numbers; 6 and later say the parts by name. */
+    {"ai_sdk_legacy", NULL, "anthropic", NULL, S_IN_NO_CACHE, IN_EX | OUT_IN},
+    {"ai_sdk_legacy", NULL, "aws.bedrock", NULL, S_IN_NO_CACHE, IN_EX | OUT_IN},
+    {"ai_sdk_legacy", NULL, NULL, "claude", S_IN_NO_CACHE, IN_EX | OUT_IN},
+    {"ai_sdk_legacy", NULL, "gcp.", NULL, S_OUT_TEXT, IN_IN | OUT_EX},
+    {"ai_sdk_legacy", NULL, "x_ai", NULL, S_OUT_TEXT, IN_IN | OUT_EX},
+    {"openinference", "*bedrock", NULL, NULL, 0, IN_EX | OUT_IN},
+    {"openinference", "*claude_agent_sdk", NULL, NULL, 0, IN_EX | OUT_IN},
+    {"openinference", "*claude-agent-sdk", NULL, NULL, 0, IN_EX | OUT_IN},
+    /* LangChain sums before the instrumentation sees it. */
+    {NULL, "@traceloop/instrumentation-langchain", NULL, NULL, 0, IN_IN | OUT_IN},
+    {"openlit", "*langchain", NULL, NULL, 0, IN_IN | OUT_IN},
+    {"laminar", "*langchain", NULL, NULL, 0, IN_IN | OUT_IN},
+    {NULL, "opentelemetry.instrumentation.anthropic", NULL, NULL, 0, IN_IN | OUT_IN},
+    {NULL, "@traceloop/instrumentation-anthropic", NULL, NULL, 0, IN_EX | OUT_IN},
+    {NULL, "@traceloop/instrumentation-bedrock", NULL, NULL, 0, IN_EX | OUT_IN},
+    {"openlit", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN},
+    {"openlit", NULL, "aws.bedrock", NULL, 0, IN_EX | OUT_IN},
+    {"laminar", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN},
+    {"mlflow", NULL, "gcp.", NULL, 0, IN_IN | OUT_EX},
+    {"mlflow", NULL, NULL, "gemini", 0, IN_IN | OUT_EX},
+    {"mlflow", "*claude_code", NULL, NULL, 0, IN_EX | OUT_IN},
+    {"gemini_cli", NULL, NULL, NULL, 0, IN_IN | OUT_EX},
+    {"genkit", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN},
+    {"genkit", NULL, "gcp.", NULL, 0, IN_IN | OUT_EX},
+    {"adk", NULL, NULL, NULL, 0, IN_IN | OUT_EX},
+    {NULL, "opentelemetry.instrumentation.google_genai", NULL, NULL, 0, IN_IN | OUT_EX},
+    {NULL, "opentelemetry.instrumentation.vertexai", NULL, NULL, 0, IN_IN | OUT_EX},
+    {NULL, NULL, NULL, NULL, 0, IN_IN | OUT_IN},
+};
+const size_t ly_counts_n = sizeof ly_counts / sizeof *ly_counts;
+
+/* Flattened content and the like: the family says the concept. */
+const ly_family_rule ly_families[] = {
+    {"llm.input_messages.", S_CHAT_IN, false}, {"llm.prompts.", S_CHAT_IN, false},
+    {"gen_ai.prompt.", S_CHAT_IN, true},       {"llm.output_messages.", S_CHAT_OUT, false},
+    {"llm.choices.", S_CHAT_OUT, false},       {"gen_ai.completion.", S_CHAT_OUT, true},
+    {"retrieval.documents.", S_QUERY, false},  {"reranker.", S_RERANK, false},
+    {"embedding.embeddings.", S_EMBED, false},
+};
+const size_t ly_families_n = sizeof ly_families / sizeof *ly_families;
+
+/* Span events that mark the first token. */
+const char *const ly_first_token_events[] = {"First Token Stream Event",   "ai.stream.firstChunk",
+                                             "gen_ai.first_token",         "llm.first_token",
+                                             "gen_ai.content.first_chunk", "first_token"};
+const size_t ly_first_token_events_n = sizeof ly_first_token_events / sizeof *ly_first_token_events;
+
+/* What clients write in the place of content that was switched off or masked. */
+const char *const ly_withheld_marks[] = {"__REDACTED__", "<elided>",   "[REDACTED]", "<REDACTED>",
+                                         "[redacted]",   "<redacted>", "***",        "[MASKED]"};
+const size_t ly_withheld_marks_n = sizeof ly_withheld_marks / sizeof *ly_withheld_marks;
+
+/* Systems behind db.system that are searched by similarity. */
+const char *const ly_vector_stores[] = {"chroma", "pinecone", "qdrant",     "weaviate",
+                                        "milvus", "lancedb",  "marqo",      "pgvector",
+                                        "vespa",  "faiss",    "turbopuffer"};
+const size_t ly_vector_stores_n = sizeof ly_vector_stores / sizeof *ly_vector_stores;
