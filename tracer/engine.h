@@ -100,8 +100,6 @@ typedef enum ly_item_kind {
     LY_IT_STATUS   /* the status message */
 } ly_item_kind;
 
-
-
 enum { LY_ITF_CONTENT = 2 /* written after the other attributes */ };
 
 /* Followed by len bytes, padded to 8. */

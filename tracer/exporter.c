@@ -13,6 +13,7 @@
 #include "tracer/engine.h"
 
 #include <pthread.h>
+#include <sys/random.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -45,6 +46,7 @@ typedef struct ly_exporter {
     bool flushing, flush_drained;
     uint64_t flush_serial;
     uint64_t rng;
+    uint64_t token; /* this exporter's in the names of spool files */
     int told_code;
 } ly_exporter;
 
@@ -191,7 +193,7 @@ static bool settle_spool(ly_exporter *e, ly_request *r)
         return false;
     }
     ly_status status =
-        ly_spool_write(t->config.spool_dir, t->config.spool_bytes, r->logs, r->n,
+        ly_spool_write(t->config.spool_dir, t->config.spool_bytes, e->token, r->logs, r->n,
                        ly_str_n(r->body.ptr + r->body_at, r->body.len - r->body_at), &err);
     if (status) {
         tell_loss(e, err.text);
@@ -573,7 +575,7 @@ static void deliver_spooled(ly_exporter *e, int64_t now)
     r->from_spool = true;
     r->logs = item.logs;
     r->n = item.n;
-    r->spool_ours = item.ours && !item.logs;
+    r->spool_ours = item.token == e->token && !item.logs;
     r->spool_fd = item.fd;
     r->spool_name = ly_strdup(item.name);
     r->body_at = item.body_at;
@@ -807,6 +809,9 @@ static ly_exporter *exporter_new(lydite_tracer *t)
     e->requests = ly_calloc(e->n_requests, sizeof *e->requests);
     e->encoder = ly_encoder_new(&t->config);
     e->rng = (uint64_t)ly_wall_ns() ^ (uint64_t)(uintptr_t)e;
+    if (getrandom(&e->token, sizeof e->token, GRND_NONBLOCK) != (ssize_t)sizeof e->token) {
+        e->token = e->rng * 0x9E3779B97F4A7C15u;
+    }
     e->drain_at = ly_mono_ns() + t->config.schedule_ns;
     if (!e->requests || !e->encoder) {
         ly_exporter_free(e);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,20 +16,6 @@
 #define HEAD_BYTES 32u
 #define SUFFIX     ".otlp"
 #define MAX_FILES  100000u
-
-/* This process in file names. Made anew in a child of fork(), which has another pid. */
-static uint64_t own_token(void)
-{
-    static uint64_t token;
-    static pid_t owner;
-    if (owner != getpid()) {
-        owner = getpid();
-        if (getrandom(&token, sizeof token, GRND_NONBLOCK) != (ssize_t)sizeof token) {
-            token = (uint64_t)ly_wall_ns() << 16 ^ (uint64_t)owner;
-        }
-    }
-    return token;
-}
 
 static uint64_t checksum(ly_str s)
 {
@@ -113,10 +98,10 @@ static int open_dir(const char *dir, bool make)
     return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-ly_status ly_spool_write(const char *dir, uint64_t max_bytes, bool logs, uint32_t n, ly_str body,
-                         ly_err *err)
+ly_status ly_spool_write(const char *dir, uint64_t max_bytes, uint64_t token, bool logs, uint32_t n,
+                         ly_str body, ly_err *err)
 {
-    static uint32_t number;
+    static _Atomic uint32_t number;
     uint8_t head[HEAD_BYTES];
     char name[96], temp[104];
     ly_status status = LY_OK;
@@ -131,7 +116,7 @@ ly_status ly_spool_write(const char *dir, uint64_t max_bytes, bool logs, uint32_
         goto out;
     }
     snprintf(name, sizeof name, "%016llx-%016llx-%08x" SUFFIX, (unsigned long long)ly_wall_ns(),
-             (unsigned long long)own_token(), ++number);
+             (unsigned long long)token, ++number);
     snprintf(temp, sizeof temp, ".tmp-%s", name);
     memcpy(head, MAGIC, 8);
     put_le(head + 8, logs, 4);
@@ -195,9 +180,20 @@ static void free_names(char **names, size_t n)
     ly_free(names);
 }
 
+static uint64_t hex_u64(ly_str s)
+{
+    uint8_t bytes[8];
+    uint64_t value = 0;
+    if (ly_hex_decode(s, bytes, 8)) {
+        for (int i = 0; i < 8; i++) {
+            value = value << 8 | bytes[i];
+        }
+    }
+    return value;
+}
+
 static bool read_head(const char *head, size_t len, const char *name, ly_spool_item *ret)
 {
-    char token[17];
     if (len < HEAD_BYTES || memcmp(head, MAGIC, 8) != 0) {
         return false;
     }
@@ -207,14 +203,8 @@ static bool read_head(const char *head, size_t len, const char *name, ly_spool_i
                            .fd = -1,
                            .body_at = HEAD_BYTES};
     ly_str_copy(ly_str_c(name), ret->name, sizeof ret->name);
-    snprintf(token, sizeof token, "%016llx", (unsigned long long)own_token());
-    ret->ours = strlen(name) > 33 && memcmp(name + 17, token, 16) == 0;
-    uint8_t be[8];
-    if (ly_hex_decode(ly_str_sub(ly_str_c(name), 0, 16), be, 8)) {
-        for (int i = 0; i < 8; i++) {
-            ret->time_ns = (int64_t)((uint64_t)ret->time_ns << 8 | be[i]);
-        }
-    }
+    ret->time_ns = (int64_t)hex_u64(ly_str_sub(ly_str_c(name), 0, 16));
+    ret->token = hex_u64(ly_str_sub(ly_str_c(name), 17, 16));
     return true;
 }
 

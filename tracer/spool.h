@@ -20,7 +20,8 @@
 
 typedef struct ly_spool_item {
     char name[128];
-    bool logs, ours; /* ours: this process wrote it */
+    bool logs;
+    uint64_t token;  /* the writer's */
     uint32_t n;      /* spans or log records */
     uint64_t bytes;  /* of the body */
     int64_t time_ns; /* when it was written */
@@ -29,8 +30,8 @@ typedef struct ly_spool_item {
 } ly_spool_item;
 
 /* Makes the directory (0700) when missing. LY_E_FULL past max_bytes, LY_E_IO. The file is synced. */
-LY_MUST_USE ly_status ly_spool_write(const char *dir, uint64_t max_bytes, bool logs, uint32_t n,
-                                     ly_str body, ly_err *err);
+LY_MUST_USE ly_status ly_spool_write(const char *dir, uint64_t max_bytes, uint64_t token, bool logs,
+                                     uint32_t n, ly_str body, ly_err *err);
 /* Takes the oldest file that nobody else holds: whole file into `file`, locked. false when there is
  * none. Damaged files are set aside as *.refused. */
 LY_MUST_USE bool ly_spool_claim(const char *dir, ly_buf *file, ly_spool_item *ret);
