@@ -265,5 +265,6 @@ const char *ly_viewer_trace_state(const ly_trace_row *row, int64_t now_ns)
     if (open) {
         return age < 5 * LY_NS_PER_SEC ? "live" : age < 60 * LY_NS_PER_SEC ? "quiet" : "partial";
     }
-    return row->n_errors > 0 ? "error" : "ok";
+    /* A failed step that the agent recovered from is not a failed trace; its count is shown beside. */
+    return row->flags & LY_TRACE_ERROR ? "error" : "ok";
 }
