@@ -1,0 +1,489 @@
+/* `lydite judge`: what judges there are, what they ask, how they do on labelled data, scoring traces. */
+#include <math.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "cli/cmd.h"
+#include "cli/files.h"
+#include "cli/trace_text.h"
+#include "cost/book.h"
+#include "eval/data.h"
+#include "eval/stats.h"
+#include "judges/judge.h"
+#include "text/jsonw.h"
+
+typedef struct work {
+    ly_cli *cli;
+    ly_arena arena;
+    ly_store *store;
+    ly_price_book *book;
+    ly_llm *llm;
+    ly_llm_model model;
+    ly_judge *judge;
+    ly_err err;
+    /* judgements on their way */
+    struct ask *asks;
+    size_t n, cap;
+    size_t told;
+} work;
+
+/* One thing to be judged. */
+typedef struct ask {
+    work *w;
+    ly_str input, output, label; /* label of test rows */
+    ly_trace_id trace;
+    ly_json *row;
+    ly_judgement j;
+    bool done;
+} ask;
+
+static ly_status file_read(void *user, ly_str path, ly_arena *arena, ly_str *ret, ly_err *err)
+{
+    (void)user;
+    return ly_file_read(path.ptr, arena, ret, err);
+}
+
+static void release(work *w)
+{
+    ly_llm_free(w->llm);
+    ly_price_book_free(w->book);
+    ly_store_close(w->store);
+    ly_free(w->asks);
+    ly_arena_release(&w->arena);
+}
+
+static ly_status parse_judge(work *w)
+{
+    ly_cli *cli = w->cli;
+    const char *model = ly_cli_opt(cli, "model");
+    ly_judge_env env = {.file = file_read, .temperature = LY_SHAPE_UNSET};
+    ly_status st = LY_OK;
+    if (model) {
+        st = ly_llm_model_parse(ly_str_c(model), &w->model, &w->err);
+        env.model = &w->model;
+    }
+    return st ? st : ly_judge_parse(ly_str_c(cli->args[0]), &env, &w->arena, &w->judge, &w->err);
+}
+
+static int run_list(ly_cli *cli)
+{
+    const ly_judge_about *a;
+    if (cli->json) {
+        for (size_t i = 0; (a = ly_judge_about_at(i)); i++) {
+            ly_buf out;
+            ly_jsonw w;
+            ly_buf_init(&out, LY_KIB(16));
+            ly_jsonw_init(&w, &out, 0);
+            ly_jsonw_object(&w);
+            ly_jsonw_kv_c(&w, "name", a->name);
+            ly_jsonw_kv_c(&w, "kind", a->kind);
+            ly_jsonw_kv_c(&w, "summary", a->summary);
+            ly_jsonw_object_end(&w);
+            if (ly_jsonw_end(&w, NULL) == LY_OK) {
+                fprintf(cli->out, "%s\n", ly_buf_text(&out));
+            }
+            ly_buf_release(&out);
+        }
+        return LY_EXIT_DONE;
+    }
+    ly_table *t = ly_table_new(cli, 3);
+    if (!t) {
+        return LY_EXIT_INPUT;
+    }
+    ly_table_col(t, 0, "JUDGE", LY_LEFT, 0);
+    ly_table_col(t, 1, "KIND", LY_LEFT, 0);
+    ly_table_col(t, 2, "WHAT IT ASKS", LY_LEFT, 90);
+    for (size_t i = 0; (a = ly_judge_about_at(i)); i++) {
+        ly_table_cell(t, ly_str_c(a->name));
+        ly_table_cell(t, ly_str_c(a->kind));
+        ly_table_cell(t, ly_str_c(a->summary));
+    }
+    ly_table_print(t);
+    ly_table_free(t);
+    return LY_EXIT_DONE;
+}
+
+static int run_show(ly_cli *cli)
+{
+    work w = {.cli = cli, .err = LY_ERR_INIT};
+    ly_json row = {.kind = LY_JSON_OBJECT};
+    ly_shape_msg *msgs = NULL;
+    size_t n = 0;
+    const char *missing = NULL;
+    ly_arena_init(&w.arena, 0, 0);
+    static const char *const fields[] = {"input", "context", "expected"};
+    ly_json_member items[3];
+    for (size_t i = 0; i < 3; i++) {
+        items[i].key = ly_str_c(fields[i]);
+        items[i].value = (ly_json){.kind = LY_JSON_STRING, .str = LY_S("...")};
+    }
+    row.object.items = items;
+    row.object.n = 3;
+    if (!ly_cli_opt(cli, "model")) {
+        (void)!ly_llm_model_parse(LY_S("openai:gpt-4o-mini"), &w.model, NULL);
+    }
+    ly_judge_env env = {.file = file_read, .temperature = LY_SHAPE_UNSET, .model = &w.model};
+    ly_status st = ly_cli_opt(cli, "model")
+                       ? parse_judge(&w)
+                       : ly_judge_parse(ly_str_c(cli->args[0]), &env, &w.arena, &w.judge, &w.err);
+    if (!st && !ly_judge_is_llm(w.judge)) {
+        fprintf(cli->out, "check %s: %.*s\nversion %.16s\n", cli->args[0],
+                LY_STR_ARG(ly_judge_question(w.judge)), ly_judge_hash(w.judge));
+    } else if (!st) {
+        ly_judge_input in = {.row = &row,
+                             .output = LY_S("..."),
+                             .latency_ns = LY_UNKNOWN,
+                             .cost_pico = LY_UNKNOWN,
+                             .tokens_in = LY_UNKNOWN,
+                             .tokens_out = LY_UNKNOWN};
+        st = ly_judge_messages(w.judge, &in, &w.arena, &msgs, &n, &missing, &w.err);
+        fprintf(cli->out, "LLM judge %s, version %.16s%s\n", cli->args[0], ly_judge_hash(w.judge),
+                ly_cli_opt(cli, "model") ? "" : " (with openai:gpt-4o-mini)");
+        for (size_t i = 0; i < n && !st; i++) {
+            fprintf(cli->out, "\n[%.*s]\n%.*s\n", LY_STR_ARG(msgs[i].role),
+                    LY_STR_ARG(msgs[i].text));
+        }
+    }
+    int code = st ? ly_cli_fail(cli, &w.err) : LY_EXIT_DONE;
+    release(&w);
+    return code;
+}
+
+/* ---- judging many ---------------------------------------------------------------------------------------- */
+
+static void on_judged(void *user, const ly_judgement *j)
+{
+    ask *a = user;
+    work *w = a->w;
+    a->j = *j;
+    a->j.label = ly_arena_copy(&w->arena, j->label);
+    a->j.reason = ly_arena_copy(&w->arena, j->reason);
+    a->j.served_model = ly_arena_copy(&w->arena, j->served_model);
+    a->done = true;
+    w->told++;
+}
+
+static ly_status judge_one(ask *a)
+{
+    work *w = a->w;
+    ly_judge_input in = {.row = a->row,
+                         .output = a->output,
+                         .latency_ns = LY_UNKNOWN,
+                         .cost_pico = LY_UNKNOWN,
+                         .tokens_in = LY_UNKNOWN,
+                         .tokens_out = LY_UNKNOWN};
+    if (!ly_judge_is_llm(w->judge)) {
+        a->done = true;
+        w->told++;
+        return ly_judge_check(w->judge, &in, &w->arena, &a->j, &w->err);
+    }
+    return ly_judge_ask(w->judge, w->llm, &in, on_judged, NULL, a, &w->err);
+}
+
+/* True when not one call came through: then there is nothing to report or to keep. */
+static bool none_came_through(const work *w, ly_str *ret_why)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        const ly_judgement *j = &w->asks[i].j;
+        bool lost = w->asks[i].done && (j->last == LY_LLM_NETWORK || j->last == LY_LLM_TIMEOUT ||
+                                        j->last == LY_LLM_5XX || j->last == LY_LLM_RATE);
+        if (!lost) {
+            return false;
+        }
+        *ret_why = j->reason;
+    }
+    return w->n > 0;
+}
+
+/* Judges all that was gathered; stops early on Ctrl-C. */
+static ly_status judge_all(work *w)
+{
+    size_t next = 0, ahead = w->cli->jobs > 0 ? (size_t)w->cli->jobs * 2 : 64;
+    ly_status st = LY_OK;
+    ly_llm_opts opts = {.jobs = w->cli->jobs > 0 ? (size_t)w->cli->jobs : 0, .book = w->book};
+    if (ly_judge_is_llm(w->judge)) {
+        st = ly_llm_model_check(&w->model, &w->err);
+        if (!st) {
+            st = ly_llm_new(&opts, &w->llm, &w->err);
+        }
+    }
+    while (!st && w->told < w->n && !ly_cli_interrupted()) {
+        while (!st && next < w->n && next - w->told < ahead) {
+            st = judge_one(&w->asks[next++]);
+        }
+        if (!st && w->llm) {
+            st = ly_llm_poll(w->llm, 200, &w->err);
+        }
+        for (size_t i = 0; i < next; i++) {
+            if (w->asks[i].done && ly_llm_outcome_stops(w->asks[i].j.last)) {
+                st = LY_FAIL(&w->err, LY_E_NETWORK, "%.*s", LY_STR_ARG(w->asks[i].j.reason));
+            }
+        }
+    }
+    ly_str why = LY_STR_NONE;
+    if (!st && w->told == w->n && none_came_through(w, &why)) {
+        st = LY_FAIL(&w->err, LY_E_NETWORK, "model %s: %.*s", w->model.spec, LY_STR_ARG(why));
+    }
+    return st;
+}
+
+static ask *add_ask(work *w)
+{
+    if (!ly_grow(&w->asks, &w->cap, w->n + 1, 10000000, sizeof *w->asks)) {
+        return NULL;
+    }
+    ask *a = &w->asks[w->n++];
+    a->w = w;
+    return a;
+}
+
+/* ---- test ------------------------------------------------------------------------------------------------- */
+
+static ly_status add_row(void *user, ly_str key, ly_str data, ly_err *err)
+{
+    work *w = user;
+    ask *a = add_ask(w);
+    (void)key;
+    if (!a) {
+        return LY_NOMEM(err);
+    }
+    ly_status st = ly_json_parse(ly_arena_copy(&w->arena, data), &w->arena, &a->row, err);
+    if (st) {
+        return st;
+    }
+    const ly_json *label = ly_json_get(a->row, "label");
+    a->output = ly_json_str(ly_json_get(a->row, "output"));
+    a->label = ly_json_is(label, LY_JSON_STRING) ? label->str : label ? label->raw : LY_STR_NONE;
+    if (!ly_str_given(a->output) || a->label.len == 0) {
+        return LY_FAIL(err, LY_E_FORMAT,
+                       "row %zu has no output or no label; a test needs both columns", w->n);
+    }
+    return LY_OK;
+}
+
+/* A human label as 0 or 1: a number, or the judge's own word by what it is worth. */
+static double label_value(const ask *a)
+{
+    double v;
+    static const char *const yes[] = {"pass",     "yes",      "true", "correct",
+                                      "faithful", "relevant", "safe", "good"};
+    if (ly_str_to_double(a->label, &v)) {
+        return v >= 0.5;
+    }
+    for (size_t i = 0; i < LY_COUNT(yes); i++) {
+        if (ly_str_eq_nocase(a->label, ly_str_c(yes[i]))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void print_share(ly_cli *cli, const char *what, int64_t k, int64_t n)
+{
+    ly_interval v = ly_wilson(k, n, 0.95);
+    if (v.ok) {
+        fprintf(cli->out, "%-34s %lld of %lld  %.3f  [%.3f, %.3f]\n", what, (long long)k,
+                (long long)n, (double)k / (double)n, v.lo, v.hi);
+    } else {
+        fprintf(cli->out, "%-34s none\n", what);
+    }
+}
+
+static int print_test(work *w)
+{
+    double table[4] = {0};
+    int64_t abstained = 0, unscored = 0, scored = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        const ask *a = &w->asks[i];
+        if (!a->done || a->j.outcome != LY_SCORED) {
+            *(a->done && a->j.outcome == LY_ABSTAINED ? &abstained : &unscored) += 1;
+            continue;
+        }
+        scored++;
+        table[(label_value(a) > 0.5 ? 0 : 2) + (a->j.value >= 0.5 ? 0 : 1)]++;
+    }
+    ly_kappa k = ly_cohen(table, 2, 0, 0.95);
+    fprintf(w->cli->out, "%s on %zu labelled rows: %lld scored, %lld abstained, %lld unscored\n\n",
+            w->cli->args[0], w->n, (long long)scored, (long long)abstained, (long long)unscored);
+    print_share(w->cli, "agrees with the label", (int64_t)(table[0] + table[3]), scored);
+    print_share(w->cli, "finds the good (TPR)", (int64_t)table[0], (int64_t)(table[0] + table[1]));
+    print_share(w->cli, "finds the bad (TNR)", (int64_t)table[3], (int64_t)(table[2] + table[3]));
+    if (k.ok) {
+        fprintf(w->cli->out, "%-34s %.3f  [%.3f, %.3f]\n", "Cohen's kappa", k.kappa, k.interval.lo,
+                k.interval.hi);
+    }
+    return LY_EXIT_DONE;
+}
+
+static int run_test(ly_cli *cli)
+{
+    work w = {.cli = cli, .err = LY_ERR_INIT};
+    const char *data = ly_cli_opt(cli, "data");
+    if (!data) {
+        return ly_cli_usage(cli, "judge test needs --data FILE with the columns output and label");
+    }
+    ly_arena_init(&w.arena, 0, 0);
+    ly_status st = parse_judge(&w);
+    if (!st) {
+        st = ly_data_read_file(data, add_row, &w, &w.err);
+    }
+    if (!st) {
+        st = judge_all(&w);
+    }
+    int code = st ? ly_cli_fail(cli, &w.err) : print_test(&w);
+    if (!st && ly_cli_interrupted()) {
+        code = ly_cli_signal_exit();
+    }
+    release(&w);
+    return code;
+}
+
+/* ---- run ---------------------------------------------------------------------------------------------------- */
+
+static ly_status gather_traces(work *w)
+{
+    ly_cli *cli = w->cli;
+    ly_filter *filter = NULL;
+    ly_trace_query query = LY_TRACE_QUERY_INIT;
+    size_t limit = cli->n > 0 ? (size_t)cli->n : 100;
+    bool more = true;
+    ly_status st = cli->n_args > 1
+                       ? ly_filter_parse(ly_str_c(cli->args[1]), NULL, &filter, NULL, &w->err)
+                       : LY_OK;
+    query.filter = filter;
+    query.since_ns = cli->since_ns;
+    query.until_ns = cli->until_ns;
+    query.limit = 50;
+    while (!st && more && w->n < limit) {
+        ly_trace_row *rows = NULL;
+        size_t n = 0;
+        st = ly_store_trace_page(w->store, &query, &w->arena, &rows, &n, &query.after, &more,
+                                 &w->err);
+        for (size_t i = 0; i < n && !st && w->n < limit; i++) {
+            ly_str in, out;
+            st = ly_trace_texts(w->store, rows[i].trace_id, &w->arena, &in, &out, &w->err);
+            if (st || out.len == 0) {
+                continue; /* nothing recorded, nothing to judge */
+            }
+            ask *a = add_ask(w);
+            ly_json_member *member = LY_ARENA_ARRAY(&w->arena, ly_json_member, 1);
+            ly_json *row = LY_ARENA_NEW(&w->arena, ly_json);
+            if (!a || !member || !row) {
+                st = LY_NOMEM(&w->err);
+                break;
+            }
+            member->key = LY_S("input");
+            member->value = (ly_json){.kind = LY_JSON_STRING, .str = in};
+            row->kind = LY_JSON_OBJECT;
+            row->object.items = member;
+            row->object.n = in.len ? 1 : 0;
+            a->row = row;
+            a->output = out;
+            a->trace = rows[i].trace_id;
+        }
+    }
+    ly_filter_free(filter);
+    return st;
+}
+
+static ly_status store_scores(work *w)
+{
+    ly_status st = LY_OK;
+    for (size_t i = 0; i < w->n && !st; i++) {
+        ask *a = &w->asks[i];
+        ly_buf detail;
+        if (!a->done) {
+            continue;
+        }
+        ly_buf_init(&detail, LY_KIB(16));
+        st = ly_judgement_detail(w->judge, &a->j, &detail, &w->err);
+        ly_score s = {.trace_id = a->trace,
+                      .name = ly_judge_name(w->judge),
+                      .value = a->j.value,
+                      .label = a->j.label,
+                      .reason = a->j.reason,
+                      .source = ly_judge_is_llm(w->judge) ? LY_SCORE_JUDGE : LY_SCORE_CHECK,
+                      .outcome = a->j.outcome,
+                      .detail = ly_buf_view(&detail)};
+        if (!st) {
+            st = ly_score_add(w->store, &s, &w->err);
+        }
+        ly_buf_release(&detail);
+    }
+    return st;
+}
+
+static int run_run(ly_cli *cli)
+{
+    work w = {.cli = cli, .err = LY_ERR_INIT};
+    ly_store_opts opts = LY_STORE_OPTS_INIT;
+    opts.role = LY_STORE_WRITER;
+    opts.create = false;
+    ly_arena_init(&w.arena, 0, 0);
+    ly_status st = parse_judge(&w);
+    if (!st) {
+        st = ly_store_open(ly_cli_db(cli), &opts, &w.store, &w.err);
+    }
+    if (!st) {
+        st = ly_cost_book_open(w.store, &w.book, &w.err);
+    }
+    if (!st) {
+        st = gather_traces(&w);
+    }
+    if (!st) {
+        ly_err first = LY_ERR_INIT;
+        st = judge_all(&w);
+        first = w.err;
+        /* What is done is kept when it was stopped, but not when nobody answered. */
+        ly_status kept = st == LY_E_NETWORK ? LY_OK : store_scores(&w);
+        if (st) {
+            w.err = first;
+        }
+        st = st ? st : kept;
+    }
+    int64_t n[3] = {0};
+    double sum = 0;
+    for (size_t i = 0; i < w.n; i++) {
+        if (w.asks[i].done) {
+            n[w.asks[i].j.outcome]++;
+            sum += w.asks[i].j.outcome == LY_SCORED ? w.asks[i].j.value : 0;
+        }
+    }
+    int code = st ? ly_cli_fail(cli, &w.err) : LY_EXIT_DONE;
+    if (!st) {
+        fprintf(cli->out, "%s on %zu traces: %lld scored", cli->args[0], w.n, (long long)n[0]);
+        if (n[0]) {
+            fprintf(cli->out, " (mean %.3f)", sum / (double)n[0]);
+        }
+        fprintf(cli->out, ", %lld abstained, %lld unscored\n", (long long)n[1], (long long)n[2]);
+    }
+    if (!st && ly_cli_interrupted()) {
+        code = ly_cli_signal_exit();
+    }
+    release(&w);
+    return code;
+}
+
+static const ly_opt model_opts[] = {{"model", 0, "MODEL", "model of an LLM judge", false}};
+static const ly_opt test_opts[] = {
+    {"model", 0, "MODEL", "model of an LLM judge", false},
+    {"data", 0, "FILE", "rows with output, label and what the judge needs", false}};
+static const ly_verb verbs[] = {
+    {"list", "", 0, 0, "judges that there are", "--json: name, kind, summary, one object a line.",
+     "lydite judge list", LY_COMMON_JSON | LY_COMMON_PLAIN | LY_COMMON_OUT, NULL, 0, run_list},
+    {"show", "JUDGE", 1, 1, "what a judge asks, word for word", "", "lydite judge show correctness",
+     LY_COMMON_PLAIN | LY_COMMON_OUT, model_opts, LY_COUNT(model_opts), run_show},
+    {"test", "JUDGE", 1, 1, "how far a judge agrees with labelled rows",
+     "The label is a number (0.5 and more is good) or a word such as pass or fail. Printed with "
+     "intervals: "
+     "agreement, how many of the good and of the bad it finds, Cohen's kappa.",
+     "lydite judge test correctness --data labelled.csv --model openai:gpt-4o-mini",
+     LY_COMMON_PLAIN | LY_COMMON_OUT | LY_COMMON_JOBS, test_opts, LY_COUNT(test_opts), run_test},
+    {"run", "JUDGE [FILTER]", 1, 2, "score recorded traces",
+     "Traces without a recorded output are left out; -n limits (100).",
+     "lydite judge run relevance 'service:research_agent' --model openai:gpt-4o-mini -n 20",
+     LY_COMMON_DB | LY_COMMON_PLAIN | LY_COMMON_OUT | LY_COMMON_N | LY_COMMON_TIME | LY_COMMON_JOBS,
+     model_opts, LY_COUNT(model_opts), run_run},
+};
+const ly_cmd ly_cmd_judge = {"judge", "what scores an output", "Evaluate",
+                             verbs,   LY_COUNT(verbs),         false};
