@@ -309,6 +309,85 @@ static ly_status rewrite_logs(rebuilder *r, ly_err *err)
     return st;
 }
 
+/* ---- resources and scopes ---- */
+
+typedef struct shared_row {
+    int64_t id;
+    ly_str wire;
+} shared_row;
+
+static ly_status shared_rows(rebuilder *r, bool scope, int64_t after, shared_row *rows,
+                             size_t *ret_n, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st =
+        ly_db_prep(&r->store->db,
+                   scope ? "SELECT id, wire FROM scope WHERE id > ?1 ORDER BY id LIMIT ?2"
+                         : "SELECT id, wire FROM resource WHERE id > ?1 ORDER BY id LIMIT ?2",
+                   &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, after);
+    ly_bind_int(s, 2, SLICE_SPANS);
+    bool row = false;
+    *ret_n = 0;
+    while (*ret_n < SLICE_SPANS && !(st = ly_db_step(&r->store->db, s, &row, err)) && row)
+        rows[(*ret_n)++] = (shared_row){ly_col_int(s, 0), ly_col_copy(s, 1, &r->arena)};
+    ly_db_reset(s);
+    return st;
+}
+
+/* The row keeps its number, so every record has the new form; it is no longer found by its hash, so the
+ * same resource sent again gets a row of its own. */
+static ly_status shared_write(rebuilder *r, bool scope, int64_t id, ly_str wire, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st =
+        ly_db_prep(&r->store->db,
+                   scope ? "UPDATE scope SET wire = ?2, hash = randomblob(16) WHERE id = ?1"
+                         : "UPDATE resource SET wire = ?2, hash = randomblob(16) WHERE id = ?1",
+                   &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, id);
+    ly_bind_blob(s, 2, wire.ptr, wire.len);
+    st = ly_db_run(&r->store->db, s, err);
+    return st ? st
+              : ly_db_exec(&r->store->db,
+                           "UPDATE meta SET value = value + 1 WHERE key = 'generation'", err);
+}
+
+static ly_status rewrite_shared(rebuilder *r, bool scope, ly_err *err)
+{
+    shared_row rows[SLICE_SPANS];
+    size_t n = SLICE_SPANS;
+    int64_t after = 0;
+    ly_status st = LY_OK;
+    while (!st && n == SLICE_SPANS) {
+        ly_arena_reset(&r->arena);
+        st = ly_db_write_begin(&r->store->db, err);
+        if (st)
+            return st;
+        st = shared_rows(r, scope, after, rows, &n, err);
+        for (size_t i = 0; !st && i < n; i++) {
+            ly_buf out;
+            ly_buf_init(&out, LY_MAX_REQUEST_BYTES);
+            st = r->edit->edit_shared(r->edit->user, scope, rows[i].wire, &out, err);
+            if (!st) {
+                r->changed++;
+                if (!r->dry_run)
+                    st = shared_write(r, scope, rows[i].id, ly_buf_view(&out), err);
+            } else if (st == LY_E_NOTFOUND) {
+                st = LY_OK;
+            }
+            ly_buf_release(&out);
+            after = rows[i].id;
+        }
+        st = ly_db_write_end(&r->store->db, st, err);
+    }
+    return st;
+}
+
 /* ---- derived ---- */
 
 static ly_status mark_all(rebuilder *r, ly_err *err)
@@ -416,7 +495,12 @@ ly_status ly_store_rewrite(ly_store *store, const ly_store_edit *how, bool dry_r
     rebuilder r = {.store = store, .edit = how, .dry_run = dry_run};
     ly_arena_init(&r.arena, LY_KIB(256), 0);
     ly_removal_init(&r.removal, store, true);
-    ly_status st = each_trace(&r, err);
+    ly_status st = LY_OK;
+    /* Resources first: a span's meaning is read from its own bytes and theirs. */
+    for (int scope = 0; !st && how->edit_shared && scope < 2; scope++)
+        st = rewrite_shared(&r, scope, err);
+    if (!st)
+        st = each_trace(&r, err);
     if (!st)
         st = rewrite_logs(&r, err);
     if (!st && !dry_run && r.changed) {

@@ -448,6 +448,8 @@ LY_MUST_USE ly_status ly_store_rebuild_run(ly_store *store, const ly_store_rebui
 typedef struct ly_store_edit {
     ly_status (*edit)(void *user, const ly_span *span, const ly_log_record *log, ly_buf *new_wire,
                       ly_err *err);
+    /* The same for resources and scopes; may be NULL. */
+    ly_status (*edit_shared)(void *user, bool scope, ly_str wire, ly_buf *new_wire, ly_err *err);
     bool (*progress)(void *user, int64_t done, int64_t total);
     void *user;
 } ly_store_edit;

@@ -1,0 +1,189 @@
+/* `lydite sql`: a question of your own, over the documented views (docs/SQL.md). Reading only. */
+#include "base/buf.h"
+#include "base/limits.h"
+#include "cli/reading.h"
+#include "store/store.h"
+#include "text/csv.h"
+#include "text/jsonw.h"
+
+#define DEFAULT_ROWS    1000
+#define DEFAULT_SECONDS 30
+
+typedef struct printing {
+    ly_cli *cli;
+    ly_table *table;
+    int64_t rows;
+    ly_buf line;
+} printing;
+
+static void cell(ly_buf *out, const ly_value *v)
+{
+    switch (v->kind) {
+    case LY_VAL_NULL:
+        break;
+    case LY_VAL_INT:
+        ly_buf_i64(out, v->integer);
+        break;
+    case LY_VAL_REAL:
+        ly_buf_fmt(out, "%.10g", v->real);
+        break;
+    case LY_VAL_TEXT:
+        ly_buf_str(out, v->text);
+        break;
+    case LY_VAL_BLOB:
+        for (size_t i = 0; i < v->text.len && i < 4096; i++)
+            ly_buf_fmt(out, "%02x", (unsigned char)v->text.ptr[i]);
+        break;
+    }
+}
+
+static ly_status json_row(printing *p, size_t n, const ly_str *names, const ly_value *values,
+                          ly_err *err)
+{
+    ly_buf_reset(&p->line);
+    ly_jsonw w;
+    ly_jsonw_init(&w, &p->line, 0);
+    ly_jsonw_object(&w);
+    for (size_t i = 0; i < n; i++) {
+        ly_jsonw_key_str(&w, names[i]);
+        if (values[i].kind == LY_VAL_NULL) {
+            ly_jsonw_null(&w);
+        } else if (values[i].kind == LY_VAL_INT) {
+            ly_jsonw_i64(&w, values[i].integer);
+        } else if (values[i].kind == LY_VAL_REAL) {
+            ly_jsonw_double(&w, values[i].real);
+        } else {
+            ly_buf text;
+            ly_buf_init(&text, LY_MAX_OUTPUT_BYTES);
+            cell(&text, &values[i]);
+            ly_jsonw_str(&w, ly_buf_view(&text));
+            ly_buf_release(&text);
+        }
+    }
+    ly_jsonw_object_end(&w);
+    ly_status st = ly_jsonw_end(&w, err);
+    if (!st)
+        (void)fprintf(p->cli->out, "%s\n", ly_buf_text(&p->line));
+    return st;
+}
+
+static ly_status csv_row(printing *p, size_t n, const ly_str *names, const ly_value *values,
+                         ly_err *err)
+{
+    ly_buf_reset(&p->line);
+    ly_buf text;
+    ly_buf_init(&text, LY_MAX_OUTPUT_BYTES);
+    for (size_t i = 0; i < n; i++) {
+        ly_buf_reset(&text);
+        if (values)
+            cell(&text, &values[i]);
+        else
+            ly_buf_str(&text, names[i]);
+        /* Numbers stay numbers; text that a spreadsheet would run is made harmless. */
+        bool is_text = !values || values[i].kind == LY_VAL_TEXT;
+        ly_csv_put(&p->line, ly_buf_view(&text), i == 0, is_text ? LY_CSV_FORMULA_SAFE : 0);
+    }
+    ly_buf_release(&text);
+    ly_csv_put_end(&p->line);
+    ly_status st = ly_buf_status(&p->line, "row", err);
+    if (!st)
+        (void)fwrite(p->line.ptr, 1, p->line.len, p->cli->out);
+    return st;
+}
+
+static ly_status table_row(printing *p, size_t n, const ly_str *names, const ly_value *values,
+                           ly_err *err)
+{
+    if (!values) {
+        p->table = ly_table_new(p->cli, n);
+        if (!p->table)
+            return LY_NOMEM(err);
+        for (size_t i = 0; i < n; i++)
+            ly_table_col(p->table, i, names[i].ptr, LY_LEFT, 80);
+        return LY_OK;
+    }
+    for (size_t i = 0; i < n; i++) {
+        ly_buf_reset(&p->line);
+        cell(&p->line, &values[i]);
+        ly_table_cell(p->table, ly_buf_view(&p->line));
+    }
+    return ly_buf_status(&p->line, "row", err);
+}
+
+static ly_status on_row(void *user, size_t n, const ly_str *names, const ly_value *values,
+                        ly_err *err)
+{
+    printing *p = user;
+    p->rows += values != NULL;
+    if (p->cli->json)
+        return values ? json_row(p, n, names, values, err) : LY_OK;
+    return p->cli->csv ? csv_row(p, n, names, values, err) : table_row(p, n, names, values, err);
+}
+
+static bool interrupted(void *user)
+{
+    (void)user;
+    return ly_cli_interrupted();
+}
+
+static int run_sql(ly_cli *cli)
+{
+    int code = LY_EXIT_DONE;
+    int64_t seconds = 0;
+    if (!ly_cli_int(cli, "timeout", 1, 86400, DEFAULT_SECONDS, &seconds))
+        return LY_EXIT_USAGE;
+    ly_store *store = ly_cli_store(cli, LY_STORE_READER, &code);
+    if (!store)
+        return code;
+    ly_buf sql;
+    ly_buf_init(&sql, LY_MAX_TEXT_FILE_BYTES);
+    for (int i = 0; i < cli->n_args; i++)
+        ly_buf_fmt(&sql, i ? " %s" : "%s", cli->args[i]);
+    printing p = {.cli = cli};
+    ly_buf_init(&p.line, LY_MAX_OUTPUT_BYTES);
+    ly_store_sql how = {.max_rows = cli->n >= 0 ? cli->n : DEFAULT_ROWS,
+                        .max_ns = seconds * 1000000000,
+                        .interrupted = interrupted,
+                        .row = on_row,
+                        .user = &p};
+    bool cut = false;
+    ly_err err = LY_ERR_INIT;
+    ly_status st = ly_store_sql_run(store, ly_buf_view(&sql), &how, &cut, &err);
+    if (p.table && !st)
+        ly_table_print(p.table);
+    ly_table_free(p.table);
+    ly_buf_release(&p.line);
+    ly_buf_release(&sql);
+    ly_store_close(store);
+    if (st)
+        return ly_cli_fail(cli, &err);
+    if (ly_cli_interrupted())
+        return ly_cli_signal_exit();
+    if (cut)
+        ly_cli_note(cli, "%lld rows, then a limit was reached; -n N and --timeout SECONDS raise it",
+                    (long long)p.rows);
+    return cli->fail_empty && p.rows == 0 ? LY_EXIT_NO : LY_EXIT_DONE;
+}
+
+static const ly_opt sql_opts[] = {
+    {"timeout", 0, "SECONDS", "stop after this long (30)", false},
+};
+
+static const ly_verb sql_verbs[] = {
+    {NULL, "SQL...", 1, -1, "a query over the views v_traces v_spans v_usage v_scores ...",
+     "One SELECT over the views that docs/SQL.md documents: v_traces v_spans v_attributes "
+     "v_messages\n"
+     "v_scores v_usage v_prompts v_runs v_cases, with the functions attr(span, 'key'), "
+     "content(span),\n"
+     "attributes(span) and messages(span). Nothing can be changed. -n N limits the rows (1000; 0 = "
+     "all).\n"
+     "--json: one object a line, columns as members; blobs as hex.",
+     "lydite sql \"SELECT model, count(*) AS calls, sum(cost) FROM v_traces GROUP BY model\"\n"
+     "lydite sql --csv \"SELECT name, duration_ms FROM v_spans WHERE type = 'tool' ORDER BY 2 "
+     "DESC\"",
+     LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_CSV | LY_COMMON_PLAIN | LY_COMMON_OUT | LY_COMMON_N |
+         LY_COMMON_FAIL_EMPTY,
+     sql_opts, 1, run_sql},
+};
+const ly_cmd ly_cmd_sql = {"sql", "ask the database in SQL, reading only", "Data", sql_verbs, 1,
+                           false};
