@@ -63,8 +63,41 @@ static bool filled_inclusive(const ly_tokens *t, int64_t total, int64_t in, int6
     return ly_tokens_total(t) != total && parts <= in && reasoning <= out;
 }
 
+static int64_t count_of(ly_val object, const char *names, bool *ret_rejected)
+{
+    int64_t n;
+    if (!ly_val_i64(ly_val_pick(object, names), &n))
+        return LY_UNKNOWN;
+    if (n >= 0 && n <= 1000000000)
+        return n;
+    *ret_rejected = true;
+    return LY_UNKNOWN;
+}
+
+/* The Python library passes OpenAI's usage object on as it is: details nested, the whole including them. */
+static unsigned raw_openai(ly_val object, ly_val in_parts, ly_val out_parts, ly_tokens *ret,
+                           bool *ret_rejected)
+{
+    ly_reported r = LY_REPORTED_NONE;
+    ly_tokens t = LY_TOKENS_UNKNOWN;
+    r.in = count_of(object, "prompt_tokens|input_tokens|input", ret_rejected);
+    r.out = count_of(object, "completion_tokens|output_tokens|output", ret_rejected);
+    r.total = count_of(object, "total_tokens|total", ret_rejected);
+    r.cache_read = count_of(in_parts, "cached_tokens", ret_rejected);
+    r.reasoning = count_of(out_parts, "reasoning_tokens", ret_rejected);
+    const unsigned mode = ly_usage_buckets(&r, LY_USAGE_IN_INCLUSIVE | LY_USAGE_OUT_INCLUSIVE, &t);
+    t.in_audio = count_of(in_parts, "audio_tokens", ret_rejected);
+    t.out_audio = count_of(out_parts, "audio_tokens", ret_rejected);
+    *ret = t;
+    return mode;
+}
+
 unsigned ly_buckets_usage(ly_val object, ly_tokens *ret, bool *ret_rejected)
 {
+    const ly_val in_parts = ly_val_pick(object, "prompt_tokens_details|input_tokens_details");
+    const ly_val out_parts = ly_val_pick(object, "completion_tokens_details|output_tokens_details");
+    if (in_parts.kind == LY_VAL_OBJECT || out_parts.kind == LY_VAL_OBJECT)
+        return raw_openai(object, in_parts, out_parts, ret, ret_rejected);
     ly_tokens t = LY_TOKENS_UNKNOWN;
     int64_t total = LY_UNKNOWN, in = LY_UNKNOWN, out = LY_UNKNOWN;
     ly_val_iter it = ly_val_each(object);

@@ -549,6 +549,13 @@ static void count_rules(void **state)
          STR("langfuse.observation.usage_details",
              "{\"input\":100,\"output\":20,\"input_cached_tokens\":64,\"total\":120}"));
     expect_vec(&C(10).tokens, (vec){36, 64, UNK, 20, UNK});
+    /* Langfuse for Python hands OpenAI's own object on */
+    SPAN(&k, "langfuse-sdk", "s", -1, 1, STR("langfuse.observation.type", "generation"),
+         STR("langfuse.observation.usage_details",
+             "{\"completion_tokens\":30,\"prompt_tokens\":100,\"total_tokens\":130,"
+             "\"completion_tokens_details\":{\"reasoning_tokens\":12},"
+             "\"prompt_tokens_details\":{\"cached_tokens\":40}}"));
+    expect_vec(&C(11).tokens, (vec){60, 40, UNK, 18, 12});
     END;
 }
 
