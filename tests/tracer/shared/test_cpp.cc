@@ -1,0 +1,80 @@
+/* lydite/tracer.hpp: scopes end spans inner first, exceptions mark them, moved-from objects are empty. */
+#include <lydite/tracer.hpp>
+
+#include <cstdio>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+static std::string exported;
+static size_t n_exported;
+
+static int keep(void *, bool, const void *bytes, size_t len, size_t n)
+{
+    exported.append(static_cast<const char *>(bytes), len);
+    n_exported += n;
+    return 0;
+}
+
+static int failed;
+#define CHECK(condition)                                            \
+    do {                                                            \
+        if (!(condition)) {                                         \
+            std::fprintf(stderr, "%d: %s\n", __LINE__, #condition); \
+            failed = 1;                                             \
+        }                                                           \
+    } while (0)
+
+int main()
+{
+    lydite_options options = LYDITE_OPTIONS_INIT;
+    options.export_fn = keep;
+    options.ignore_env = true;
+    lydite::tracer tracer(options);
+    CHECK(tracer);
+    {
+        auto agent = tracer.start(LYDITE_AGENT, "researcher");
+        {
+            auto call = tracer.start(LYDITE_GENERATION, "model-x");
+            call.provider("openai")
+                .text(LYDITE_INPUT, "user", "why?")
+                .tokens(1, 2)
+                .set("k", "literal")
+                .set("n", 7)
+                .set("ok", true)
+                .set("r", 0.5)
+                .set("s", std::string("made"));
+            CHECK(call.recording());
+            CHECK(call.traceparent().size() == 55);
+            CHECK(lydite_current() == call.get());
+        }
+        CHECK(lydite_current() == agent.get());
+        lydite::span moved = std::move(agent);
+        CHECK(agent.get() == nullptr && moved.recording());
+        moved = lydite::span(); /* ends it */
+        CHECK(lydite_current() == nullptr);
+    }
+    try {
+        auto tool = tracer.start(LYDITE_TOOL, "breaks");
+        throw std::runtime_error("told");
+    } catch (const std::exception &e) {
+        auto handler = tracer.start(LYDITE_STEP, "handler");
+        handler.exception(e);
+    }
+    CHECK(tracer.close(5000) == LYDITE_OK);
+    CHECK(!tracer);
+    CHECK(tracer.report() == "4 spans, 4 acknowledged, 0 dropped");
+    CHECK(n_exported == 4);
+    CHECK(exported.find("an exception left the scope") != std::string::npos);
+    CHECK(exported.find("chat model-x") != std::string::npos);
+    auto late = tracer.start(LYDITE_STEP, "after close");
+    CHECK(!late.recording());
+    options.export_fn = nullptr;
+    options.endpoint = "http://localhost:4318";
+    lydite::tracer wrong(options);
+    CHECK(!wrong && std::strstr(wrong.error(), "4317"));
+    if (!failed)
+        std::puts("lydite/tracer.hpp: ok");
+    return failed;
+}
