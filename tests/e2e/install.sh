@@ -25,6 +25,24 @@ if [ -z "$sanitize" ]; then
     [ -z "$others" ] || fail "a program that links liblydite loads more than libc: $others"
 fi
 
+# The other examples, as their first comment says.
+ccx() { cc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror $flags "$@"; }
+ccx rag/*.c $(pkg-config --cflags --libs lydite) -lm -o "$dir/rag"
+ccx distributed/main.c $(pkg-config --cflags --libs lydite) -o "$dir/distributed"
+ccx curl_auto/main.c $(pkg-config --cflags --libs lydite-curl lydite libcurl) -o "$dir/curl_auto"
+if [ -d research_agent ]; then
+    ccx -DRESEARCH_NOTES_DIR="\"$PWD/research_agent/notes\"" research_agent/*.c $(pkg-config --cflags --libs lydite libcurl libcjson) -lm -o "$dir/research_agent"
+fi
+LYDITE_EXPORTER=file:"$dir/rag.jsonl" "$dir/rag" "What does acid dissolve?" rag/touchstone.txt >"$dir/answer"
+grep -q 'dissolves silver' "$dir/answer" || fail "rag answered: $(cat "$dir/answer")"
+grep -q 'gen_ai.retrieval.documents' "$dir/rag.jsonl" || fail "rag recorded no documents"
+LYDITE_EXPORTER=file:"$dir/two.jsonl" "$dir/distributed"
+[ "$(grep -o '"traceId":"[0-9a-f]*"' "$dir/two.jsonl" | sort -u | wc -l)" = 1 ] || fail "distributed: not one trace"
+if OPENAI_BASE_URL=http://127.0.0.1:1/v1 LYDITE_EXPORTER=file:"$dir/curl.jsonl" "$dir/curl_auto" "hi" 2>/dev/null; then
+    fail "curl_auto ignored a refused connection"
+fi
+grep -q 'curl_7' "$dir/curl.jsonl" || fail "curl_auto did not record the error"
+
 LYDITE_EXPORTER=file:"$dir/out.jsonl" "$dir/minimal"
 grep -q '"chat stand-in-model"' "$dir/out.jsonl" || fail "no span in the file"
 # Nobody listens there: the program says so and goes on.
@@ -37,7 +55,13 @@ project(user C CXX)
 find_package(lydite 0.1 REQUIRED)
 add_executable(minimal $dir/examples/minimal.c)
 target_link_libraries(minimal PRIVATE lydite::lydite)
+add_executable(scopes scopes.cc)
+target_link_libraries(scopes PRIVATE lydite::lydite)
 CM
+cat >"$dir/cm/scopes.cc" <<CC
+#include <lydite/tracer.hpp>
+int main() { lydite::tracer t; auto s = t.start(LYDITE_AGENT, "a"); s.set("k", 1); }
+CC
 cmake -S "$dir/cm" -B "$dir/cm/build" -DCMAKE_PREFIX_PATH="$dir/moved" -DCMAKE_C_FLAGS="$flags" \
     -DCMAKE_CXX_FLAGS="$flags" >"$dir/log" 2>&1 &&
     cmake --build "$dir/cm/build" >>"$dir/log" 2>&1 || { cat "$dir/log" >&2; fail "find_package(lydite)"; }
