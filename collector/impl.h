@@ -141,7 +141,7 @@ struct ly_collector {
     struct {
         pthread_mutex_t lock;
         ly_ingest_job *jobs[64];
-        size_t n;
+        size_t n, held; /* held: bytes of all of them */
     } pool;
     atomic_bool stopping;
     _Atomic(const char *) trouble; /* why storing fails; NULL = it does not */

@@ -6,15 +6,18 @@
 
 #include "collector/impl.h"
 
-/* A pooled job keeps up to this much memory for the next request. */
-#define JOB_KEEP_BYTES LY_MIB(8)
+/* A pooled job keeps up to this much memory for the next request, all of them together up to that. */
+#define JOB_KEEP_BYTES  LY_MIB(8)
+#define POOL_KEEP_BYTES LY_MIB(16)
 
 static ly_ingest_job *job_take(ly_collector *c)
 {
     ly_ingest_job *job = NULL;
     pthread_mutex_lock(&c->pool.lock);
-    if (c->pool.n > 0)
+    if (c->pool.n > 0) {
         job = c->pool.jobs[--c->pool.n];
+        c->pool.held -= job->arena.held;
+    }
     pthread_mutex_unlock(&c->pool.lock);
     if (!job && ly_ingest_job_new(&job, NULL))
         return NULL;
@@ -27,7 +30,8 @@ static void job_give(ly_collector *c, ly_ingest_job *job)
         return;
     ly_ingest_job_reset(job, JOB_KEEP_BYTES);
     pthread_mutex_lock(&c->pool.lock);
-    if (c->pool.n < LY_COUNT(c->pool.jobs)) {
+    if (c->pool.n < LY_COUNT(c->pool.jobs) && c->pool.held + job->arena.held <= POOL_KEEP_BYTES) {
+        c->pool.held += job->arena.held;
         c->pool.jobs[c->pool.n++] = job;
         job = NULL;
     }
@@ -139,7 +143,7 @@ static void receive(ly_request *request, ly_str body, ly_rpc_packing packing)
         refuse_undecodable(request, status, &err);
         return;
     }
-    charge(request, packed + (request->inflated ? body.len : 0) + request->job->arena.used);
+    charge(request, packed + (request->inflated ? body.len : 0) + request->job->arena.held);
     const ly_ingest_job *job = request->job;
     if (job->n_spans + job->n_logs + job->n_rejects == 0) {
         answer_at_once(request);

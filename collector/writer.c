@@ -17,10 +17,17 @@
 #define GROUP_BYTES     LY_MIB(1)
 #define GROUP_REQUESTS  256
 #define SETTLE_SLICE_NS (5 * LY_NS_PER_MS)
-/* Under load a slice of settling follows a commit this often, so that nothing stays dirty. */
-#define SETTLE_EVERY_NS (50 * LY_NS_PER_MS)
-#define IDLE_POLL_NS    (50 * LY_NS_PER_MS)
-#define REST_POLL_NS    (1 * LY_NS_PER_SEC)
+/* Under load settling gets this part of the time, so that nothing stays dirty for long and requests do not
+ * wait for it: a slice may begin when (SETTLE_SHARE - 1) times the last one's length has passed. */
+#define SETTLE_SHARE 3
+/* Nothing came for so long: idle. Short, but longer than a client takes to send its next request. */
+#define IDLE_NS (3 * LY_NS_PER_MS)
+/* What is dirty is not due yet. */
+#define WAIT_NS (50 * LY_NS_PER_MS)
+#define REST_NS (1 * LY_NS_PER_SEC)
+/* The keeper copies the write-ahead log while we write, and never reaches its end: past this size we copy
+ * the last part ourselves between two commits, and the log begins anew. */
+#define WAL_RESTART_BYTES ((int64_t)LY_MIB(80))
 
 typedef struct writer {
     ly_collector *c;
@@ -28,8 +35,10 @@ typedef struct writer {
     ly_ingest_job *jobs[GROUP_REQUESTS];
     size_t n;
     size_t items, bytes;
-    int64_t dirty;      /* traces left to settle */
-    int64_t settled_ns; /* last time */
+    int64_t dirty;       /* traces left to settle */
+    int64_t settled_ns;  /* when the last slice ended */
+    int64_t settle_cost; /* how long it took */
+    bool stuck;          /* it settled nothing: what is dirty is not due */
 } writer;
 
 static void group_add(writer *w, ly_request *request)
@@ -57,7 +66,7 @@ static bool others_receive(writer *w)
 static ly_status collect_group(writer *w)
 {
     void *item = NULL;
-    uint64_t wait = (uint64_t)(w->dirty > 0 ? IDLE_POLL_NS : REST_POLL_NS);
+    uint64_t wait = (uint64_t)(w->dirty == 0 ? REST_NS : w->stuck ? WAIT_NS : IDLE_NS);
     w->n = w->items = w->bytes = 0;
     ly_status status = ly_queue_pop(w->c->queue, &item, wait);
     if (status)
@@ -161,14 +170,31 @@ static void commit_group(writer *w)
 static void settle(writer *w, int64_t budget_ns, bool all)
 {
     ly_err err = LY_ERR_INIT;
-    int64_t left = 0;
+    int64_t left = 0, start = ly_mono_ns();
     ly_status status = ly_store_settle(w->c->writer_store, budget_ns, all, &left, &err);
     w->settled_ns = ly_mono_ns();
-    if (status == LY_OK) {
+    w->settle_cost = w->settled_ns - start;
+    w->stuck = status != LY_OK || left >= w->dirty;
+    if (status == LY_OK)
         w->dirty = left;
-    } else {
+    else
         ly_log(LY_LOG_WARN, ROOM, "summaries wait: %s", err.text);
-    }
+}
+
+static void maybe_restart_log(writer *w)
+{
+    ly_err err = LY_ERR_INIT;
+    if (ly_store_wal_bytes(w->c->writer_store) < WAL_RESTART_BYTES)
+        return;
+    if (ly_store_checkpoint(w->c->writer_store, false, 0, NULL, &err))
+        ly_log(LY_LOG_DEBUG, ROOM, "checkpoint: %s", err.text);
+}
+
+static bool settle_is_due(const writer *w, bool idle)
+{
+    if (w->dirty == 0)
+        return false;
+    return idle || ly_mono_ns() - w->settled_ns > (SETTLE_SHARE - 1) * w->settle_cost;
 }
 
 void *ly_writer_main(void *arg)
@@ -179,10 +205,12 @@ void *ly_writer_main(void *arg)
         ly_status status = collect_group(w);
         if (status == LY_E_CLOSED)
             break;
-        if (status == LY_OK)
+        if (status == LY_OK) {
             commit_group(w);
-        bool idle = ly_queue_count(c->queue) == 0;
-        if (w->dirty > 0 && (idle || ly_mono_ns() - w->settled_ns > SETTLE_EVERY_NS))
+            w->stuck = false;
+            maybe_restart_log(w);
+        }
+        if (settle_is_due(w, status == LY_E_TIMEOUT))
             settle(w, SETTLE_SLICE_NS, false);
     }
     settle(w, LY_NS_PER_SEC, true);

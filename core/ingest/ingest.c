@@ -10,7 +10,7 @@
 
 /* Arrays and message views of a request are smaller than a few times its bytes; an attack of empty
  * attributes is stopped here. */
-#define ARENA_BLOCK     LY_KIB(256)
+#define ARENA_BLOCK     LY_KIB(32)
 #define ARENA_MAX_BYTES LY_MIB(512)
 
 static const char REDACTION[] = "redaction";

@@ -53,8 +53,8 @@ typedef struct ly_rpc_channel_opts {
     int64_t reconnect_ns;
 } ly_rpc_channel_opts;
 
-#define LY_RPC_CHANNEL_OPTS_INIT                                      \
-    {                                                                 \
+#define LY_RPC_CHANNEL_OPTS_INIT                                         \
+    {                                                                    \
         NULL, false, NULL, NULL, NULL, NULL, NULL, false, 0, 0, false, 0 \
     }
 
@@ -92,8 +92,9 @@ typedef struct ly_rpc_reply {
     ly_str message; /* grpc-message, decoded; perhaps empty. From outside: clean before showing */
     ly_str details; /* grpc-status-details-bin: see ly_rpc_retryable; perhaps empty */
     ly_str body;    /* the reply message; empty unless code is OK */
-    bool announced; /* the peer's initial metadata had `lydite-collector: 1` (server.h): it is ours */
-    void *mem;      /* holds the three views above; ly_rpc_reply_release */
+    bool
+        announced; /* the peer's initial metadata had `lydite-collector: 1` (server.h): it is ours */
+    void *mem;     /* holds the three views above; ly_rpc_reply_release */
 } ly_rpc_reply;
 
 /* The next finished call. LY_OK; LY_E_TIMEOUT after timeout_ns (0 = look only, negative = for ever) or

@@ -512,8 +512,8 @@ static ly_status due(ly_store *store, bool all, int64_t after, plan *plans, size
     return st;
 }
 
-static ly_status settle_round(ly_store *store, bool all, int64_t *after, ly_arena *arena,
-                              bool *ret_more, ly_err *err)
+static ly_status settle_round(ly_store *store, bool all, int64_t until, int64_t *after,
+                              ly_arena *arena, bool *ret_more, ly_err *err)
 {
     plan *plans = LY_ARENA_ARRAY(arena, plan, ROUND_MAX);
     if (!plans)
@@ -527,7 +527,9 @@ static ly_status settle_round(ly_store *store, bool all, int64_t *after, ly_aren
         st = ly_db_read_begin(&store->db, err);
     if (st)
         return st;
-    while (!st && made < n && nodes < ROUND_NODES) {
+    /* Making a plan takes about as long as writing it: half of the time that is left goes to each. */
+    int64_t now = ly_mono_ns(), half = until > now ? now + (until - now) / 2 : now;
+    while (!st && made < n && nodes < ROUND_NODES && (made == 0 || ly_mono_ns() < half)) {
         st = plan_make(store, &plans[made], arena, err);
         nodes += plans[made++].n_nodes + 1;
     }
@@ -551,7 +553,7 @@ ly_status ly_store_settle(ly_store *store, int64_t budget_ns, bool all, int64_t 
     int64_t after = 0;
     do {
         ly_arena_reset(&arena);
-        st = settle_round(store, all, &after, &arena, &more, err);
+        st = settle_round(store, all, until, &after, &arena, &more, err);
     } while (!st && more && ly_mono_ns() < until);
     ly_arena_release(&arena);
     if (!st && ret_left)
