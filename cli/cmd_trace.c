@@ -52,7 +52,8 @@ static void add_table_row(list *l, const ly_trace_row *r)
     duration_cell(l->table, r->end_ns == LY_UNKNOWN ? LY_UNKNOWN : r->end_ns - r->start_ns, &cell);
     ly_buf_reset(&cell);
     ly_buf_c(&cell, ly_viewer_trace_state(r, l->now_ns));
-    if (r->n_errors > 1) {
+    bool failed = r->flags & LY_TRACE_ERROR;
+    if (r->n_errors > (failed ? 1 : 0)) {
         ly_buf_fmt(&cell, " E%lld", (long long)r->n_errors);
     }
     ly_table_cell(l->table, ly_buf_view(&cell));

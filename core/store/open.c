@@ -131,7 +131,7 @@ static ly_status file_check(const char *path, const ly_store_opts *opts, bool *r
         return LY_FAIL(err, LY_E_DENIED, "%s: cannot be reached: %s", path, strerror(errno));
     }
     if (S_ISDIR(sb.st_mode))
-        return LY_FAIL(err, LY_E_INVALID, "%s: is a folder; name a file in it", path);
+        return LY_FAIL(err, LY_E_IO, "%s: is a folder; name a file in it", path);
     if (!S_ISREG(sb.st_mode))
         return LY_FAIL(err, LY_E_FOREIGN, "%s: is not a regular file; name another with --db",
                        path);

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Bad input: one line that names the thing, what is wrong and what to do, with the right exit code;
+# nothing half-written. (A bad filter shows the caret below its line.)
+set -u
+lydite=${LYDITE:?}
+tmp=$(mktemp -d) || exit 1
+pid=
+cleanup() {
+  [ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+  chmod -R u+w "$tmp" 2>/dev/null
+  rm -rf "$tmp"
+}
+trap cleanup EXIT
+unset LYDITE_DB LYDITE_ENDPOINT NO_COLOR
+bad=0
+complain() { printf '%s\n' "$1"; sed 's/^/    /' "$tmp/err" "$tmp/out" 2>/dev/null | head -n 6; bad=$((bad + 1)); }
+# refused CODE WORD... -- command : exit code and words on standard error, in at most two lines
+refused() {
+  local want=$1 words=()
+  shift
+  while [ "$1" != -- ]; do words+=("$1"); shift; done
+  shift
+  timeout 20 "$@" >"$tmp/out" 2>"$tmp/err"
+  local code=$? word
+  [ $code = "$want" ] || complain "$*: exit $code instead of $want"
+  for word in "${words[@]}"; do
+    grep -qF -- "$word" "$tmp/err" || complain "$*: the message does not say \"$word\""
+  done
+  [ "$(grep -c '^lydite: ' "$tmp/err")" = 1 ] || complain "$*: not one line of ours"
+}
+
+# a collector, to have a port in use
+"$lydite" collect --db "$tmp/a.db" --grpc-port 0 --http-port 0 >"$tmp/collect.log" 2>&1 &
+pid=$!
+for _ in $(seq 200); do
+  [ -s "$tmp/a.db.collector" ] && break
+  kill -0 $pid 2>/dev/null || { cat "$tmp/collect.log"; exit 1; }
+  read -r -t 0.05 <> <(:) || true
+done
+port=$(sed -n 's/.*"http_port":\([0-9]*\).*/\1/p' "$tmp/a.db.collector")
+refused 3 "$port" "$pid" -- "$lydite" collect --db "$tmp/b.db" --grpc-port 0 --http-port "$port"
+
+# a malformed body is refused with a status in the request's own encoding
+code=$(curl -s -o "$tmp/body" -w '%{http_code}' -H 'Content-Type: application/json' -d '{"resourceSpans":[' "http://127.0.0.1:$port/v1/traces")
+[ "$code" = 400 ] || complain "a malformed body got $code"
+grep -q '"message"' "$tmp/body" || complain "a malformed body got no status message: $(cat "$tmp/body")"
+code=$(curl -s -o "$tmp/body" -w '%{http_code}' -H 'Content-Type: text/plain' -d 'x' "http://127.0.0.1:$port/v1/traces")
+[ "$code" = 415 ] || complain "text/plain got $code"
+
+# databases
+printf 'this is a text file, and long enough to be looked at as a database of some kind or other\n' >"$tmp/text.db"
+refused 3 "text.db" -- "$lydite" trace list --db "$tmp/text.db"
+if command -v sqlite3 >/dev/null; then
+  sqlite3 "$tmp/foreign.db" 'CREATE TABLE t(x); INSERT INTO t VALUES (1);'
+  before=$(cksum <"$tmp/foreign.db")
+  refused 3 "foreign.db" -- "$lydite" collect --db "$tmp/foreign.db" --grpc-port 0 --http-port 0
+  [ "$before" = "$(cksum <"$tmp/foreign.db")" ] || complain "a foreign database was changed"
+  "$lydite" db info --db "$tmp/a.db" >/dev/null 2>&1
+  cp "$tmp/a.db" "$tmp/newer.db"
+  sqlite3 "$tmp/newer.db" 'PRAGMA user_version = 99' >/dev/null
+  refused 3 "newer.db" -- "$lydite" trace list --db "$tmp/newer.db"
+fi
+refused 3 "missing.db" -- "$lydite" trace show @last --db "$tmp/missing.db"
+[ ! -e "$tmp/missing.db" ] || complain "a reading command made a database"
+mkdir "$tmp/folder.db"
+refused 3 "folder.db" -- "$lydite" collect --db "$tmp/folder.db" --grpc-port 0 --http-port 0
+refused 3 "no/such/folder" -- "$lydite" collect --db "$tmp/no/such/folder/x.db" --grpc-port 0 --http-port 0
+if [ "$(id -u)" != 0 ]; then
+  mkdir "$tmp/ro" && chmod 500 "$tmp/ro"
+  refused 3 "ro/x.db" -- "$lydite" collect --db "$tmp/ro/x.db" --grpc-port 0 --http-port 0
+fi
+
+# evaluation input
+printf 'Say {{word}} and {{missing}}.\n' >"$tmp/p.txt"
+printf 'word,other\na,b\n' >"$tmp/rows.csv"
+refused 3 "missing" "rows.csv" -- "$lydite" eval run --db "$tmp/e.db" --prompt "$tmp/p.txt" --data "$tmp/rows.csv" \
+  --model 'openai:m@http://127.0.0.1:1/v1' --judge 'contains:{{other}}'
+printf 'word,other\n"a,b\n' >"$tmp/torn.csv"
+refused 3 "torn.csv" -- "$lydite" eval run --db "$tmp/e.db" --prompt "$tmp/p.txt" --data "$tmp/torn.csv" \
+  --model 'openai:m@http://127.0.0.1:1/v1' --judge 'contains:{{other}}'
+if [ -e "$tmp/e.db" ] && command -v sqlite3 >/dev/null; then
+  [ "$(sqlite3 "$tmp/e.db" 'SELECT (SELECT count(*) FROM run) + (SELECT count(*) FROM "case")' 2>/dev/null)" = 0 ] || complain "a refused run left something in the database"
+fi
+
+# ids and filters
+refused 3 "ffffffff" -- "$lydite" trace show ffffffff --db "$tmp/a.db"
+refused 2 "dur" -- "$lydite" trace list 'dur>fast' --db "$tmp/a.db"
+refused 2 "--since" -- "$lydite" trace list --since soon --db "$tmp/a.db"
+
+[ $bad = 0 ] && echo "every refusal names the thing and what to do"
+[ $bad = 0 ]
