@@ -352,6 +352,12 @@ static const ly_opt pin_opts[] = {
     {"undo", 0, NULL, "let retention remove it again", false},
 };
 
+static const ly_opt stats_opts[] = {
+    {"by", 0, "KEYS",
+     "model service prompt env day type tool agent provider name user session release", false},
+    {"fail-if", 0, "CONDITION", "exit 1 when a group has such a figure", true},
+    {"all-origins", 0, NULL, "traces of evaluations and judges too", false},
+};
 static const ly_opt export_opts[] = {
     {"proto", 0, NULL, "protobuf instead of JSON Lines", false},
     {"all-origins", 0, NULL, "traces of evaluations and judges too", false},
@@ -390,6 +396,18 @@ static const ly_verb verbs[] = {
      "lydite trace show @last\nlydite trace show 7f3a --all\nlydite trace show @last --html "
      "run.html",
      LY_COMMON_READ, show_opts, LY_COUNT(show_opts), run_show},
+    {"stats", "[FILTER]", 0, -1, "calls, errors, latencies, tokens, cost and scores in groups",
+     "Counts generations unless the filter names a type; \"!\" means that the call itself does not "
+     "match. The last 7 days unless --since says otherwise, beside the same time before (vs). A "
+     "score's mean is over the traces of the group. --fail-if exits 1 when a group has such a "
+     "figure: errors>2% errors>5 p50 p95 p99 ttft (durations) tokens/s cost calls score.NAME. "
+     "--json: one object a line with the keys of --by, calls errors p50_ns p95_ns p99_ns "
+     "ttft_p50_ns tokens_per_s tokens_in tokens_out cost_usd unpriced scores (mean, n) before (the "
+     "same of the time before, or null).",
+     "lydite trace stats --by model,service\n"
+     "lydite trace stats --since 1h --fail-if 'errors>2%' --fail-if 'p95>8s'",
+     LY_COMMON_READ | LY_COMMON_TIME | LY_COMMON_N | LY_COMMON_FAIL_EMPTY, stats_opts,
+     LY_COUNT(stats_opts), ly_trace_run_stats},
     {"export", "[FILTER|TRACE...]", 0, -1, "write traces as OTLP, exactly as they came in",
      "OTLP/JSON Lines: a TracesData or LogsData document a line; --proto writes one protobuf "
      "TracesData instead. Each span and log record is the message that was received.",

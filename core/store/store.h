@@ -341,6 +341,14 @@ LY_MUST_USE ly_status ly_store_stats(ly_store *store, const ly_trace_query *quer
                                      size_t limit, ly_arena *arena, ly_stats_row **ret_rows,
                                      size_t *ret_n, ly_err *err);
 
+/* Each span that the filter passes ("!" = this span does not match), of traces that started in [since,
+ * until), trace by trace, oldest first. Strings of the node live until the call returns; the tree fields
+ * are empty. Snapshots are taken per 2,000 traces. Other than LY_OK from fn stops. */
+typedef ly_status (*ly_store_span_fn)(void *user, ly_trace_id trace, const ly_node *node,
+                                      ly_err *err);
+LY_MUST_USE ly_status ly_store_span_scan(ly_store *store, const ly_trace_query *query,
+                                         ly_store_span_fn fn, void *user, ly_err *err);
+
 /* ---- the whole file ------------------------------------------------------------------------ */
 
 typedef struct ly_store_info {
@@ -501,7 +509,7 @@ void ly_store_counters_get(const ly_store *store, ly_store_counters *ret);
 
 /* Called with each statement as executed, its text and the text with its values in place, for the ceiling of
  * tests/bench: the same text replayed by one thread into an empty file. Slows everything. NULL = off. */
-void ly_store_record(ly_store *store,
-                     void (*fn)(void *user, const char *sql, const char *expanded), void *user);
+void ly_store_record(ly_store *store, void (*fn)(void *user, const char *sql, const char *expanded),
+                     void *user);
 
 #endif

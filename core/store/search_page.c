@@ -1,0 +1,141 @@
+/* Spans by filter, one after another: for statistics and lists of spans. */
+#include "store/search.h"
+
+#define CHUNK_TRACES 2000
+
+typedef struct scan {
+    ly_store *store;
+    const ly_trace_query *q;
+    ly_store_key from, to; /* traces after `from` up to `to`; to.set false = up to the end */
+    ly_word_memo memo;
+    ly_store_span_fn fn;
+    void *user;
+} scan;
+
+static ly_status chunk_end(scan *c, ly_err *err)
+{
+    ly_db *db = ly_store_db(c->store);
+    ly_stmt *s = NULL;
+    bool row = false;
+    ly_status st =
+        ly_db_prep(db,
+                   "SELECT start_ns, no FROM trace WHERE start_ns >= ?1 AND start_ns < ?2"
+                   " AND (start_ns, no) > (?3, ?4) ORDER BY start_ns, no LIMIT 1 OFFSET ?5",
+                   &s, err);
+    if (st != LY_OK) {
+        return st;
+    }
+    ly_bind_int(s, 1, c->q->since_ns);
+    ly_bind_int(s, 2, c->q->until_ns);
+    ly_bind_int(s, 3, c->from.a);
+    ly_bind_int(s, 4, c->from.b);
+    ly_bind_int(s, 5, CHUNK_TRACES - 1);
+    st = ly_db_step(db, s, &row, err);
+    c->to = st == LY_OK && row ? (ly_store_key){ly_col_int(s, 0), ly_col_int(s, 1), true}
+                               : (ly_store_key){INT64_MAX, INT64_MAX, false};
+    ly_db_reset(s);
+    return st;
+}
+
+static ly_status one_span(scan *c, ly_stmt *ids, ly_err *err)
+{
+    ly_db *db = ly_store_db(c->store);
+    ly_stmt *s = NULL;
+    bool row = false;
+    ly_trace_id trace;
+    ly_span_row r;
+    ly_node node;
+    ly_str blob = ly_col_str(ids, 1);
+    if (blob.len != sizeof trace.b) {
+        return LY_FAIL(err, LY_E_CORRUPT, "%s: a trace id is damaged", ly_store_path(c->store));
+    }
+    memcpy(trace.b, blob.ptr, sizeof trace.b);
+    ly_status st = ly_db_prep(db, "SELECT " LY_SPAN_COLUMNS " FROM span WHERE id = ?1", &s, err);
+    if (st != LY_OK) {
+        return st;
+    }
+    ly_bind_int(s, 1, ly_col_int(ids, 0));
+    st = ly_db_step(db, s, &row, err);
+    if (st == LY_OK && row) {
+        memset(&node, 0, sizeof node);
+        ly_span_row_read(s, &r);
+        st = ly_node_of_row(db, &r, &c->memo, &node, err);
+        if (st == LY_OK) {
+            st = c->fn(c->user, trace, &node, err);
+        }
+    }
+    ly_db_reset(s);
+    return st;
+}
+
+static ly_status one_chunk(scan *c, ly_err *err)
+{
+    ly_db *db = ly_store_db(c->store);
+    ly_buf sql;
+    ly_stmt *s = NULL;
+    bool row = false;
+    bool any = c->q->any_origin || (c->q->filter && ly_filter_uses(c->q->filter, LY_FLD_ORIGIN));
+    ly_buf_init(&sql, LY_MIB(1));
+    ly_buf_c(&sql,
+             "SELECT s0.id, t.trace_id FROM trace AS t CROSS JOIN span AS s0 ON s0.id >= t.no << 24"
+             " AND s0.id < (t.no + 1) << 24 WHERE t.start_ns >= ?1 AND t.start_ns < ?2"
+             " AND (t.start_ns, t.no) > (?3, ?4) AND (t.start_ns, t.no) <= (?5, ?6)");
+    if (!any) {
+        ly_buf_c(&sql, " AND t.origin = 0");
+    }
+    ly_status st = LY_OK;
+    if (c->q->filter != NULL) {
+        st = ly_search_span_where(db, c->q->filter, 7, &sql, err);
+    }
+    ly_buf_c(&sql, " ORDER BY t.start_ns, t.no, s0.id");
+    if (st == LY_OK) {
+        st = ly_buf_status(&sql, "the query", err);
+    }
+    if (st == LY_OK) {
+        st = ly_db_prep_text(db, ly_buf_view(&sql), &s, err);
+    }
+    ly_buf_release(&sql);
+    if (st == LY_OK) {
+        ly_bind_int(s, 1, c->q->since_ns);
+        ly_bind_int(s, 2, c->q->until_ns);
+        ly_bind_int(s, 3, c->from.a);
+        ly_bind_int(s, 4, c->from.b);
+        ly_bind_int(s, 5, c->to.a);
+        ly_bind_int(s, 6, c->to.b);
+        if (c->q->filter != NULL) {
+            st = ly_search_span_bind(db, c->q->filter, 7, s, err);
+        }
+    }
+    while (st == LY_OK && (st = ly_db_step(db, s, &row, err)) == LY_OK && row) {
+        st = one_span(c, s, err);
+    }
+    ly_db_drop(s);
+    return st;
+}
+
+ly_status ly_store_span_scan(ly_store *store, const ly_trace_query *query, ly_store_span_fn fn,
+                             void *user, ly_err *err)
+{
+    ly_db *db = ly_store_db(store);
+    ly_arena arena;
+    scan c = {.store = store, .q = query, .fn = fn, .user = user};
+    c.from = (ly_store_key){INT64_MIN, INT64_MIN, true};
+    c.to.set = true;
+    ly_status st = LY_OK;
+    ly_arena_init(&arena, 0, 0);
+    c.memo.arena = &arena;
+    while (st == LY_OK && c.to.set) {
+        st = ly_db_read_begin(db, err);
+        if (st != LY_OK) {
+            break;
+        }
+        st = chunk_end(&c, err);
+        if (st == LY_OK) {
+            st = one_chunk(&c, err);
+        }
+        ly_db_read_end(db);
+        c.from = c.to;
+    }
+    ly_arena_release(&arena);
+    return st;
+}
