@@ -125,6 +125,10 @@ static void empty_scope(ly_scope *scope, ly_str wire, ly_str schema)
 
 static bool fill_scope(frame *f, void *user, ly_str part)
 {
+    size_t n = 0;
+    if (!each(f, part, 2, count_item, &n) || n == 0) {
+        return true; /* an empty envelope: nothing to remember */
+    }
     place where = *(const place *)user;
     ly_pb_item it = f->base;
     ly_str wire, schema;
@@ -147,6 +151,10 @@ static bool fill_scope(frame *f, void *user, ly_str part)
 static bool fill_resource(frame *f, void *user, ly_str part)
 {
     (void)user;
+    size_t n = 0;
+    if (!count_resource(f, &n, part) || n == 0) {
+        return true;
+    }
     ly_pb_item it = f->base;
     ly_str wire, schema;
     ly_resource *resource = LY_ARENA_NEW(it.arena, ly_resource);
