@@ -13,6 +13,7 @@
 typedef struct ly_collecting {
     ly_collector_opts opts;
     ly_redact_rule rules[LY_MAX_REDACT_RULES];
+    void *lent; /* by ly_collecting_lend */
 } ly_collecting;
 
 /* The options every command that collects may have; a name it does not declare is not given. Prints and

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "cli/collecting.h"
-#include "cost/book.h"
+#include "cli/costing.h"
 #include "store/prompt.h"
 #include "store/score.h"
 #include "text/json.h"
@@ -37,13 +37,7 @@ static ly_status open_one(hooks *h, ly_store_role role, ly_store **store, ly_err
 static ly_price_book *load_book(void *user, ly_err *err)
 {
     hooks *h = user;
-    ly_store *store = NULL;
-    ly_price_book *book = NULL;
-    ly_status status = open_one(h, LY_STORE_WRITER, &store, err);
-    if (!status)
-        status = ly_cost_book_open(store, &book, err);
-    ly_store_close(store);
-    return status ? NULL : book;
+    return ly_costing_load_book(h->db, err);
 }
 
 /* ------------------------------------------------------------------ prompts */
@@ -203,13 +197,14 @@ ly_status ly_collecting_lend(ly_collecting *c, ly_err *err)
         return LY_NOMEM(err);
     h->db = ly_strdup(c->opts.db);
     pthread_mutex_init(&h->lock, NULL);
+    c->lent = h;
     c->opts.hooks = (ly_collector_hooks){h, load_book, get_prompt, post_scores, NULL};
     return h->db ? LY_OK : LY_NOMEM(err);
 }
 
 void ly_collecting_end(ly_collecting *c)
 {
-    hooks *h = c->opts.hooks.user;
+    hooks *h = c->lent;
     if (!h)
         return;
     ly_store_close(h->reader);
@@ -217,5 +212,6 @@ void ly_collecting_end(ly_collecting *c)
     pthread_mutex_destroy(&h->lock);
     ly_free(h->db);
     ly_free(h);
+    c->lent = NULL;
     c->opts.hooks = (ly_collector_hooks){0};
 }
