@@ -130,6 +130,7 @@ int ly_cli_signal_exit(void);
 typedef struct ly_table ly_table;
 typedef enum ly_align { LY_LEFT, LY_RIGHT } ly_align;
 LY_MUST_USE ly_table *ly_table_new(ly_cli *cli, size_t n_cols);
+/* head is copied and cleaned. */
 void ly_table_col(ly_table *table, size_t col, const char *head, ly_align align,
                   int max_width);                 /* 0 = none */
 void ly_table_cell(ly_table *table, ly_str text); /* the next cell, row by row */

@@ -47,7 +47,12 @@ ly_table *ly_table_new(ly_cli *cli, size_t n_cols)
 
 void ly_table_col(ly_table *t, size_t col, const char *head, ly_align align, int max_width)
 {
-    t->cols[col] = (column){head, align, (size_t)max_width, 0};
+    /* A column's name may come from outside too (lydite sql): cleaned and kept like a cell. */
+    ly_buf_reset(&t->scratch);
+    ly_term_clean(&t->scratch, ly_str_c(head), clean_flags(t));
+    ly_str kept = ly_arena_copy(&t->arena, ly_buf_view(&t->scratch));
+    t->failed = t->failed || !kept.ptr;
+    t->cols[col] = (column){kept.ptr ? kept.ptr : "", align, (size_t)max_width, 0};
 }
 
 void ly_table_cell(ly_table *t, ly_str text)

@@ -68,17 +68,17 @@ load=$!
 eval_pid=$!
 for n in $(seq 15); do
   printf 'version %s of {{x}}\n' "$n" >"$tmp/p.txt"
-  "$lydite" prompt put --db "$db" busy "$tmp/p.txt" >>"$tmp/put.out" 2>>"$tmp/put.err" || fail "prompt put failed"
+  "$lydite" prompt put --db "$db" --name busy "$tmp/p.txt" >>"$tmp/put.out" 2>>"$tmp/put.err" || fail "prompt put failed"
 done
 wait_for 20 sh -c "'$lydite' trace list --db '$db' -n 1 --json 2>/dev/null | grep -q trace_id" || fail "no trace arrived"
 trace=$("$lydite" trace list --db "$db" -n 1 --json | sed -n 's/.*"trace_id":"\([0-9a-f]*\)".*/\1/p')
 for n in $(seq 15); do
-  "$lydite" score add --db "$db" "$trace" "helpful" "0.$n" >>"$tmp/score.out" 2>>"$tmp/score.err" || fail "score add failed"
+  "$lydite" score add --db "$db" --value "0.$n" "$trace" helpful >>"$tmp/score.out" 2>>"$tmp/score.err" || fail "score add failed"
 done
 wait $load || fail "the load failed"
 wait $eval_pid || fail "the evaluation failed"
 [ "$(tail -n 1 "$tmp/load.log")" = 3000 ] || fail "not all of the load was accepted"
-stored() { [ "$("$lydite" sql --db "$db" --csv 'SELECT count(*) FROM v_spans WHERE name = '"'chat m'" | tail -n 1)" = 3000 ]; }
+stored() { [ "$("$lydite" sql --db "$db" --csv 'SELECT count(*) FROM v_spans WHERE name = '"'chat m'" | tail -n 1 | tr -d '\r')" = 3000 ]; }
 stored || fail "not 3000 spans are stored"
 [ "$("$lydite" prompt log --db "$db" busy --json | grep -c '"version"')" = 15 ] || fail "not 15 versions"
 [ "$("$lydite" score list --db "$db" --json "$trace" | grep -c '"name":"helpful"')" = 15 ] || fail "not 15 scores"
