@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/collecting.h"
+#include "cli/costing.h"
 
 #define STOP_GRACE_NS (10 * LY_NS_PER_SEC)
 
@@ -75,6 +76,7 @@ static int run_collect(ly_cli *cli)
     }
     say_addresses(cli, &c, ly_collector_get_info(collector));
     ly_sd_notify("READY=1");
+    ly_budget_watcher *watcher = ly_budget_watcher_start(c.opts.db);
     while (!ly_cli_interrupted()) {
         usleep(200000); /* a signal ends it early */
         if (hangup) {
@@ -83,6 +85,7 @@ static int run_collect(ly_cli *cli)
         }
     }
     ly_sd_notify("STOPPING=1");
+    ly_budget_watcher_stop(watcher);
     ly_collector_stop(collector, STOP_GRACE_NS);
     ly_collecting_end(&c);
     return LY_EXIT_DONE;

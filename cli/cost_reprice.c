@@ -64,8 +64,8 @@ static void add(int64_t *sum, int64_t *unpriced, int64_t pico)
 static void seen(void *user, const ly_canon *canon, ly_priced before, ly_priced after, bool counted)
 {
     job *j = user;
-    if (!counted) { /* changes a figure beside the ledger's, not the ledger */
-        return;
+    if (!counted || before.amount_pico == after.amount_pico) {
+        return; /* changes a figure beside the ledger's, or only the row that it came from */
     }
     group *g = group_of(j, canon);
     if (!g) {

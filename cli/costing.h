@@ -6,6 +6,7 @@
 
 #include "cli/cmd.h"
 #include "cost/book.h"
+#include "cost/budget_gate.h"
 #include "cost/zone.h"
 #include "text/jsonw.h"
 
@@ -52,5 +53,17 @@ LY_MUST_USE ly_status ly_costing_read_file(const char *path, size_t max, ly_buf 
 /* ly_collector_hooks.load_book and its like for eval and run: the book in force of the database whose
  * path is `user`; NULL (nothing in err) where there is no file yet or it cannot be read. */
 ly_price_book *ly_costing_load_book(void *user, ly_err *err);
+
+/* ly_budget_event_fn: POSTs the event to the budget's webhook, if it has one; a failure is logged. */
+void ly_costing_budget_event(const ly_budget *budget, const ly_budget_state *state, bool passed);
+
+/*
+ * Watches the budgets of a database from a thread of its own, every few seconds, and tells webhooks.
+ * For commands that run a collector. NULL when it could not start.
+ */
+typedef struct ly_budget_watcher ly_budget_watcher;
+ly_budget_watcher *ly_budget_watcher_start(const char *db);
+/* NULL is allowed. */
+void ly_budget_watcher_stop(ly_budget_watcher *watcher);
 
 #endif

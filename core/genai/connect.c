@@ -1,0 +1,422 @@
+#include "genai/connect.h"
+
+#define OTEL_ENV                                         \
+    "export OTEL_EXPORTER_OTLP_ENDPOINT={http}\n"        \
+    "export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n" \
+    "export OTEL_SERVICE_NAME=my-agent\n"
+
+#define GENAI_CONTENT "export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true"
+
+/* The tracer provider that Python instrumentations without one of their own need. */
+#define PY_PROVIDER                                                                        \
+    "from opentelemetry.sdk.trace import TracerProvider\n"                                 \
+    "from opentelemetry.sdk.trace.export import BatchSpanProcessor\n"                      \
+    "from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter\n" \
+    "provider = TracerProvider()\n"                                                        \
+    "provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(\n"                   \
+    "    endpoint=\"{http}/v1/traces\")))\n"
+
+#define JS_SDK(import, instrumentation)                                                        \
+    "import { NodeSDK } from \"@opentelemetry/sdk-node\";\n"                                   \
+    "import { OTLPTraceExporter } from \"@opentelemetry/exporter-trace-otlp-proto\";\n" import \
+    "const sdk = new NodeSDK({\n"                                                              \
+    "  traceExporter: new OTLPTraceExporter({ url: \"{http}/v1/traces\" }),\n"                 \
+    "  instrumentations: [" instrumentation "],\n"                                             \
+    "});\n"                                                                                    \
+    "sdk.start();   // before the client library is loaded; await sdk.shutdown() at the end\n"
+
+#define JS_SDK_INSTALL \
+    "npm install @opentelemetry/sdk-node @opentelemetry/exporter-trace-otlp-proto "
+#define PY_SDK_INSTALL "pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http "
+
+static const ly_connect_client clients[] = {
+    {"otel",
+     "opentelemetry|otlp",
+     "plain OpenTelemetry",
+     "Any SDK in any language: set the endpoint. gRPC: {grpc} with PROTOCOL=grpc.",
+     {{"shell", "", OTEL_ENV, GENAI_CONTENT, true},
+      {"python",
+       "pip install opentelemetry-distro opentelemetry-exporter-otlp\nopentelemetry-bootstrap -a "
+       "install",
+       OTEL_ENV "opentelemetry-instrument python agent.py\n",
+       GENAI_CONTENT "\nexport OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental", false},
+      {"typescript", "npm install @opentelemetry/auto-instrumentations-node",
+       OTEL_ENV
+       "export NODE_OPTIONS=\"--require @opentelemetry/auto-instrumentations-node/register\"\n"
+       "node agent.js\n",
+       GENAI_CONTENT, true}},
+     3},
+    {"openai",
+     "open-ai",
+     "OpenAI SDK",
+     "Cached and reasoning tokens are not sent by OpenTelemetry's own instrumentation; "
+     "OpenInference (`lydite connect phoenix`) sends them. Streams need stream_options "
+     "include_usage. Messages come as log records.",
+     {{"python",
+       "pip install opentelemetry-distro opentelemetry-exporter-otlp "
+       "opentelemetry-instrumentation-openai-v2",
+       OTEL_ENV "export OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED=true\n"
+                "opentelemetry-instrument python agent.py\n",
+       GENAI_CONTENT, false},
+      {"typescript",
+       JS_SDK_INSTALL "@opentelemetry/instrumentation-openai "
+                      "@opentelemetry/exporter-logs-otlp-proto",
+       OTEL_ENV "export OTEL_LOGS_EXPORTER=otlp\n" JS_SDK(
+           "import { OpenAIInstrumentation } from \"@opentelemetry/instrumentation-openai\";\n",
+           "new OpenAIInstrumentation()"),
+       GENAI_CONTENT "\n# or: new OpenAIInstrumentation({ captureMessageContent: true })", true}},
+     2},
+    {"anthropic",
+     "claude-sdk",
+     "Anthropic SDK",
+     "The TypeScript SDK 1.x also sends spans of its own below the instrumentation's: counted "
+     "once.",
+     {{"python", PY_SDK_INSTALL "openinference-instrumentation-anthropic",
+       PY_PROVIDER "from openinference.instrumentation.anthropic import AnthropicInstrumentor\n"
+                   "AnthropicInstrumentor().instrument(tracer_provider=provider)\n",
+       "", false},
+      {"typescript", JS_SDK_INSTALL "@arizeai/openinference-instrumentation-anthropic",
+       JS_SDK("import { AnthropicInstrumentation } from "
+              "\"@arizeai/openinference-instrumentation-anthropic\";\n",
+              "new AnthropicInstrumentation()"),
+       "", true}},
+     2},
+    {"openai-agents",
+     "agents|openlit",
+     "OpenAI Agents SDK (OpenLIT)",
+     "The agent spans carry no model output.",
+     {{"python", "pip install openlit",
+       "import openlit\n"
+       "openlit.init(otlp_endpoint=\"{http}\", application_name=\"my-agent\")\n",
+       "openlit.init(..., capture_message_content=True)   # the default", false},
+      {"typescript", "npm install openlit",
+       "import Openlit from \"openlit\";\n"
+       "Openlit.init({ otlpEndpoint: \"{http}\", applicationName: \"my-agent\" });\n",
+       "Openlit.init({ ..., traceContent: true })   // the default", true}},
+     2},
+    {"vercel-ai",
+     "ai|ai-sdk|vercel",
+     "Vercel AI SDK",
+     "Version 5 leaves cached and reasoning tokens off generateText spans; 6 and 7 send them.",
+     {{"typescript", JS_SDK_INSTALL "ai",
+       JS_SDK("", "") "// in each call:\n"
+                      "await generateText({ model, prompt,\n"
+                      "  experimental_telemetry: { isEnabled: true, functionId: \"my-agent\",\n"
+                      "    metadata: { sessionId, userId } } });\n",
+       "experimental_telemetry: { ..., recordInputs: true, recordOutputs: true }   // the default",
+       true}},
+     1},
+    {"langchain",
+     "langgraph|langsmith",
+     "LangChain, LangGraph (LangSmith's exporter)",
+     "LangSmith's JavaScript exporter loses streamed runs and embeddings; Traceloop's names tools "
+     "after classes.",
+     {{"python", "pip install \"langsmith[otel]\" langchain",
+       "export LANGSMITH_TRACING=true\n"
+       "export LANGSMITH_OTEL_ENABLED=true\n"
+       "export LANGSMITH_OTEL_ONLY=true\n"
+       "export LANGSMITH_API_KEY=local\n" OTEL_ENV,
+       "", false},
+      {"typescript",
+       "npm install langsmith @opentelemetry/sdk-trace-base "
+       "@opentelemetry/exporter-trace-otlp-proto "
+       "@opentelemetry/context-async-hooks",
+       "export LANGSMITH_TRACING=true\n"
+       "export LANGSMITH_OTEL_ENABLED=true\n"
+       "export LANGSMITH_ENDPOINT={http}\n"
+       "export LANGSMITH_API_KEY=local\n"
+       "// first lines of the program:\n"
+       "import { initializeOTEL } from \"langsmith/experimental/otel/setup\";\n"
+       "initializeOTEL();\n",
+       "", true}},
+     2},
+    {"llamaindex",
+     "llama-index|llama_index",
+     "LlamaIndex",
+     "The JavaScript instrumentation drops usage of streams and of embeddings.",
+     {{"python", PY_SDK_INSTALL "openinference-instrumentation-llama-index",
+       PY_PROVIDER "from openinference.instrumentation.llama_index import LlamaIndexInstrumentor\n"
+                   "LlamaIndexInstrumentor().instrument(tracer_provider=provider)\n",
+       "", false},
+      {"typescript", "npm install @traceloop/node-server-sdk llamaindex",
+       "import * as traceloop from \"@traceloop/node-server-sdk\";\n"
+       "import * as LlamaIndex from \"llamaindex\";\n"
+       "traceloop.initialize({ appName: \"my-agent\", baseUrl: \"{http}\", disableBatch: true,\n"
+       "  instrumentModules: { llamaIndex: LlamaIndex } });\n",
+       "export TRACELOOP_TRACE_CONTENT=true", true}},
+     2},
+    {"pydantic-ai",
+     "pydantic|logfire",
+     "Pydantic AI (Logfire's SDK, nothing sent to Logfire)",
+     "",
+     {{"python", "pip install pydantic-ai logfire",
+       OTEL_ENV "# in the program:\n"
+                "import logfire\n"
+                "logfire.configure(send_to_logfire=False)\n"
+                "logfire.instrument_pydantic_ai()\n",
+       "logfire.instrument_pydantic_ai(include_content=True)   # the default", false}},
+     1},
+    {"traceloop",
+     "openllmetry",
+     "Traceloop (OpenLLMetry)",
+     "Counts of OpenAI streams are the client's estimate; cached and reasoning tokens are not sent "
+     "for OpenAI.",
+     {{"python", "pip install traceloop-sdk",
+       "export TRACELOOP_BASE_URL={http}\n"
+       "# in the program:\n"
+       "from traceloop.sdk import Traceloop\n"
+       "Traceloop.init(app_name=\"my-agent\", disable_batch=True)\n",
+       "export TRACELOOP_TRACE_CONTENT=true   # the default", false},
+      {"typescript", "npm install @traceloop/node-server-sdk",
+       "import * as traceloop from \"@traceloop/node-server-sdk\";\n"
+       "traceloop.initialize({ appName: \"my-agent\", baseUrl: \"{http}\", disableBatch: true "
+       "});\n",
+       "export TRACELOOP_TRACE_CONTENT=true   // the default", true}},
+     2},
+    {"phoenix",
+     "openinference|arize",
+     "Phoenix / OpenInference",
+     "Long histories pass the SDK's 128 attributes and take the token counts with them: set "
+     "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000.",
+     {{"python", "pip install arize-phoenix-otel openinference-instrumentation-openai",
+       "export OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000\n"
+       "# in the program:\n"
+       "from phoenix.otel import register\n"
+       "register(endpoint=\"{http}/v1/traces\", project_name=\"my-agent\",\n"
+       "         auto_instrument=True, batch=True)\n",
+       "unset OPENINFERENCE_HIDE_INPUTS OPENINFERENCE_HIDE_OUTPUTS   # content is sent unless "
+       "hidden",
+       false},
+      {"typescript",
+       "npm install @arizeai/phoenix-otel @arizeai/openinference-instrumentation-openai",
+       "export OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000\n"
+       "// in the program:\n"
+       "import { register } from \"@arizeai/phoenix-otel\";\n"
+       "import { OpenAIInstrumentation } from \"@arizeai/openinference-instrumentation-openai\";\n"
+       "register({ projectName: \"my-agent\", url: \"{http}/v1/traces\",\n"
+       "  instrumentations: [new OpenAIInstrumentation()] });\n",
+       "unset OPENINFERENCE_HIDE_INPUTS OPENINFERENCE_HIDE_OUTPUTS   # content is sent unless "
+       "hidden",
+       true}},
+     2},
+    {"langfuse",
+     "",
+     "Langfuse SDK",
+     "The keys are not checked by an open loopback collector; the SDK wants some.",
+     {{"python", "pip install langfuse",
+       "export LANGFUSE_BASE_URL={http} LANGFUSE_HOST={http}\n"
+       "export LANGFUSE_PUBLIC_KEY=pk-lf-local LANGFUSE_SECRET_KEY=sk-lf-local\n"
+       "# in the program: from langfuse.openai import openai   (or @observe())\n",
+       "", false},
+      {"typescript",
+       "npm install @langfuse/tracing @langfuse/otel @langfuse/openai "
+       "@opentelemetry/sdk-node",
+       "export LANGFUSE_BASE_URL={http}\n"
+       "export LANGFUSE_PUBLIC_KEY=pk-lf-local LANGFUSE_SECRET_KEY=sk-lf-local\n"
+       "// in the program:\n"
+       "import { NodeSDK } from \"@opentelemetry/sdk-node\";\n"
+       "import { LangfuseSpanProcessor } from \"@langfuse/otel\";\n"
+       "new NodeSDK({ spanProcessors: [new LangfuseSpanProcessor()] }).start();\n",
+       "", true}},
+     2},
+    {"mlflow",
+     "",
+     "MLflow tracing",
+     "With the endpoint set, MLflow sends here instead of to its tracking server "
+     "(MLFLOW_ENABLE_DUAL_EXPORT=true for both).",
+     {{"python", "pip install mlflow opentelemetry-exporter-otlp",
+       "export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={http}/v1/traces\n"
+       "export OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf\n"
+       "export OTEL_SERVICE_NAME=my-agent\n"
+       "# in the program: mlflow.openai.autolog()   (or another flavour)\n",
+       "", false},
+      {"typescript", "npm install mlflow-tracing",
+       "export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={http}/v1/traces\n", "", false}},
+     2},
+    {"laminar",
+     "lmnr",
+     "Laminar",
+     "Failed calls make no span; cached and reasoning tokens are not sent for OpenAI.",
+     {{"python", "pip install lmnr",
+       "from lmnr import Laminar\n"
+       "Laminar.initialize(project_api_key=\"local\", base_url=\"http://127.0.0.1\",\n"
+       "                   http_port={http_port}, force_http=True)\n",
+       "", false},
+      {"typescript", "npm install @lmnr-ai/lmnr",
+       "import { Laminar } from \"@lmnr-ai/lmnr\";\n"
+       "Laminar.initialize({ projectApiKey: \"local\", baseUrl: \"http://127.0.0.1\",\n"
+       "  httpPort: {http_port}, forceHttp: true });\n",
+       "", true}},
+     2},
+    {"strands",
+     "",
+     "Strands Agents",
+     "",
+     {{"python", "pip install \"strands-agents[otel]\"",
+       OTEL_ENV "# in the program:\n"
+                "from strands.telemetry import StrandsTelemetry\n"
+                "StrandsTelemetry().setup_otlp_exporter()\n",
+       "", false}},
+     1},
+    {"google-adk",
+     "adk",
+     "Google ADK",
+     "",
+     {{"python", "pip install google-adk opentelemetry-exporter-otlp-proto-http",
+       OTEL_ENV "adk run my_agent\n",
+       "export ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true   # the default", false}},
+     1},
+    {"genkit",
+     "",
+     "Genkit",
+     "",
+     {{"typescript", JS_SDK_INSTALL "genkit",
+       "import { enableTelemetry } from \"genkit/tracing\";\n"
+       "import { OTLPTraceExporter } from \"@opentelemetry/exporter-trace-otlp-proto\";\n"
+       "await enableTelemetry({ traceExporter: new OTLPTraceExporter({ url: \"{http}/v1/traces\" "
+       "}) "
+       "});\n",
+       "", false}},
+     1},
+    {"claude-code",
+     "claude",
+     "Claude Code",
+     "Prompts and answers come in log records; costs too. Traces are a beta of the client.",
+     {{"shell", "npm install -g @anthropic-ai/claude-code",
+       "export CLAUDE_CODE_ENABLE_TELEMETRY=1\n"
+       "export CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1\n"
+       "export OTEL_TRACES_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp\n"
+       "export OTEL_EXPORTER_OTLP_PROTOCOL=grpc\n"
+       "export OTEL_EXPORTER_OTLP_ENDPOINT={grpc}\n"
+       "claude\n",
+       "export OTEL_LOG_USER_PROMPTS=1 OTEL_LOG_TOOL_DETAILS=1 OTEL_LOG_TOOL_CONTENT=1\n"
+       "export OTEL_LOG_ASSISTANT_RESPONSES=1",
+       true}},
+     1},
+    {"codex",
+     "",
+     "Codex",
+     "Token counts come in log records, hundreds of internal spans in traces.",
+     {{"toml", "npm install -g @openai/codex",
+       "# ~/.codex/config.toml\n"
+       "[otel]\n"
+       "environment = \"dev\"\n"
+       "exporter = { otlp-http = { endpoint = \"{http}/v1/logs\", protocol = \"binary\" } }\n"
+       "trace_exporter = { otlp-http = { endpoint = \"{http}/v1/traces\", protocol = \"binary\" } "
+       "}\n",
+       "log_user_prompt = true   # in the same [otel] table", false}},
+     1},
+    {"gemini-cli",
+     "gemini",
+     "Gemini CLI",
+     "Each model call and tool batch is a trace of its own; the conversation id joins them. Cached "
+     "and thinking tokens come in log records.",
+     {{"shell", "npm install -g @google/gemini-cli",
+       "export GEMINI_TELEMETRY_ENABLED=true GEMINI_TELEMETRY_TARGET=local\n"
+       "export GEMINI_TELEMETRY_TRACES_ENABLED=true\n"
+       "export GEMINI_TELEMETRY_OTLP_PROTOCOL=grpc\n"
+       "export GEMINI_TELEMETRY_OTLP_ENDPOINT={grpc}\n"
+       "gemini\n",
+       "export GEMINI_TELEMETRY_LOG_PROMPTS=true   # the default", true}},
+     1},
+    {"langwatch",
+     "",
+     "LangWatch SDK",
+     "",
+     {{"python", "pip install langwatch",
+       "export LANGWATCH_ENDPOINT={http} LANGWATCH_API_KEY=local\n", "", false},
+      {"typescript", "npm install langwatch @opentelemetry/sdk-node",
+       "export LANGWATCH_ENDPOINT={http} LANGWATCH_API_KEY=local\n", "", false}},
+     2},
+};
+
+size_t ly_connect_count(void)
+{
+    return sizeof clients / sizeof *clients;
+}
+
+const ly_connect_client *ly_connect_at(size_t index)
+{
+    return index < ly_connect_count() ? &clients[index] : NULL;
+}
+
+const ly_connect_client *ly_connect_find(ly_str name)
+{
+    for (size_t i = 0; i < ly_connect_count(); i++) {
+        if (ly_str_eq_nocase(name, ly_str_c(clients[i].name)))
+            return &clients[i];
+        ly_str rest = ly_str_c(clients[i].aliases), one;
+        while (ly_str_split(&rest, '|', &one)) {
+            if (ly_str_eq_nocase(name, one))
+                return &clients[i];
+        }
+    }
+    return NULL;
+}
+
+/* "http://127.0.0.1:4318" → "4318" */
+static ly_str port_of(const char *url)
+{
+    const ly_str u = ly_str_c(url);
+    size_t at = u.len;
+    while (at > 0 && u.ptr[at - 1] != ':')
+        at--;
+    return ly_str_sub(u, at, u.len);
+}
+
+void ly_connect_text(const char *text, const char *http_url, const char *grpc_url, ly_buf *out)
+{
+    const struct {
+        ly_str mark, value;
+    } marks[] = {{LY_S("{http}"), ly_str_c(http_url)},
+                 {LY_S("{grpc}"), ly_str_c(grpc_url)},
+                 {LY_S("{http_port}"), port_of(http_url)},
+                 {LY_S("{grpc_port}"), port_of(grpc_url)}};
+    const ly_str t = ly_str_c(text);
+    for (size_t at = 0; at < t.len;) {
+        const ly_str rest = ly_str_sub(t, at, t.len);
+        size_t took = 0;
+        for (size_t i = 0; i < sizeof marks / sizeof *marks && took == 0; i++) {
+            if (ly_str_starts(rest, marks[i].mark)) {
+                ly_buf_str(out, marks[i].value);
+                took = marks[i].mark.len;
+            }
+        }
+        if (took == 0)
+            ly_buf_char(out, t.ptr[at]);
+        at += took ? took : 1;
+    }
+}
+
+static size_t add(ly_connect_gap *gaps, size_t n, bool missing, const char *what,
+                  const char *remedy)
+{
+    if (!missing || n == LY_CONNECT_GAPS)
+        return n;
+    gaps[n] = (ly_connect_gap){what, remedy};
+    return n + 1;
+}
+
+size_t ly_connect_missing(const ly_canon *c, ly_connect_gap ret_gaps[LY_CONNECT_GAPS])
+{
+    const bool call = c->type == LY_TYPE_GENERATION || c->type == LY_TYPE_EMBEDDING;
+    const bool speaks = c->type == LY_TYPE_GENERATION || c->type == LY_TYPE_AGENT ||
+                        c->type == LY_TYPE_TOOL || c->type == LY_TYPE_RETRIEVAL;
+    size_t n = 0;
+    n = add(ret_gaps, n, call && !c->request_model.len && !c->response_model.len, "model",
+            "the span names no model, so it has no price; check the instrumentation's version");
+    n = add(ret_gaps, n, call && !c->provider.len, "provider",
+            "set gen_ai.provider.name, or a model name that says who makes it");
+    n = add(ret_gaps, n, call && !c->error && !ly_tokens_known(&c->tokens), "token counts",
+            c->usage_mode & LY_USAGE_MAYBE_LOST
+                ? "attributes were dropped at the limit: set OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000"
+                : "streams of OpenAI need stream_options: {\"include_usage\": true}");
+    n = add(ret_gaps, n, speaks && !c->has_input && !c->has_output && !c->withheld, "messages",
+            "turn on the client's content switch: `lydite connect CLIENT` names it");
+    n = add(ret_gaps, n, speaks && c->withheld, "messages",
+            "the client masks content before it sends it");
+    n = add(ret_gaps, n, !c->service.len, "service name", "export OTEL_SERVICE_NAME=my-agent");
+    n = add(ret_gaps, n, !c->session.len, "session",
+            "set session.id or gen_ai.conversation.id to group the turns of one conversation");
+    return n;
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# Spans posted to `lydite collect`, figures read back: report, explain, prices, reprice, reconcile, budgets
+# and a webhook that is told once.
+set -u
+dir=$(mktemp -d)
+pids=()
+finish() {
+    for p in "${pids[@]}"; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done
+    rm -rf "$dir"
+}
+trap finish EXIT
+fail() { echo "FAIL: $*"; exit 1; }
+command -v python3 >/dev/null && command -v curl >/dev/null || exit 77
+export LYDITE_DB=$dir/t.db
+unset TZ
+
+# every 0.1 s for at most 20 s
+until_ok() { for _ in $(seq 200); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
+
+"$LYDITE" collect --grpc-port -1 --http-port 0 >"$dir/log" 2>&1 &
+pids+=($!)
+until_ok grep -q 'OTLP/HTTP http' "$dir/log" || { cat "$dir/log"; fail "collect does not start"; }
+url=$(grep -o 'OTLP/HTTP http://[0-9.:]*' "$dir/log" | head -1 | cut -d' ' -f2)
+until_ok curl -sf "$url/readyz" || fail "not ready"
+
+cat >"$dir/spans.py" <<'PY'
+import json, sys, time
+now = int(time.time() * 1e9)
+def value(v):
+    return {"intValue": str(v)} if isinstance(v, int) else {"doubleValue": v} if isinstance(v, float) else {"stringValue": v}
+count = 0
+def span(trace, parent="", **attrs):
+    global count
+    count += 1
+    return {"traceId": "%032x" % (0xabc0 + trace), "spanId": "%016x" % (0x1000 + count), "parentSpanId": parent, "name": "chat",
+            "kind": 3, "startTimeUnixNano": str(now - 10**9), "endTimeUnixNano": str(now),
+            "attributes": [{"key": k.replace("__", "."), "value": value(v)} for k, v in attrs.items()]}
+def chat(trace, provider, model, i, o, parent="", **more):
+    return span(trace, parent, gen_ai__operation__name="chat", gen_ai__provider__name=provider, gen_ai__request__model=model,
+                gen_ai__usage__input_tokens=i, gen_ai__usage__output_tokens=o, **more)
+root = span(8, gen_ai__operation__name="invoke_agent", gen_ai__usage__input_tokens=300, gen_ai__usage__output_tokens=60)
+spans = [
+    chat(1, "openai", "gpt-5", 1000, 500, gen_ai__usage__cache_read__input_tokens=600, session__id="s1", user__id="u1"),
+    chat(2, "anthropic", "claude-sonnet-4-5", 2000, 300, gen_ai__usage__cache_read__input_tokens=1000,
+         gen_ai__usage__cache_creation__input_tokens=500, session__id="s1"),
+    chat(3, "acme", "nobody-1", 10, 10),
+    chat(4, "openai", "gpt-5-mini", 5000, 100, server__address="127.0.0.1"),
+    chat(5, "openai", "gpt-4o", 1000, 100, gen_ai__usage__cost=0.5),
+    chat(7, "openai", "gpt-5", 1000, 100, lydite__origin="judge"),
+    root,
+    chat(8, "openai", "gpt-5-nano", 100, 20, parent="%016x" % (0x1000 + count)),
+    chat(8, "openai", "gpt-5-nano", 200, 40, parent="%016x" % (0x1000 + count - 1)),
+]
+spans[-1]["parentSpanId"] = root["spanId"]
+spans[-2]["parentSpanId"] = root["spanId"]
+print(json.dumps({"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
+      "scopeSpans": [{"scope": {"name": "t"}, "spans": spans}]}]}))
+PY
+python3 "$dir/spans.py" >"$dir/body.json"
+for _ in 1 2; do # sent twice: counted once
+    curl -sf -H 'content-type: application/json' --data-binary @"$dir/body.json" "$url/v1/traces" >/dev/null || fail "post"
+done
+
+# check NAME EXPECTED: a value of the --json rows, picked by a Python expression over `rows`
+check() {
+    local got
+    got=$(python3 -c "import json,sys
+rows=[json.loads(l) for l in open(sys.argv[1])]
+row=lambda kind,**k:[r for r in rows if r.get('kind')==kind and all(r.get(a)==b for a,b in k.items())][0]
+print(($2))" "$dir/out" 2>&1)
+    [ "$got" = "$3" ] || { cat "$dir/out"; fail "$1: $got, expected $3"; }
+}
+
+"$LYDITE" cost --by provider,model --json >"$dir/out" || fail "cost"
+# 400*1.25 + 600*.125 + 500*10, per million
+check "cached at the cache price" "row('row',model='gpt-5')['amount_usd']" 0.005575
+check "cache write" "row('row',model='claude-sonnet-4-5')['amount_usd']" 0.008175
+check "roll-up not added to its leaves" "row('row',model='gpt-5-nano')['input_tokens']" 300
+check "client's cost goes first" "row('row',model='gpt-4o')['amount_usd']" 0.5
+check "unknown is not 0" "row('row',model='nobody-1')['amount_usd']" None
+check "unpriced is listed" "row('unpriced')['model'], row('unpriced')['reason']" "('nobody-1', 'unknown_model')"
+check "lower bound" "row('total')['lower_bound']" True
+check "local apart" "row('row',model='gpt-5-mini')['local_calls'], row('row',model='gpt-5-mini')['amount_pico']" "(1, 0)"
+check "judge apart" "row('judge')['calls'], row('judge')['amount_usd']" "(1, '0.00225')"
+"$LYDITE" cost --by user --json >"$dir/out" || fail "cost --by user"
+check "ungrouped" "row('ungrouped')['calls'], row('row',user='u1')['amount_usd']" "(6, '0.005575')"
+
+"$LYDITE" cost --plain >"$dir/screen" || fail "screen"
+awk 'length($0) > 80 { exit 1 }' "$dir/screen" || { cat "$dir/screen"; fail "wider than 80 columns"; }
+grep -q 'last month' "$dir/screen" && grep -q 'prices: lydite of' "$dir/screen" || { cat "$dir/screen"; fail "screen"; }
+
+trace=$(printf '%032x' $((0xabc1)))
+"$LYDITE" cost explain "$trace" >"$dir/screen" || fail "explain"
+grep -q 'cache read  *600' "$dir/screen" && grep -q 'platform.openai.com' "$dir/screen" || { cat "$dir/screen"; fail "explain"; }
+
+# a price of one's own, then history again: difference first, the old line stays
+"$LYDITE" price add --provider acme --model nobody-1 input=1 output=2 -q >/dev/null || fail "price add"
+"$LYDITE" cost reprice --dry-run --json -q >"$dir/out" || fail "reprice --dry-run"
+check "difference" "row('row',model='nobody-1')['difference_usd'], len([r for r in rows if r['kind']=='row'])" "('0.00003', 1)"
+"$LYDITE" cost reprice -y -q >/dev/null || fail "reprice"
+"$LYDITE" cost --by model --json >"$dir/out"
+check "repriced" "row('row',model='nobody-1')['amount_usd'], row('total')['lower_bound']" "('0.00003', False)"
+"$LYDITE" cost explain --ledger "$(printf '%032x' $((0xabc3)))" >"$dir/screen"
+[ "$(grep -c 'ledger line' "$dir/screen")" = 3 ] && grep -q 'reversal of unknown' "$dir/screen" ||
+    { cat "$dir/screen"; fail "ledger lines"; }
+
+# a book that cannot be read whole changes nothing
+printf '[{"id":"x","name":"x","api_pattern":"","models":[{"id":"a","match":{"equals":"a"},"prices":{"input_mtok":-1}}]}]' >"$dir/bad.json"
+"$LYDITE" price import "$dir/bad.json" >/dev/null 2>&1; [ $? = 3 ] || fail "a bad book was taken"
+"$LYDITE" price list --books | grep -q 'compiled-in' || fail "the book in force changed"
+printf 'provider,model,input,cache_read,output\nopenai,gpt-5,2,1,4\n' >"$dir/book.csv"
+(cd "$dir" && exec python3 -c "
+import http.server,sys
+class H(http.server.SimpleHTTPRequestHandler):
+    def log_message(self,*a): pass
+    def do_POST(self):
+        n=int(self.headers['content-length']); open('hook','ab').write(self.rfile.read(n)+b'\n')
+        self.send_response(204); self.end_headers()
+s=http.server.ThreadingHTTPServer(('127.0.0.1',0),H); print(s.server_port,flush=True); s.serve_forever()" >"$dir/port") &
+pids+=($!)
+until_ok test -s "$dir/port" || fail "no web server"
+web=http://127.0.0.1:$(cat "$dir/port")
+"$LYDITE" price update "$web/nothing" >/dev/null 2>&1; [ $? = 4 ] || fail "update of nothing"
+"$LYDITE" price update "$web/book.csv" -q >/dev/null || fail "update"
+"$LYDITE" price show gpt-5 --json >"$dir/out"; grep -q '"input_mtok":"2"' "$dir/out" || fail "updated price"
+"$LYDITE" price use default -q || fail "price use"
+
+# reconcile
+day=$(date -u +%Y-%m-%d)
+printf 'day,model,usd\n%s,gpt-5-2025-08-07,0.007825\n%s,gpt-4o,0.5\n%s,gpt-5-nano,0.000039\n' "$day" "$day" "$day" >"$dir/export.csv"
+"$LYDITE" cost reconcile "$dir/export.csv" --map date=day,model=model,amount=usd --provider openai --since "$day" --json >"$dir/out" ||
+    { cat "$dir/out"; fail "reconcile"; }
+printf '%s,gpt-5-pro,3\n' "$day" >>"$dir/export.csv"
+"$LYDITE" cost reconcile "$dir/export.csv" --map date=day,model=model,amount=usd --provider openai --json >"$dir/out"
+[ $? = 1 ] || fail "a difference must exit 1"
+check "reason" "[r['reason'] for r in rows if r['model']=='gpt-5-pro']" "['not_traced']"
+
+# budgets: the collector tells the webhook once
+"$LYDITE" budget set small --limit 0.01 --provider openai --per month --webhook "$web/hook" || fail "budget set"
+"$LYDITE" budget set large --limit 100 || fail "budget set"
+"$LYDITE" budget check large >/dev/null || fail "large budget"
+"$LYDITE" budget list >"$dir/screen"; grep -q passed "$dir/screen" || { cat "$dir/screen"; fail "budget list"; }
+python3 "$dir/spans.py" | sed 's/abc/abd/g' >"$dir/more.json"
+curl -sf -H 'content-type: application/json' --data-binary @"$dir/more.json" "$url/v1/traces" >/dev/null || fail "post"
+until_ok test -s "$dir/hook" || { cat "$dir/log"; fail "the webhook was not told"; }
+"$LYDITE" budget check >/dev/null 2>&1; [ $? = 1 ] || fail "a passed budget must exit 1"
+[ "$(wc -l <"$dir/hook")" = 1 ] || { cat "$dir/hook"; fail "told more than once"; }
+grep -q '"event":"budget.passed","budget":"small"' "$dir/hook" || { cat "$dir/hook"; fail "event"; }
+"$LYDITE" budget rm small || fail "budget rm"
+echo ok
