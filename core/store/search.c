@@ -651,35 +651,39 @@ static bool of_trace(const ly_filter_node *n)
 /* Terms of the trace stand outside of EXISTS, so that they are asked once and may use an index. */
 static void trace_sql(walk *w, const ly_filter_node *n)
 {
-    size_t n_span = 0;
     if (of_trace(n)) {
         node_sql(w, n);
         return;
     }
-    if (n->kind == LY_FILTER_AND) {
-        for (size_t i = 0; i < n->n_kids; i++) {
-            if (of_trace(n->kids[i])) {
-                node_sql(w, n->kids[i]);
-                text(w, " AND ");
-            } else {
-                n_span++;
-            }
-        }
+    if (n->kind != LY_FILTER_AND) {
+        int old = open_span(w);
+        node_sql(w, n);
+        text(w, ")");
+        w->alias = old;
+        return;
+    }
+    /* Terms of the trace first, those of a span from the end; both keep their order. */
+    const ly_filter_node **kids = ly_calloc(n->n_kids, sizeof *kids);
+    size_t n_trace = 0, n_span = 0;
+    if (kids == NULL) {
+        w->st = LY_NOMEM(w->err);
+        return;
+    }
+    for (size_t i = 0; i < n->n_kids; i++) {
+        n_trace += of_trace(n->kids[i]);
+    }
+    for (size_t i = 0, at = 0; i < n->n_kids; i++) {
+        kids[of_trace(n->kids[i]) ? at++ : n_trace + n_span++] = n->kids[i];
+    }
+    if (n_trace > 0) {
+        list_sql(w, kids, n_trace, " AND ");
+        text(w, " AND ");
     }
     int old = open_span(w);
-    if (n->kind != LY_FILTER_AND) {
-        node_sql(w, n);
-    } else {
-        size_t done = 0;
-        for (size_t i = 0; i < n->n_kids; i++) {
-            if (!of_trace(n->kids[i])) {
-                node_sql(w, n->kids[i]);
-                text(w, ++done < n_span ? " AND " : "");
-            }
-        }
-    }
+    list_sql(w, kids + n_trace, n_span, " AND ");
     text(w, ")");
     w->alias = old;
+    ly_free(kids);
 }
 
 static ly_status run(walk *w, const ly_filter *filter)
