@@ -18,8 +18,8 @@
  * Fills *ret from the span. Strings in it are views into the span's bytes, into `arena` (unescaped
  * JSON, tag lists), or static; so they live as long as the shortest of the span and the arena.
  *
- * Cannot fail on any input: what cannot be read is unknown. When the arena is full, values that would
- * have needed it are unknown and LY_E_NOMEM is returned; *ret is still valid.
+ * Cannot fail on any input: what cannot be read is unknown, and so are values that would have needed
+ * memory which the arena refuses. Returns LY_OK.
  * Cost: about 0.3 us for a span of 20 attributes plus under 1 ns a byte of the JSON that has to be
  * looked into (usage and names inside documents); message JSON is not parsed.
  */

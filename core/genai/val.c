@@ -361,10 +361,10 @@ static char plain_escape(char c)
     }
 }
 
-/* Never longer than the source, so one allocation of its length is enough. */
+/* The worst growth is a cut off "\u" (two bytes) that becomes U+FFFD (three). */
 static ly_str unescape(ly_str t, ly_arena *arena)
 {
-    char *out = (char *)ly_arena_alloc(arena, t.len + 1, 1);
+    char *out = (char *)ly_arena_alloc(arena, t.len + t.len / 2 + 4, 1);
     if (!out)
         return LY_STR_NONE;
     size_t n = 0;

@@ -340,6 +340,24 @@ static void unknown_shapes_are_text(void **state)
     END;
 }
 
+/* A cut off escape grows by a byte when it becomes U+FFFD. */
+static void cut_off_escapes(void **state)
+{
+    BEGIN;
+    ly_buf buf;
+    ly_buf_init(&buf, LY_MIB(1));
+    ly_buf_c(&buf, "[{\"role\":\"user\",\"content\":\"");
+    for (int i = 0; i < 5000; i++)
+        ly_buf_c(&buf, "\\u");
+    ly_buf_c(&buf, "\"}]");
+    SPAN(&k, "x", "chat", -1, 3, OP("chat"), MODEL,
+         STR("gen_ai.input.messages", ly_buf_text(&buf)));
+    const ly_messages m = read_of(&k, 0);
+    assert_int_equal(m.input[0].parts[0].text.len, 15000);
+    ly_buf_release(&buf);
+    END;
+}
+
 static void hostile_nesting(void **state)
 {
     BEGIN;
@@ -506,6 +524,7 @@ int main(void)
         cmocka_unit_test(tools_and_retrieval),
         cmocka_unit_test(message_events),
         cmocka_unit_test(unknown_shapes_are_text),
+        cmocka_unit_test(cut_off_escapes),
         cmocka_unit_test(hostile_nesting),
         cmocka_unit_test(corpus_messages),
     };
