@@ -6,7 +6,8 @@
 #include "base/err.h"
 
 /* At most LY_MAX_TEXT_FILE_BYTES, valid UTF-8; "-" is standard input. The text lives in the arena. */
-LY_MUST_USE ly_status ly_file_read(const char *path, ly_arena *arena, ly_str *ret_text, ly_err *err);
+LY_MUST_USE ly_status ly_file_read(const char *path, ly_arena *arena, ly_str *ret_text,
+                                   ly_err *err);
 /* "prompts/a b.txt" -> "a-b": the last part without its ending, made a name of the registry. */
 LY_MUST_USE ly_str ly_file_stem(const char *path, ly_arena *arena);
 /* The last part of a path. */

@@ -33,7 +33,8 @@ static ly_status give(reader *r, const ly_json *row, uint64_t line, ly_err *err)
     ly_buf_reset(&r->canon);
     ly_status st = ly_json_canonical(row, &r->canon, err);
     if (st) {
-        return ly_err_wrap(err, "%s: line %llu", r->path, (unsigned long long)line);
+        (void)ly_err_wrap(err, "%s: line %llu", r->path, (unsigned long long)line);
+        return st;
     }
     const ly_json *id = ly_json_get(row, "id");
     ly_str key = ly_json_str(id);
@@ -187,7 +188,8 @@ static ly_status read_lines(reader *r, ly_str text, ly_err *err)
         ly_arena_reset(&r->arena);
         st = ly_json_parse(one, &r->arena, &doc, err);
         if (st) {
-            return ly_err_wrap(err, "%s: line %llu", r->path, (unsigned long long)line);
+            (void)ly_err_wrap(err, "%s: line %llu", r->path, (unsigned long long)line);
+            return st;
         }
         st = give(r, doc, line, err);
     }

@@ -186,7 +186,8 @@ ly_status ly_gate_check(ly_str yaml, ly_report *report, ly_arena *arena, ly_gate
     ly_json *doc = NULL;
     ly_status st = ly_yaml_parse(yaml, arena, &doc, err);
     if (st) {
-        return ly_err_wrap(err, "gate");
+        (void)ly_err_wrap(err, "gate");
+        return st;
     }
     const ly_json *list = ly_json_is(doc, LY_JSON_OBJECT) ? ly_json_get(doc, "gate") : doc;
     if (!ly_json_is(list, LY_JSON_ARRAY) || list->array.n == 0) {

@@ -14,7 +14,8 @@ static ly_status read_suite(ly_report *r, const ly_report_opts *opts, ly_arena *
     int64_t limit = 0;
     ly_status st = ly_json_parse(r->run.suite, arena, &doc, err);
     if (st) {
-        return ly_err_wrap(err, "stored suite of run %.8s", r->run_hex);
+        (void)ly_err_wrap(err, "stored suite of run %.8s", r->run_hex);
+        return st;
     }
     const ly_json *targets = ly_json_get(doc, "targets"), *judges = ly_json_get(doc, "judges");
     r->n_targets = ly_json_count(targets);

@@ -71,7 +71,8 @@ ly_status ly_target_resolve(ly_store *store, ly_target *target, ly_arena *arena,
     if (!st) {
         st = ly_prompt_doc_parse(v.body, arena, &target->doc, err);
         if (st) {
-            return ly_err_wrap(err, "prompt %.*s", LY_STR_ARG(target->prompt));
+            (void)ly_err_wrap(err, "prompt %.*s", LY_STR_ARG(target->prompt));
+            return st;
         }
     }
     if (!st) {
@@ -183,7 +184,8 @@ ly_status ly_suite_read(ly_store *store, ly_str text, ly_arena *arena, ly_suite 
     }
     ly_status st = ly_json_parse(copy, arena, &doc, err);
     if (st) {
-        return ly_err_wrap(err, "stored suite");
+        (void)ly_err_wrap(err, "stored suite");
+        return st;
     }
     int64_t seed = 0;
     s->temperature = s->judge_temperature = LY_SHAPE_UNSET;

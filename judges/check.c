@@ -119,7 +119,10 @@ static ly_status prepare_regex(ly_judge *judge, ly_err *err)
     ly_regex *re = NULL;
     ly_status st = ly_regex_new(judge->argument, 0, &re, err);
     judge->compiled = re;
-    return st ? ly_err_wrap(err, "judge %.*s", LY_STR_ARG(judge->name)) : st;
+    if (st) {
+        (void)ly_err_wrap(err, "judge %.*s", LY_STR_ARG(judge->name));
+    }
+    return st;
 }
 
 CHECK(regex)

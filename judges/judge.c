@@ -310,7 +310,8 @@ static ly_status parse_check(ly_judge *j, const ly_check *check, ly_str argument
     if (!check->literal) {
         ly_status st = ly_template_parse(argument, arena, &j->template, err);
         if (st) {
-            return ly_err_wrap(err, "judge %.*s", LY_STR_ARG(j->name));
+            (void)ly_err_wrap(err, "judge %.*s", LY_STR_ARG(j->name));
+            return st;
         }
     }
     return check->prepare ? check->prepare(j, err) : LY_OK;
@@ -336,7 +337,8 @@ static ly_status parse_llm(ly_judge *j, ly_str name, ly_str argument, const ly_j
             st = rubric_parse(text, yaml, arena, &j->def, err);
         }
         if (st) {
-            return ly_err_wrap(err, "%.*s", LY_STR_ARG(ly_str_sub(argument, 0, 160)));
+            (void)ly_err_wrap(err, "%.*s", LY_STR_ARG(ly_str_sub(argument, 0, 160)));
+            return st;
         }
         j->def.name = argument;
     }

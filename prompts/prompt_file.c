@@ -109,7 +109,8 @@ static ly_status front_matter(ly_str text, ly_arena *arena, ly_prompt_doc *doc, 
             ly_json *root = NULL;
             ly_status st = ly_yaml_parse(ly_str_sub(text, from, line_at - from), arena, &root, err);
             if (st) {
-                return ly_err_wrap(err, "settings between ---");
+                (void)ly_err_wrap(err, "settings between ---");
+                return st;
             }
             if (root->kind != LY_JSON_OBJECT && root->kind != LY_JSON_NULL) {
                 return LY_FAIL(err, LY_E_FORMAT,
@@ -155,7 +156,8 @@ static ly_status add_part(ly_arena *arena, ly_prompt_part *parts, size_t *n, ly_
     p->text = message_text(text);
     ly_status st = ly_template_parse(p->text, arena, &p->template, err);
     if (st) {
-        return ly_err_wrap(err, "[%.*s]", LY_STR_ARG(role));
+        (void)ly_err_wrap(err, "[%.*s]", LY_STR_ARG(role));
+        return st;
     }
     (*n)++;
     return LY_OK;

@@ -191,7 +191,8 @@ ly_status ly_shape_read_request(ly_shape shape, ly_str body, ly_arena *arena,
     }
     ly_status status = ly_json_parse(text, arena, &doc, err);
     if (status) {
-        return ly_err_wrap(err, "%s request", ly_shape_name(shape));
+        (void)ly_err_wrap(err, "%s request", ly_shape_name(shape));
+        return status;
     }
     if (!ly_json_is(doc, LY_JSON_OBJECT)) {
         return LY_FAIL(err, LY_E_FORMAT, "%s request is %s, not an object", ly_shape_name(shape),

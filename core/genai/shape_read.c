@@ -223,7 +223,8 @@ ly_status ly_shape_read_reply(ly_shape shape, ly_str body, ly_arena *arena,
     ly_json *doc = NULL;
     ly_status status = ly_json_parse(text, arena, &doc, err);
     if (status) {
-        return ly_err_wrap(err, "%s reply", ly_shape_name(shape));
+        (void)ly_err_wrap(err, "%s reply", ly_shape_name(shape));
+        return status;
     }
     /* Gemini may answer an error as a list of one. */
     const ly_json *root = ly_json_is(doc, LY_JSON_ARRAY) ? ly_json_at(doc, 0) : doc;

@@ -279,7 +279,8 @@ ly_status ly_shape_stream_feed(ly_shape_stream *stream, ly_str event, ly_str dat
     ly_arena_reset(&stream->scratch);
     ly_status status = ly_json_parse(data, &stream->scratch, &doc, err);
     if (status) {
-        return ly_err_wrap(err, "%s stream event", ly_shape_name(stream->shape));
+        (void)ly_err_wrap(err, "%s stream event", ly_shape_name(stream->shape));
+        return status;
     }
     ly_shape_reply e = {0};
     if (stream->shape != LY_SHAPE_OPENAI_RESPONSES && ly_shape_error(stream->shape, doc, &e)) {
