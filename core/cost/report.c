@@ -68,6 +68,8 @@ typedef struct work {
     int time_key; /* place in ask->by, -1 = none */
     entry *entries;
     size_t n, cap;
+    ly_cost_unpriced *unpriced;
+    size_t n_unpriced, cap_unpriced;
     ly_cost_report *report;
 } work;
 
@@ -98,6 +100,12 @@ static ly_status check_ask(work *w, ly_err *err)
     return LY_OK;
 }
 
+/* With days that are UTC days whole ones can be read as such. */
+static bool utc(const work *w)
+{
+    return !w->ask->zone || strcmp(ly_zone_name(w->ask->zone), "UTC") == 0;
+}
+
 static ly_status query(work *w, unsigned by, bool period, int64_t from, int64_t until,
                        ly_usage_row **ret_rows, size_t *ret_n, ly_err *err)
 {
@@ -106,6 +114,8 @@ static ly_status query(work *w, unsigned by, bool period, int64_t from, int64_t 
                         .by = by,
                         .period = period && w->time_key >= 0 ? period_start : NULL,
                         .user = w,
+                        .period_in_days =
+                            utc(w) && w->time_key >= 0 && w->ask->by[w->time_key] != LY_KEY_HOUR,
                         .scan = w->ask->scan};
     return ly_usage_sum(w->store, &q, w->arena, ret_rows, ret_n, err);
 }
@@ -271,14 +281,58 @@ static void merge_entries(work *w)
 
 /* ---- the parts of the report ---- */
 
-static ly_status read_rows(work *w, int64_t from, int64_t until, bool before, ly_err *err)
+static bool by_who(const work *w)
+{
+    return (w->by & (LY_BY_SESSION | LY_BY_USER | LY_BY_TAG)) != 0;
+}
+
+static void add_total(work *w, const ly_usage_row *row, bool before)
+{
+    ly_cost_report *r = w->report;
+    if (wanted_origin(w, row->origin)) {
+        add_to(&r->total, row, before);
+    } else if (w->ask->origin < 0) {
+        add_to(row->origin == LY_ORIGIN_EVAL ? &r->eval : &r->judge, row, before);
+    }
+}
+
+static ly_status add_unpriced(work *w, const ly_usage_row *row, ly_err *err)
+{
+    if (row->state < LY_USAGE_UNPRICED || row->n == 0 ||
+        (w->ask->origin >= 0 && !wanted_origin(w, row->origin))) {
+        return LY_OK;
+    }
+    if (!ly_grow(&w->unpriced, &w->cap_unpriced, w->n_unpriced + 1, LY_USAGE_MAX_GROUPS * 2,
+                 sizeof *w->unpriced)) {
+        return LY_NOMEM(err);
+    }
+    w->unpriced[w->n_unpriced++] = (ly_cost_unpriced){
+        row->provider, row->model, (ly_price_why)(row->state - LY_USAGE_UNPRICED),
+        row->origin,   row->n,     row->tokens_in + row->tokens_out + row->unattributed};
+    return LY_OK;
+}
+
+/* One reading of the sums gives rows, totals and the unpriced; by who it takes a second one, because
+ * those sums know neither model nor state. */
+static ly_status read_time(work *w, int64_t from, int64_t until, bool before, ly_err *err)
 {
     ly_usage_row *rows = NULL;
     size_t n = 0;
-    /* The sums by who do not know the state; asking for it would read the whole ledger. */
-    unsigned state =
-        w->by == LY_BY_SESSION || w->by == LY_BY_USER || w->by == LY_BY_TAG ? 0 : LY_BY_STATE;
-    ly_status status = query(w, w->by | state, true, from, until, &rows, &n, err);
+    bool groups = !before || w->time_key < 0;
+    unsigned fine = LY_BY_STATE | LY_BY_PROVIDER | LY_BY_MODEL;
+    ly_status status =
+        query(w, by_who(w) ? fine : w->by | fine, !by_who(w), from, until, &rows, &n, err);
+    for (size_t i = 0; status == LY_OK && i < n; i++) {
+        add_total(w, &rows[i], before);
+        status = before ? LY_OK : add_unpriced(w, &rows[i], err);
+        if (status == LY_OK && !by_who(w) && groups && wanted_origin(w, rows[i].origin)) {
+            status = add_entry(w, &rows[i], before, err);
+        }
+    }
+    if (status != LY_OK || !by_who(w) || !groups) {
+        return status;
+    }
+    status = query(w, w->by, true, from, until, &rows, &n, err);
     for (size_t i = 0; status == LY_OK && i < n; i++) {
         if (wanted_origin(w, rows[i].origin)) {
             status = add_entry(w, &rows[i], before, err);
@@ -287,20 +341,13 @@ static ly_status read_rows(work *w, int64_t from, int64_t until, bool before, ly
     return status;
 }
 
-static ly_status read_totals(work *w, int64_t from, int64_t until, bool before, ly_err *err)
+static int by_model(const void *a, const void *b)
 {
-    ly_usage_row *rows = NULL;
-    size_t n = 0;
-    ly_cost_report *r = w->report;
-    ly_status status = query(w, LY_BY_STATE, false, from, until, &rows, &n, err);
-    for (size_t i = 0; status == LY_OK && i < n; i++) {
-        if (wanted_origin(w, rows[i].origin)) {
-            add_to(&r->total, &rows[i], before);
-        } else if (w->ask->origin < 0) {
-            add_to(rows[i].origin == LY_ORIGIN_EVAL ? &r->eval : &r->judge, &rows[i], before);
-        }
-    }
-    return status;
+    const ly_cost_unpriced *x = a, *y = b;
+    int order = ly_str_cmp(x->provider, y->provider);
+    order = order ? order : ly_str_cmp(x->model, y->model);
+    order = order ? order : (int)x->why - (int)y->why;
+    return order ? order : (int)x->origin - (int)y->origin;
 }
 
 static int by_calls(const void *a, const void *b)
@@ -309,37 +356,33 @@ static int by_calls(const void *a, const void *b)
     if (x->n != y->n) {
         return x->n < y->n ? 1 : -1;
     }
-    int order = ly_str_cmp(x->provider, y->provider);
-    return order ? order : ly_str_cmp(x->model, y->model);
+    return by_model(a, b);
 }
 
-static ly_status read_unpriced(work *w, ly_err *err)
+static ly_status finish_unpriced(work *w, ly_err *err)
 {
-    ly_usage_row *rows = NULL;
-    size_t n = 0;
     ly_cost_report *r = w->report;
-    ly_status status = query(w, LY_BY_STATE | LY_BY_PROVIDER | LY_BY_MODEL, false, r->from_ns,
-                             r->until_ns, &rows, &n, err);
-    if (status != LY_OK) {
-        return status;
+    size_t out = 0;
+    if (w->n_unpriced > 1) {
+        qsort(w->unpriced, w->n_unpriced, sizeof *w->unpriced, by_model);
     }
-    r->unpriced = LY_ARENA_ARRAY(w->arena, ly_cost_unpriced, n + 1);
+    for (size_t i = 0; i < w->n_unpriced; i++) {
+        if (out > 0 && by_model(&w->unpriced[out - 1], &w->unpriced[i]) == 0) {
+            w->unpriced[out - 1].n += w->unpriced[i].n;
+            w->unpriced[out - 1].tokens += w->unpriced[i].tokens;
+        } else {
+            w->unpriced[out++] = w->unpriced[i];
+        }
+    }
+    r->unpriced = LY_ARENA_ARRAY(w->arena, ly_cost_unpriced, out + 1);
     if (!r->unpriced) {
         return LY_NOMEM(err);
     }
-    for (size_t i = 0; i < n; i++) {
-        const ly_usage_row *row = &rows[i];
-        if (row->state < LY_USAGE_UNPRICED || row->n == 0 ||
-            (w->ask->origin >= 0 && !wanted_origin(w, row->origin))) {
-            continue;
-        }
-        r->unpriced[r->n_unpriced++] = (ly_cost_unpriced){
-            row->provider, row->model, (ly_price_why)(row->state - LY_USAGE_UNPRICED),
-            row->origin,   row->n,     row->tokens_in + row->tokens_out + row->unattributed};
+    if (out > 0) {
+        memcpy(r->unpriced, w->unpriced, out * sizeof *w->unpriced);
+        qsort(r->unpriced, out, sizeof *r->unpriced, by_calls);
     }
-    if (r->n_unpriced > 1) {
-        qsort(r->unpriced, r->n_unpriced, sizeof *r->unpriced, by_calls);
-    }
+    r->n_unpriced = out;
     return LY_OK;
 }
 
@@ -386,15 +429,9 @@ static ly_status fill(work *w, ly_err *err)
     const ly_cost_ask *ask = w->ask;
     ly_cost_report *r = w->report;
     bool compare = ask->before_from_ns != LY_UNKNOWN;
-    ly_status status = read_rows(w, r->from_ns, r->until_ns, false, err);
-    if (status == LY_OK) {
-        status = read_totals(w, r->from_ns, r->until_ns, false, err);
-    }
+    ly_status status = read_time(w, r->from_ns, r->until_ns, false, err);
     if (status == LY_OK && compare) {
-        status = read_totals(w, ask->before_from_ns, ask->before_until_ns, true, err);
-        if (status == LY_OK && w->time_key < 0) {
-            status = read_rows(w, ask->before_from_ns, ask->before_until_ns, true, err);
-        }
+        status = read_time(w, ask->before_from_ns, ask->before_until_ns, true, err);
     }
     if (status != LY_OK) {
         return status;
@@ -408,7 +445,7 @@ static ly_status fill(work *w, ly_err *err)
         r->rows[r->n_rows++] = w->entries[i].row;
     }
     find_ungrouped(w);
-    return read_unpriced(w, err);
+    return finish_unpriced(w, err);
 }
 
 static int64_t floor_bucket(int64_t ns)
@@ -443,6 +480,7 @@ ly_status ly_cost_report_make(ly_store *store, const ly_cost_ask *ask, ly_arena 
         status = ly_store_snapshot(store, fill_in_snapshot, &all, err);
     }
     ly_free(w.entries);
+    ly_free(w.unpriced);
     if (status == LY_OK) {
         *ret = report;
     }

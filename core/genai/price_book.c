@@ -1,6 +1,8 @@
 /*
  * A book's memory: building, sealing, reading out, freeing.
  */
+#include <stdatomic.h>
+
 #include "base/limits.h"
 #include "genai/price_i.h"
 
@@ -15,6 +17,8 @@ ly_status ly_price_book_new(ly_str name, ly_str source, int64_t number, ly_price
         return LY_NOMEM(err);
     }
     ly_arena_init(&book->arena, LY_KIB(64), MAX_BOOK_BYTES);
+    static _Atomic uint64_t serials;
+    book->serial = ++serials;
     book->number = number;
     book->published_ns = book->learned_ns = LY_UNKNOWN;
     book->name = ly_arena_copy(&book->arena, name);

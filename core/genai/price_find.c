@@ -401,10 +401,97 @@ ly_price_ask ly_price_ask_of(const ly_canon *canon, int64_t at_ns)
                           .at_ns = at_ns};
 }
 
+/* ---- remembering ----
+ *
+ * An agent calls a handful of models: each thread remembers where the last names led, which saves going
+ * through clauses and address patterns. Entries hold their own copy of the names and the book's serial,
+ * so a freed book's entries are never looked at. */
+
+#define MEMO_SLOTS 32
+#define MEMO_BYTES 200
+
+typedef struct memo {
+    uint64_t serial; /* 0 = empty */
+    uint64_t hash;
+    size_t len[4];
+    char bytes[MEMO_BYTES];
+    const price_model *model;
+} memo;
+
+static _Thread_local memo memos[MEMO_SLOTS];
+
+/* provider, address, model, model2 one after the other; NULL when they are too long. */
+static memo *memo_slot(const ly_str names[4], uint64_t *ret_hash)
+{
+    uint64_t hash = 0;
+    size_t total = 0;
+    for (size_t i = 0; i < 4; i++) {
+        hash = (hash ^ ly_str_hash(names[i])) * 0x9E3779B97F4A7C15u;
+        total += names[i].len;
+    }
+    *ret_hash = hash;
+    return total <= MEMO_BYTES ? &memos[hash >> 59] : NULL;
+}
+
+static bool memo_is(const memo *m, uint64_t serial, uint64_t hash, const ly_str names[4])
+{
+    size_t at = 0;
+    if (m->serial != serial || m->hash != hash) {
+        return false;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        if (m->len[i] != names[i].len ||
+            (names[i].len && memcmp(m->bytes + at, names[i].ptr, names[i].len) != 0)) {
+            return false;
+        }
+        at += names[i].len;
+    }
+    return true;
+}
+
+static void memo_keep(memo *m, uint64_t serial, uint64_t hash, const ly_str names[4],
+                      const price_model *model)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < 4; i++) {
+        if (names[i].len) {
+            memcpy(m->bytes + at, names[i].ptr, names[i].len);
+        }
+        m->len[i] = names[i].len;
+        at += names[i].len;
+    }
+    m->serial = serial;
+    m->hash = hash;
+    m->model = model;
+}
+
+/* The model of the book that the ask is about, or NULL. */
+static const price_model *resolve(const ly_price_book *book, const ly_price_ask *ask, bool local)
+{
+    const ly_str names[4] = {ask->provider, local ? LY_S("") : ask->address, ask->model,
+                             ask->model2};
+    uint64_t hash;
+    memo *slot = memo_slot(names, &hash);
+    if (slot && memo_is(slot, book->serial, hash, names)) {
+        return slot->model;
+    }
+    price_lower name;
+    price_lower_init(&name, ly_str_trim(ask->provider));
+    place at = {provider_by_address(book, names[1]), provider_by_name(book, name.view)};
+    const price_model *model = find_name(book, &at, ask->model);
+    if (!model && ask->model2.len > 0) {
+        model = find_name(book, &at, ask->model2);
+    }
+    if (slot) {
+        memo_keep(slot, book->serial, hash, names, model);
+    }
+    return model;
+}
+
 ly_price_hit ly_price_find(const ly_price_book *book, const ly_price_ask *ask)
 {
     ly_price_hit hit = {NULL, NULL, false, LY_PRICE_UNKNOWN_MODEL};
-    price_lower tier_bytes, name;
+    price_lower tier_bytes;
     ly_str tier = tier_name(ask->service_tier, &tier_bytes);
     const price_own *own = book ? find_own(book, ask, tier) : NULL;
     bool local = ask->address.len > 0 && ly_price_address_local(ask->address);
@@ -419,13 +506,7 @@ ly_price_hit ly_price_find(const ly_price_book *book, const ly_price_ask *ask)
     if (!book) {
         return hit;
     }
-    price_lower_init(&name, ly_str_trim(ask->provider));
-    place at = {local ? NULL : provider_by_address(book, ask->address),
-                provider_by_name(book, name.view)};
-    const price_model *model = find_name(book, &at, ask->model);
-    if (!model && ask->model2.len > 0) {
-        model = find_name(book, &at, ask->model2);
-    }
+    const price_model *model = resolve(book, ask, local);
     if (model) {
         hit.base = pick_row(book, model, tier, ask->at_ns, &hit.why);
     }

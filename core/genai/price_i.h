@@ -55,6 +55,7 @@ struct ly_price_book {
     ly_arena arena;
     ly_str name, source;
     int64_t number, published_ns, learned_ns;
+    uint64_t serial; /* tells books of this process apart, whatever their address */
     bool first_is_default, sealed, is_static;
     price_provider *providers;
     size_t n_providers, cap_providers;

@@ -40,6 +40,13 @@ static int64_t bucket_of(int64_t ns)
     return bucket - (ns % LY_BUCKET_NS < 0 ? 1 : 0);
 }
 
+#define BUCKETS_A_DAY 96
+
+static int64_t day_of(int64_t bucket)
+{
+    return bucket / BUCKETS_A_DAY - (bucket % BUCKETS_A_DAY < 0 ? 1 : 0);
+}
+
 static int state_of(int64_t amount, int source, int why)
 {
     if (amount == LY_UNKNOWN)
@@ -51,22 +58,23 @@ static int state_of(int64_t amount, int source, int why)
 
 /* ---- writing ---- */
 
-static ly_status apply_main(ly_db *db, const ly_charge *c, ly_err *err)
+#define SUM_VALUES                                                                                \
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"   \
+    " ?19) ON CONFLICT DO UPDATE SET n = n + ?10, n_unpriced = n_unpriced + ?11,"                 \
+    " in_fresh = in_fresh + ?12, cache_read = cache_read + ?13, cache_write = cache_write + ?14," \
+    " cache_write_1h = cache_write_1h + ?15, out_visible = out_visible + ?16,"                    \
+    " out_reasoning = out_reasoning + ?17, unattributed = unattributed + ?18,"                    \
+    " amount_pico = amount_pico + ?19"
+
+/* One of the two tables of sums; `bucket` in its unit. */
+static ly_status apply_main(ly_db *db, const ly_charge *c, const char *sql, int64_t bucket,
+                            ly_err *err)
 {
     ly_stmt *s = NULL;
-    ly_status st =
-        ly_db_prep(db,
-                   "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-                   " ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
-                   " ON CONFLICT DO UPDATE SET n = n + ?10, n_unpriced = n_unpriced + ?11,"
-                   " in_fresh = in_fresh + ?12, cache_read = cache_read + ?13,"
-                   " cache_write = cache_write + ?14, cache_write_1h = cache_write_1h + ?15,"
-                   " out_visible = out_visible + ?16, out_reasoning = out_reasoning + ?17,"
-                   " unattributed = unattributed + ?18, amount_pico = amount_pico + ?19",
-                   &s, err);
+    ly_status st = ly_db_prep(db, sql, &s, err);
     if (st)
         return st;
-    ly_bind_int(s, 1, bucket_of(c->at_ns));
+    ly_bind_int(s, 1, bucket);
     ly_bind_int(s, 2, c->origin);
     ly_bind_int(s, 3, c->provider);
     ly_bind_int(s, 4, c->model);
@@ -127,7 +135,10 @@ static bool next_tag(ly_str *rest, int64_t *ret)
 
 ly_status ly_usage_apply(ly_db *db, const ly_charge *line, ly_err *err)
 {
-    ly_status st = apply_main(db, line, err);
+    int64_t bucket = bucket_of(line->at_ns);
+    ly_status st = apply_main(db, line, "INSERT INTO usage" SUM_VALUES, bucket, err);
+    if (!st)
+        st = apply_main(db, line, "INSERT INTO usage_day" SUM_VALUES, day_of(bucket), err);
     if (!st)
         st = apply_who(db, line, WHO_SESSION, line->session, err);
     if (!st)
@@ -208,20 +219,20 @@ static int64_t if_by(const want *w, unsigned bit, int64_t id)
     return w->q->by & bit ? id : 0;
 }
 
-/* usage: everything but who. */
-static ly_status sum_kept(ly_db *db, want *w, ly_err *err)
+#define SUM_COLUMNS                                                                               \
+    ", origin, provider, model, service, env, prompt_name, prompt_version, state, n, n_unpriced," \
+    " in_fresh, cache_read, cache_write, out_visible, out_reasoning, unattributed, amount_pico"
+
+/* One stretch of one of the two tables; a bucket of it is `scale` quarters of an hour. */
+static ly_status sum_table(ly_db *db, want *w, const char *sql, int64_t from, int64_t until,
+                           int64_t scale, ly_err *err)
 {
     ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(db,
-                              "SELECT bucket, origin, provider, model, service, env, prompt_name,"
-                              " prompt_version, state, n, n_unpriced, in_fresh, cache_read,"
-                              " cache_write, out_visible, out_reasoning, unattributed, amount_pico"
-                              " FROM usage WHERE bucket >= ?1 AND bucket < ?2",
-                              &s, err);
+    ly_status st = ly_db_prep(db, sql, &s, err);
     if (st)
         return st;
-    ly_bind_int(s, 1, w->from);
-    ly_bind_int(s, 2, w->until);
+    ly_bind_int(s, 1, from);
+    ly_bind_int(s, 2, until);
     bool row = false;
     while (!(st = ly_db_step(db, s, &row, err)) && row) {
         int64_t provider = ly_col_int(s, 2), model = ly_col_int(s, 3), service = ly_col_int(s, 4);
@@ -232,7 +243,7 @@ static ly_status sum_kept(ly_db *db, want *w, ly_err *err)
         int64_t read = ly_col_int(s, 12);
         int64_t key[LY_SUMS_KEYS] = {
             [K_ORIGIN] = ly_col_int(s, 1),
-            [K_PERIOD] = period_of(w, ly_col_int(s, 0)),
+            [K_PERIOD] = period_of(w, ly_col_int(s, 0) * scale),
             [K_STATE] = if_by(w, LY_BY_STATE, ly_col_int(s, 8)),
             [K_PROVIDER] = if_by(w, LY_BY_PROVIDER, provider),
             [K_MODEL] = if_by(w, LY_BY_MODEL, model),
@@ -253,6 +264,34 @@ static ly_status sum_kept(ly_db *db, want *w, ly_err *err)
             break;
     }
     ly_db_reset(s);
+    return st;
+}
+
+static ly_status sum_quarters(ly_db *db, want *w, int64_t from, int64_t until, ly_err *err)
+{
+    return from >= until ? LY_OK
+                         : sum_table(db, w,
+                                     "SELECT bucket" SUM_COLUMNS " FROM usage"
+                                     " WHERE bucket >= ?1 AND bucket < ?2",
+                                     from, until, 1, err);
+}
+
+/* Everything but who: whole UTC days from usage_day, what sticks out on both sides from usage. */
+static ly_status sum_kept(ly_db *db, want *w, ly_err *err)
+{
+    if (w->q->period && !w->q->period_in_days)
+        return sum_quarters(db, w, w->from, w->until, err);
+    int64_t first = w->from == INT64_MIN ? INT64_MIN : -day_of(-w->from); /* rounded up */
+    int64_t last = w->until == INT64_MAX ? INT64_MAX : day_of(w->until);
+    if (first >= last)
+        return sum_quarters(db, w, w->from, w->until, err);
+    ly_status st =
+        sum_table(db, w, "SELECT day" SUM_COLUMNS " FROM usage_day WHERE day >= ?1 AND day < ?2",
+                  first, last, BUCKETS_A_DAY, err);
+    if (!st && first != INT64_MIN)
+        st = sum_quarters(db, w, w->from, first * BUCKETS_A_DAY, err);
+    if (!st && last != INT64_MAX)
+        st = sum_quarters(db, w, last * BUCKETS_A_DAY, w->until, err);
     return st;
 }
 

@@ -41,6 +41,8 @@ typedef struct ly_usage_query {
     /* Also group by period: a bucket's start -> the period's start. NULL = no. Pure. */
     int64_t (*period)(void *user, int64_t bucket_ns);
     void *user;
+    bool
+        period_in_days; /* period gives one answer for a whole UTC day: whole days are then read as such */
     /* Only charges with these values; an empty view = any. */
     ly_str provider, model, service, env, prompt, who_session, who_user;
     bool scan; /* read the ledger itself, whatever the grouping: for checks */

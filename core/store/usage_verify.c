@@ -4,13 +4,27 @@
  */
 #include "store/usage.h"
 
+#include "base/clock.h"
 #include "store/internal.h"
 #include "store/sums.h"
 
 #define SLICE 200
 
-/* Keys of usage: bucket, origin, six words, state. Of usage_who: -1 - kind, bucket, word, origin. */
-enum { MAIN_KEYS = 9, MAIN_VALUES = 10, WHO_KEYS = 4, WHO_VALUES = 6 };
+/* Keys of usage: bucket, origin, six words, state, 0; of usage_day: day, ..., 1. Of usage_who: -1 - kind,
+ * bucket, word, origin. */
+enum { MAIN_COLUMNS = 9, MAIN_KEYS = 10, MAIN_VALUES = 10, WHO_KEYS = 4, WHO_VALUES = 6 };
+
+#define MAIN_SELECT                                                                               \
+    ", origin, provider, model, service, env, prompt_name, prompt_version, state, n, n_unpriced," \
+    " in_fresh, cache_read, cache_write, cache_write_1h, out_visible, out_reasoning,"             \
+    " unattributed, amount_pico FROM "
+#define MAIN_INSERT                                                                               \
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"   \
+    " ?19) ON CONFLICT DO UPDATE SET n = n + ?10, n_unpriced = n_unpriced + ?11,"                 \
+    " in_fresh = in_fresh + ?12, cache_read = cache_read + ?13, cache_write = cache_write + ?14," \
+    " cache_write_1h = cache_write_1h + ?15, out_visible = out_visible + ?16,"                    \
+    " out_reasoning = out_reasoning + ?17, unattributed = unattributed + ?18,"                    \
+    " amount_pico = amount_pico + ?19"
 
 static int64_t known(ly_stmt *s, int i)
 {
@@ -29,21 +43,20 @@ static ly_status add(ly_sums *sums, const int64_t *key, size_t n_key, const int6
     return st;
 }
 
-static ly_status subtract_main(ly_db *db, ly_sums *sums, ly_err *err)
+static ly_status subtract_main(ly_db *db, ly_sums *sums, const char *sql, int64_t level,
+                               ly_err *err)
 {
     ly_stmt *s = NULL;
     bool row = false;
-    ly_status st = ly_db_prep(
-        db,
-        "SELECT bucket, origin, provider, model, service, env, prompt_name, prompt_version, state,"
-        " n, n_unpriced, in_fresh, cache_read, cache_write, cache_write_1h, out_visible,"
-        " out_reasoning, unattributed, amount_pico FROM usage",
-        &s, err);
+    ly_status st = ly_db_prep(db, sql, &s, err);
     while (!st && !(st = ly_db_step(db, s, &row, err)) && row) {
-        int64_t c[MAIN_KEYS + MAIN_VALUES];
-        for (int i = 0; i < MAIN_KEYS + MAIN_VALUES; i++)
-            c[i] = ly_col_int(s, i);
-        st = add(sums, c, MAIN_KEYS, c + MAIN_KEYS, MAIN_VALUES, -1, err);
+        int64_t key[MAIN_KEYS], values[MAIN_VALUES];
+        for (int i = 0; i < MAIN_COLUMNS; i++)
+            key[i] = ly_col_int(s, i);
+        key[MAIN_COLUMNS] = level;
+        for (int i = 0; i < MAIN_VALUES; i++)
+            values[i] = ly_col_int(s, MAIN_COLUMNS + i);
+        st = add(sums, key, MAIN_KEYS, values, MAIN_VALUES, -1, err);
     }
     if (s)
         ly_db_reset(s);
@@ -89,9 +102,16 @@ static ly_status add_charge(ly_stmt *s, ly_sums *sums, ly_err *err)
                     : client                ? LY_USAGE_CLIENT
                     : why == LY_PRICE_LOCAL ? LY_USAGE_LOCAL
                                             : LY_USAGE_PRICED;
-    int64_t key[MAIN_KEYS] = {bucket,           origin,           ly_col_int(s, 2),
-                              ly_col_int(s, 3), ly_col_int(s, 4), ly_col_int(s, 5),
-                              ly_col_int(s, 6), ly_col_int(s, 7), state};
+    int64_t key[MAIN_KEYS] = {bucket,
+                              origin,
+                              ly_col_int(s, 2),
+                              ly_col_int(s, 3),
+                              ly_col_int(s, 4),
+                              ly_col_int(s, 5),
+                              ly_col_int(s, 6),
+                              ly_col_int(s, 7),
+                              state,
+                              0};
     int64_t values[MAIN_VALUES] = {1,
                                    unpriced,
                                    known(s, 11),
@@ -104,6 +124,10 @@ static ly_status add_charge(ly_stmt *s, ly_sums *sums, ly_err *err)
                                    known(s, 17)};
     /* who sees v[2] + v[3] + v[4] = fresh + read + write */
     ly_status st = add(sums, key, MAIN_KEYS, values, MAIN_VALUES, sign, err);
+    key[0] = at / LY_NS_PER_DAY - (at % LY_NS_PER_DAY < 0 ? 1 : 0);
+    key[MAIN_COLUMNS] = 1;
+    if (!st)
+        st = add(sums, key, MAIN_KEYS, values, MAIN_VALUES, sign, err);
     if (!st)
         st = add_who(sums, 0, bucket, ly_col_int(s, 8), origin, values, sign, err);
     if (!st)
@@ -161,15 +185,9 @@ static ly_status repair_one(ly_db *db, const ly_sum *sum, ly_err *err)
                        " tokens_out = tokens_out + ?9, amount_pico = amount_pico + ?10",
                        &s, err);
     } else {
-        st = ly_db_prep(db,
-                        "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
-                        " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
-                        " ON CONFLICT DO UPDATE SET n = n + ?10, n_unpriced = n_unpriced + ?11,"
-                        " in_fresh = in_fresh + ?12, cache_read = cache_read + ?13,"
-                        " cache_write = cache_write + ?14, cache_write_1h = cache_write_1h + ?15,"
-                        " out_visible = out_visible + ?16, out_reasoning = out_reasoning + ?17,"
-                        " unattributed = unattributed + ?18, amount_pico = amount_pico + ?19",
-                        &s, err);
+        n_key = MAIN_COLUMNS;
+        st = sum->key[MAIN_COLUMNS] ? ly_db_prep(db, "INSERT INTO usage_day" MAIN_INSERT, &s, err)
+                                    : ly_db_prep(db, "INSERT INTO usage" MAIN_INSERT, &s, err);
     }
     if (st)
         return st;
@@ -208,7 +226,9 @@ ly_status ly_usage_verify(ly_store *store, bool mend, int64_t *ret_wrong, ly_err
         return st;
     st = add_charges(db, &sums, err);
     if (!st)
-        st = subtract_main(db, &sums, err);
+        st = subtract_main(db, &sums, "SELECT bucket" MAIN_SELECT "usage", 0, err);
+    if (!st)
+        st = subtract_main(db, &sums, "SELECT day" MAIN_SELECT "usage_day", 1, err);
     if (!st)
         st = subtract_who(db, &sums, err);
     ly_db_read_end(db);

@@ -249,6 +249,7 @@ static void verify_repairs(void **state)
     (void)snprintf(command, sizeof command,
                    "python3 -c \"import sqlite3;c=sqlite3.connect('%s');"
                    "c.execute('update usage set amount_pico=amount_pico+5 where n>0');"
+                   "c.execute('update usage_day set amount_pico=amount_pico+5 where n>0');"
                    "c.execute('delete from usage_who where kind=0');c.commit()\"",
                    f.db);
     FILE *tool = popen(command, "r");

@@ -41,6 +41,21 @@ CREATE TABLE usage (
     PRIMARY KEY (bucket, origin, provider, model, service, env, prompt_name, prompt_version, state)
 ) STRICT, WITHOUT ROWID;
 
+-- The same in UTC days: what long reports read, with the quarters of an hour at both ends.
+CREATE TABLE usage_day (
+    day INTEGER NOT NULL,        -- at_ns / 86400 s, rounded down
+    origin INTEGER NOT NULL,
+    provider INTEGER NOT NULL, model INTEGER NOT NULL, service INTEGER NOT NULL,
+    env INTEGER NOT NULL, prompt_name INTEGER NOT NULL, prompt_version INTEGER NOT NULL, -- -> word
+    state INTEGER NOT NULL,
+    n INTEGER NOT NULL, n_unpriced INTEGER NOT NULL,
+    in_fresh INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL,
+    cache_write_1h INTEGER NOT NULL, out_visible INTEGER NOT NULL, out_reasoning INTEGER NOT NULL,
+    unattributed INTEGER NOT NULL,
+    amount_pico INTEGER NOT NULL,
+    PRIMARY KEY (day, origin, provider, model, service, env, prompt_name, prompt_version, state)
+) STRICT, WITHOUT ROWID;
+
 -- The same by who: one row a session, user or tag and bucket. A span with three tags stands in three
 -- rows, one without tags in that of word 0.
 CREATE TABLE usage_who (
