@@ -78,39 +78,63 @@ static uint64_t load64(const unsigned char *p)
     return w;
 }
 
-/* True when all n bytes are ASCII. Most strings are keys of 8 to 40 bytes: words, the last of which
- * overlaps the one before, and no loop over bytes. */
-static bool all_ascii(const unsigned char *p, size_t n)
+/* n when all bytes are ASCII, else a place before which all are. Most strings are keys of 8 to 40 bytes:
+ * words, the last of which overlaps the one before, and no loop over bytes. */
+static size_t ascii_prefix(const unsigned char *p, size_t n)
 {
     uint64_t seen = 0;
     if (n < 8) {
         for (size_t i = 0; i < n; i++)
             seen |= p[i];
-        return (seen & 0x80) == 0;
+        return seen & 0x80 ? 0 : n;
     }
     size_t i = 0;
     for (; i + 32 <= n; i += 32) {
         seen = load64(p + i) | load64(p + i + 8) | load64(p + i + 16) | load64(p + i + 24);
         if (seen & HIGH_BITS)
-            return false;
+            return i;
     }
+    size_t rest = i;
     for (; i + 8 <= n; i += 8)
         seen |= load64(p + i);
-    return ((seen | load64(p + n - 8)) & HIGH_BITS) == 0;
+    return (seen | load64(p + n - 8)) & HIGH_BITS ? rest : n;
+}
+
+/* Bytes before the first one above 0x7F in a word as it lies in memory; w has such a byte. */
+static size_t ascii_before(uint64_t w)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)__builtin_ctzll(w & HIGH_BITS) / 8;
+#else
+    return (size_t)__builtin_clzll(w & HIGH_BITS) / 8;
+#endif
+}
+
+/* The position of the first byte above 0x7F at or after i, or n. */
+static size_t skip_ascii(const unsigned char *p, size_t i, size_t n)
+{
+    for (; n - i >= 32; i += 32) {
+        uint64_t low = load64(p + i) | load64(p + i + 8);
+        uint64_t high = load64(p + i + 16) | load64(p + i + 24);
+        if ((low | high) & HIGH_BITS)
+            break;
+    }
+    for (; n - i >= 8; i += 8) {
+        uint64_t w = load64(p + i);
+        if (w & HIGH_BITS)
+            return i + ascii_before(w);
+    }
+    while (i < n && p[i] < 0x80)
+        i++;
+    return i;
 }
 
 bool ly_utf8_valid(ly_str s)
 {
     const unsigned char *p = (const unsigned char *)s.ptr;
-    size_t i = 0;
-    if (all_ascii(p, s.len))
-        return true;
-    while (i < s.len) {
-        while (s.len - i >= 8 && (load64(p + i) & HIGH_BITS) == 0)
-            i += 8;
-        for (; i < s.len && p[i] < 0x80 && (s.len - i < 8 || (load64(p + i) & HIGH_BITS)); i++) {
-        }
-        for (; i < s.len && p[i] >= 0x80;) {
+    size_t i = ascii_prefix(p, s.len);
+    while ((i = skip_ascii(p, i, s.len)) < s.len) {
+        while (i < s.len && p[i] >= 0x80) {
             uint32_t cp;
             size_t n = sequence(p + i, s.len - i, &cp);
             if (n == 0)
