@@ -158,6 +158,15 @@ static ly_status read_pem(const char *path, char **ret, ly_err *err)
 
 /* --------------------------------------------------------------------- start */
 
+/* What settling asks when a span got its counts from a log record. */
+static ly_priced price_in_force(void *user, const ly_canon *canon, int64_t at_ns)
+{
+    ly_config *config = ly_config_ref(user);
+    ly_priced priced = ly_price_span(config->ingest.book, canon, at_ns);
+    ly_config_unref(config);
+    return priced;
+}
+
 static ly_status open_stores(ly_collector *c, ly_err *err)
 {
     ly_store_opts opts = LY_STORE_OPTS_INIT;
@@ -168,6 +177,7 @@ static ly_status open_stores(ly_collector *c, ly_err *err)
     ly_status status = ly_store_open(c->db, &opts, &c->writer_store, err);
     if (status)
         return status;
+    ly_store_price_with(c->writer_store, price_in_force, c);
     if (c->opts.record)
         ly_store_record(c->writer_store, c->opts.record, c->opts.record_user);
     opts.cache_bytes = LY_MIB(2);

@@ -565,6 +565,6 @@ ly_status ly_store_upkeep(ly_store *store, ly_err *err)
 {
     ly_status st = ly_dictionary_train(store, err);
     if (!st)
-        st = ly_db_exec(&store->db, "PRAGMA optimize", err);
+        st = ly_db_exec(&store->db, "PRAGMA analysis_limit=400; PRAGMA optimize", err);
     return st;
 }

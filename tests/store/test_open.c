@@ -47,7 +47,7 @@ static void names_what_is_wrong(void **state)
     assert_non_null(strstr(err.text, "--db"));
     assert_int_equal(try_open("/no/such/folder/x.db", LY_STORE_WRITER, &err), LY_E_NOTFOUND);
     assert_non_null(strstr(err.text, "/no/such/folder"));
-    assert_int_equal(try_open(f.path, LY_STORE_WRITER, &err), LY_E_INVALID);
+    assert_int_equal(try_open(f.path, LY_STORE_WRITER, &err), LY_E_IO);
     /* Not SQLite at all. */
     FILE *file = fopen(f.db, "w");
     for (int i = 0; i < 500; i++)
