@@ -132,7 +132,7 @@ void ly_detail_draw(ly_app *app, int top, int n, int col, int width)
     ly_text_view_draw(&t->detail, app, top + 1, n - 1, col, width);
     if (t->detail.n > (size_t)(n - 1) && n > 2) {
         char text[64];
-        (void)snprintf(text, sizeof text, "[%d of %zu lines, Enter for all]", n - 1, t->detail.n);
+        (void)snprintf(text, sizeof text, "[%d of %zu lines, Enter for all]", n - 2, t->detail.n);
         (void)ly_grid_puts(&app->grid, top + n - 1, col, width, "", LY_INK_DIM);
         ly_grid_fill(&app->grid, top + n - 1, col, width, " ", ' ', LY_INK_TEXT);
         (void)ly_grid_puts(&app->grid, top + n - 1, col, width, text, LY_INK_DIM);

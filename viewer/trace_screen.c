@@ -514,6 +514,13 @@ static void draw_label(ly_app *app, int row, int col, int width, const ly_row *r
                          error ? LY_INK_ERROR : ly_app_type_ink(n->canon.type));
     /* Marks are worth more than the end of a long name. */
     ly_text_marks(r, s, &app->cell);
+    if ((int)app->cell.len + 1 >= width - used - 8 && r->kind == LY_ROW_GROUP) {
+        ly_buf_reset(&app->cell);
+        ly_buf_fmt(&app->cell, "x%u%s", r->count, s->same_args ? " LOOP" : "");
+    } else if ((int)app->cell.len + 1 >= width - used - 8 && s->attempts > 1) {
+        ly_buf_reset(&app->cell);
+        ly_buf_fmt(&app->cell, "%u/%u", s->attempt, s->attempts);
+    }
     int marks = (int)app->cell.len + (app->cell.len > 0 ? 1 : 0);
     char marks_text[64];
     (void)ly_str_copy(ly_buf_view(&app->cell), marks_text, sizeof marks_text);

@@ -1,0 +1,427 @@
+/*
+ * The screens without a terminal: a database made here, keys in, the grid out. Golden texts at three sizes in
+ * UTF-8 and ASCII; then random keys and sizes over hostile traces: every row exactly as wide as the
+ * screen, no byte below 0x20, the selection kept over a reload; and the writer's bytes.
+ */
+#include "viewer/fixture.h"
+
+#include <unistd.h>
+
+#include "base/term.h"
+#include "genai/normalise.h"
+#include "otlp/decode.h"
+#include "otlp/encode.h"
+#include "viewer/app.h"
+
+typedef struct made {
+    char path[64];
+    ly_arena arena;
+} made;
+
+static ly_kv kv(const char *key, const char *value)
+{
+    return (ly_kv){ly_str_c(key), {.kind = LY_ANY_STRING, .str = ly_str_c(value)}};
+}
+
+static ly_kv kv_int(const char *key, int64_t value)
+{
+    return (ly_kv){ly_str_c(key), {.kind = LY_ANY_INT, .integer = value}};
+}
+
+/* Stores fixture spans as one trace, through the wire and the rules, as a client's would be. */
+static void store_trace(made *m, ly_store *store, int number, const fixture_span *spans, size_t n,
+                        const char *session)
+{
+    static ly_resource resource;
+    static ly_scope scope;
+    ly_kv service = kv("service.name", "research");
+    ly_err err = LY_ERR_INIT;
+    ly_buf wire;
+    ly_buf_init(&wire, LY_MIB(1));
+    resource.attrs = (ly_attrs){&service, 1, 0};
+    ly_otlp_put_resource(&wire, &resource);
+    ly_resource *res = LY_ARENA_NEW(&m->arena, ly_resource);
+    assert_int_equal(ly_otlp_decode_resource(ly_arena_copy(&m->arena, ly_buf_view(&wire)), LY_S(""),
+                                             &m->arena, res),
+                     LY_OK);
+    ly_store_span *batch = LY_ARENA_ARRAY(&m->arena, ly_store_span, n);
+    for (size_t i = 0; i < n; i++) {
+        const fixture_span *f = &spans[i];
+        ly_kv *attrs = LY_ARENA_ARRAY(&m->arena, ly_kv, 16);
+        size_t k = 0;
+        if (f->type == LY_TYPE_AGENT) {
+            attrs[k++] = kv("gen_ai.operation.name", "invoke_agent");
+        } else if (f->type == LY_TYPE_GENERATION) {
+            attrs[k++] = kv("gen_ai.operation.name", "chat");
+            attrs[k++] = kv("gen_ai.provider.name", "openai");
+            attrs[k++] = kv("gen_ai.request.model", f->model ? f->model : "gpt-4o");
+            attrs[k++] =
+                kv("gen_ai.input.messages",
+                   "[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"compare "
+                   "two libraries\\u001b[2J\"}]}]");
+            attrs[k++] =
+                kv("gen_ai.output.messages",
+                   "[{\"role\":\"assistant\",\"parts\":[{\"type\":\"text\",\"content\":\"the "
+                   "first is older\"}],\"finish_reason\":\"stop\"}]");
+            if (f->tokens_in > 0) {
+                attrs[k++] = kv_int("gen_ai.usage.input_tokens", f->tokens_in);
+                attrs[k++] = kv_int("gen_ai.usage.output_tokens", f->tokens_out);
+            }
+        } else if (f->type == LY_TYPE_TOOL) {
+            attrs[k++] = kv("gen_ai.operation.name", "execute_tool");
+            attrs[k++] = kv("gen_ai.tool.name", f->name);
+            attrs[k++] = kv("gen_ai.tool.call.arguments", "{\"q\":\"c11 otlp\"}");
+        } else if (f->type == LY_TYPE_HTTP) {
+            attrs[k++] = kv("http.request.method", "GET");
+        } else if (f->type == LY_TYPE_DB) {
+            attrs[k++] = kv("db.system", "sqlite");
+        }
+        if (session) {
+            attrs[k++] = kv("gen_ai.conversation.id", session);
+        }
+        ly_span raw = {.name = ly_str_c(f->name),
+                       .kind = LY_KIND_INTERNAL,
+                       .start_ns = (uint64_t)(T0 + number * 60 * LY_NS_PER_SEC + f->start_ms * MS),
+                       .attrs = {attrs, k, 0},
+                       .status_code = f->error ? LY_CODE_ERROR : LY_CODE_UNSET,
+                       .status_message = ly_str_c(f->error),
+                       .resource = res,
+                       .scope = &scope};
+        raw.end_ns = raw.start_ns + (uint64_t)((f->dur_ms < 0 ? 0 : f->dur_ms) * MS);
+        raw.trace_id.b[0] = 0x7f;
+        raw.trace_id.b[15] = (uint8_t)(number + 1);
+        raw.span_id = span_id_of(f->id + (uint64_t)number * 1000);
+        raw.parent_id = f->parent ? span_id_of(f->parent + (uint64_t)number * 1000) : span_id_of(0);
+        ly_buf_reset(&wire);
+        ly_otlp_put_span(&wire, &raw);
+        ly_span *span = LY_ARENA_NEW(&m->arena, ly_span);
+        ly_canon *canon = LY_ARENA_NEW(&m->arena, ly_canon);
+        assert_int_equal(ly_otlp_decode_span(ly_arena_copy(&m->arena, ly_buf_view(&wire)), res,
+                                             &scope, &m->arena, span),
+                         LY_OK);
+        assert_int_equal(ly_genai_normalise(span, &m->arena, canon), LY_OK);
+        batch[i] = (ly_store_span){.span = span, .canon = canon, .priced = LY_PRICED_NONE};
+    }
+    ly_buf_release(&wire);
+    ly_store_batch all = {.spans = batch, .n_spans = n};
+    ly_status st = ly_store_ingest(store, &all, NULL, &err);
+    if (st != LY_OK) {
+        fail_msg("%s", err.text);
+    }
+}
+
+static const fixture_span small_spans[] = {
+    {1, 0, LY_TYPE_AGENT, "support-bot \xe6\x97\xa5\xe6\x9c\xac", 0, 2400, NULL, 0, 0, 0, NULL,
+     NULL, 0},
+    {2, 1, LY_TYPE_GENERATION, "chat", 100, 900, NULL, 300, 20, 0, "gpt-4o-mini", NULL, 0},
+    {3, 1, LY_TYPE_TOOL, "lookup\x1b]0;x\x07", 1100, 200, "not \n found", 0, 0, 0, NULL, NULL, 0},
+};
+
+static int set_up(void **state)
+{
+    static made m;
+    ly_err err = LY_ERR_INIT;
+    ly_store *store = NULL;
+    ly_store_opts opts = LY_STORE_OPTS_INIT;
+    int64_t left;
+    opts.role = LY_STORE_WRITER;
+    snprintf(m.path, sizeof m.path, "/tmp/lydite-screens-%ld.db", (long)getpid());
+    ly_arena_init(&m.arena, 0, 0);
+    ly_wall_fix(T0 + 3600 * LY_NS_PER_SEC);
+    if (ly_store_open(m.path, &opts, &store, &err) != LY_OK) {
+        fail_msg("%s", err.text);
+    }
+    for (int i = 0; i < 30; i++) {
+        store_trace(&m, store, i, small_spans, LY_COUNT(small_spans), i % 3 ? "session-1" : NULL);
+    }
+    /* Without the pending span and the orphans, whose ids the store would reject. */
+    store_trace(&m, store, 30, agent_spans, LY_COUNT(agent_spans) - 3, "session-2");
+    assert_int_equal(ly_store_settle(store, 0, true, &left, &err), LY_OK);
+    ly_store_close(store);
+    *state = &m;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    made *m = *state;
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    ly_arena_release(&m->arena);
+    for (int i = 0; i < 3; i++) {
+        char path[80];
+        snprintf(path, sizeof path, "%s%s", m->path, ends[i]);
+        unlink(path);
+    }
+    return 0;
+}
+
+static ly_app *open_app(const made *m, int rows, int cols, bool unicode)
+{
+    ly_err err = LY_ERR_INIT;
+    ly_store *store = NULL;
+    ly_app *app = NULL;
+    ly_store_opts store_opts = LY_STORE_OPTS_INIT;
+    ly_viewer_opts opts = {.db_path = m->path, .unicode = unicode, .memory = true};
+    if (ly_store_open(m->path, &store_opts, &store, &err) != LY_OK ||
+        ly_app_new(&opts, store, &app, &err) != LY_OK) {
+        fail_msg("%s", err.text);
+    }
+    app->now_ns = T0 + 3600 * LY_NS_PER_SEC;
+    assert_true(ly_app_resize(app, rows, cols));
+    return app;
+}
+
+/* Keys as text: a character each; \r Enter, \x1b Esc. */
+static void type(ly_app *app, const char *keys)
+{
+    for (; *keys; keys++) {
+        ly_app_key(app, (ly_key){.code = (unsigned char)*keys});
+    }
+}
+
+static void check_grid(const ly_app *app)
+{
+    ly_buf row;
+    ly_buf_init(&row, LY_MIB(1));
+    for (int r = 0; r < app->grid.rows; r++) {
+        ly_buf_reset(&row);
+        ly_grid_row_text(&app->grid, r, &row);
+        if (ly_term_width(ly_buf_view(&row)) != (size_t)app->grid.cols) {
+            fail_msg("row %d is %zu wide, not %d: %s", r, ly_term_width(ly_buf_view(&row)),
+                     app->grid.cols, ly_buf_text(&row));
+        }
+        for (size_t i = 0; i < row.len; i++) {
+            assert_true((unsigned char)row.ptr[i] >= 0x20 && row.ptr[i] != 0x7f);
+            if (!app->grid.unicode) {
+                assert_true((unsigned char)row.ptr[i] < 0x7f);
+            }
+        }
+    }
+    ly_buf_release(&row);
+}
+
+/* The screen as text, and below it the inks other than text, one letter a cell. */
+static void screen_text(const ly_app *app, bool inks, ly_buf *out)
+{
+    for (int r = 0; r < app->grid.rows; r++) {
+        size_t from = out->len;
+        ly_grid_row_text(&app->grid, r, out);
+        while (out->len > from && out->ptr[out->len - 1] == ' ') {
+            ly_buf_cut(out, out->len - 1);
+        }
+        ly_buf_char(out, '\n');
+    }
+    for (int r = 0; inks && r < app->grid.rows; r++) {
+        for (int c = 0; c < app->grid.cols; c++) {
+            const ly_glyph *g = &app->grid.cells[r * app->grid.cols + c];
+            ly_buf_char(out, g->selected ? '#' : "-dtsmowelAGTRJpc"[g->ink]);
+        }
+        ly_buf_char(out, '\n');
+    }
+}
+
+static const struct {
+    const char *name, *keys;
+} scenes[] = {
+    {"traces", ""},
+    {"traces_filter", "ftype:generation dur>800ms\r"},
+    {"traces_bad_filter", "ftype:nothing\r"},
+    {"traces_none", "fmodel:nobody\r"},
+    {"traces_sessions", "S"},
+    {"trace_steps", "\rjjj"},
+    {"trace_error", "\re"},
+    {"trace_waterfall", "\rwx"},
+    {"trace_messages", "\rm"},
+    {"trace_filter", "\rfstatus:error\r"},
+    {"trace_output", "\rj]]"},
+    {"sessions", "3"},
+    {"evals", "4"},
+    {"prompts", "5"},
+    {"cost", "6"},
+    {"stats", "7"},
+    {"help", "?"},
+    {"find", "/lookup\r"},
+};
+
+static const struct {
+    const char *name;
+    int rows, cols;
+    bool unicode, inks;
+} sizes[] = {
+    {"40x12", 12, 40, true, false},
+    {"80x24", 24, 80, true, false},
+    {"80x24_ascii", 24, 80, false, true},
+    {"160x50", 50, 160, true, false},
+};
+
+static void golden_screens(void **state)
+{
+    ly_buf out;
+    ly_buf_init(&out, LY_MIB(4));
+    for (size_t s = 0; s < LY_COUNT(sizes); s++) {
+        for (size_t i = 0; i < LY_COUNT(scenes); i++) {
+            char name[128];
+            ly_app *app = open_app(*state, sizes[s].rows, sizes[s].cols, sizes[s].unicode);
+            ly_app_draw(app);
+            type(app, scenes[i].keys);
+            ly_app_draw(app);
+            check_grid(app);
+            /* The name of the file has this process's number. */
+            ly_grid_fill(&app->grid, 0, sizes[s].cols >= 100 ? 90 : sizes[s].cols, 70, " ", ' ',
+                         LY_INK_TEXT);
+            ly_buf_reset(&out);
+            screen_text(app, sizes[s].inks, &out);
+            snprintf(name, sizeof name, "%s_%s.txt", scenes[i].name, sizes[s].name);
+            golden(name, ly_buf_view(&out));
+            ly_app_free(app);
+        }
+    }
+    ly_buf_release(&out);
+}
+
+static void too_small(void **state)
+{
+    ly_app *app = open_app(*state, 8, 32, true);
+    ly_buf row;
+    ly_buf_init(&row, 4096);
+    ly_app_draw(app);
+    ly_grid_row_text(&app->grid, 0, &row);
+    assert_true(ly_str_starts(ly_buf_view(&row), LY_S("needs 40x10, have 32x8")));
+    assert_true(ly_app_resize(app, 24, 80));
+    ly_app_draw(app);
+    check_grid(app);
+    ly_buf_release(&row);
+    ly_app_free(app);
+}
+
+static void random_keys_and_sizes(void **state)
+{
+    static const char keys[] =
+        "jjjjkkkgGhlJK -=swm[]eExbtz+_0/fuFSAoynN?12345678q\r\r\r\x1b:abc\"!~()|\x04\x15";
+    uint64_t seed = 17;
+    ly_buf bytes;
+    ly_grid before;
+    ly_buf_init(&bytes, LY_MIB(16));
+    ly_grid_init(&before, true);
+    ly_app *app = open_app(*state, 24, 80, true);
+    for (int round = 0; round < 1500; round++) {
+        seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+        uint64_t r = seed >> 33;
+        if (r % 29 == 0) {
+            assert_true(ly_app_resize(app, 1 + (int)(r >> 8) % 60, 1 + (int)(r >> 14) % 180));
+        } else {
+            uint32_t code = r % 11 == 0 ? LY_KEY_UP + (uint32_t)(r >> 6) % 14
+                                        : (unsigned char)keys[(r >> 6) % (sizeof keys - 1)];
+            ly_app_key(app, (ly_key){.code = code});
+        }
+        if (app->quit) {
+            app->quit = false;
+        }
+        ly_buf_reset(&app->osc);
+        ly_app_draw(app);
+        check_grid(app);
+        /* What is written: only our own sequences, ESC [ ... and text. */
+        ly_buf_reset(&bytes);
+        ly_grid_write(&app->grid, NULL, LY_SCHEME_COLOR, app->cursor_row, app->cursor_col, &bytes);
+        for (size_t i = 0; i < bytes.len; i++) {
+            unsigned char c = (unsigned char)bytes.ptr[i];
+            if (c == 0x1b) {
+                assert_int_equal(bytes.ptr[i + 1], '[');
+            } else {
+                assert_true(c >= 0x20);
+            }
+        }
+    }
+    ly_app_free(app);
+    ly_grid_release(&before);
+    ly_buf_release(&bytes);
+}
+
+static void an_unchanged_frame_writes_nothing(void **state)
+{
+    ly_app *app = open_app(*state, 24, 80, true);
+    ly_grid shown;
+    ly_buf bytes;
+    ly_grid_init(&shown, true);
+    ly_buf_init(&bytes, LY_MIB(4));
+    ly_app_draw(app);
+    assert_true(ly_grid_resize(&shown, 24, 80));
+    memcpy(shown.cells, app->grid.cells, 24 * 80 * sizeof *shown.cells);
+    ly_app_draw(app);
+    ly_grid_write(&app->grid, &shown, LY_SCHEME_COLOR, -1, -1, &bytes);
+    assert_int_equal(bytes.len, 0);
+    /* One move changes two rows, not the screen. */
+    type(app, "j");
+    ly_app_draw(app);
+    ly_grid_write(&app->grid, &shown, LY_SCHEME_COLOR, -1, -1, &bytes);
+    assert_true(bytes.len > 0 && bytes.len < 2000);
+    ly_app_free(app);
+    ly_grid_release(&shown);
+    ly_buf_release(&bytes);
+}
+
+static void selection_is_kept_over_new_data(void **state)
+{
+    made *m = *state;
+    ly_app *app = open_app(m, 24, 80, true);
+    ly_err err = LY_ERR_INIT;
+    ly_store *store = NULL;
+    ly_store_opts opts = LY_STORE_OPTS_INIT;
+    int64_t left;
+    ly_app_draw(app);
+    type(app, "jjjj");
+    ly_app_draw(app);
+    ly_trace_id selected = app->traces.selected;
+    size_t line = app->traces.at - app->traces.top;
+    opts.role = LY_STORE_WRITER;
+    assert_int_equal(ly_store_open(m->path, &opts, &store, &err), LY_OK);
+    store_trace(m, store, 40, small_spans, LY_COUNT(small_spans), NULL);
+    assert_int_equal(ly_store_settle(store, 0, true, &left, &err), LY_OK);
+    ly_store_close(store);
+    assert_true(ly_app_tick(app, app->now_ns + LY_NS_PER_SEC));
+    ly_app_draw(app);
+    assert_true(ly_trace_id_eq(app->traces.selected, selected));
+    assert_int_equal(app->traces.at - app->traces.top, line);
+    assert_int_equal(app->traces.n_new, 1);
+    assert_false(app->traces.follow);
+    /* g goes to the top, takes the new one in and follows again. */
+    type(app, "g");
+    assert_true(app->traces.follow);
+    assert_int_equal(app->traces.n_new, 0);
+    ly_app_free(app);
+}
+
+static void a_cursor_move_allocates_nothing(void **state)
+{
+    ly_app *app = open_app(*state, 50, 160, true);
+    type(app, "\r");
+    for (int i = 0; i < 40; i++) {
+        type(app, i % 2 ? "k" : "j");
+        ly_app_draw(app);
+    }
+    type(app, "q");
+    for (int i = 0; i < 20; i++) {
+        type(app, i % 2 ? "k" : "j");
+        ly_app_draw(app);
+    }
+    uint64_t before = ly_mem_count();
+    for (int i = 0; i < 20; i++) {
+        type(app, i % 2 ? "k" : "j");
+        ly_app_draw(app);
+    }
+    assert_int_equal(ly_mem_count() - before, 0);
+    ly_app_free(app);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_screens),
+        cmocka_unit_test(too_small),
+        cmocka_unit_test(an_unchanged_frame_writes_nothing),
+        cmocka_unit_test(a_cursor_move_allocates_nothing),
+        cmocka_unit_test(random_keys_and_sizes),
+        cmocka_unit_test(selection_is_kept_over_new_data),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
