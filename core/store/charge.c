@@ -162,9 +162,10 @@ static ly_status look_at_trace(reprice_job *job, int64_t no, ly_arena *arena, ly
         job->changes[job->n++] = (change){row->id, no, after};
         job->done.n_changed++;
         if (job->how->seen)
-            job->how->seen(job->how->user, &node.canon, row->priced, after,
-                           (nodes.marks[i].kind == LY_MARK_COUNTED || nodes.marks[i].cost_counted) &&
-                               row->client_cost_pico == LY_UNKNOWN);
+            job->how->seen(
+                job->how->user, &node.canon, row->priced, after,
+                (nodes.marks[i].kind == LY_MARK_COUNTED || nodes.marks[i].cost_counted) &&
+                    row->client_cost_pico == LY_UNKNOWN);
     }
     return st;
 }

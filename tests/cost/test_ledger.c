@@ -270,6 +270,42 @@ static void verify_repairs(void **state)
     folder_remove(&f);
 }
 
+/* Records go, the ledger stays: no month's sum changes, before or after a rebuild. */
+static void retention(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *store = filled(&f);
+    ly_err err = LY_ERR_INIT;
+    int64_t n, calls, before = total(store, &calls), wrong;
+    ly_retention rule = {.keep_app_ns = LY_NS_PER_DAY,
+                         .now_ns = ly_wall_ns() + 400 * LY_NS_PER_DAY};
+    ly_store_removed removed, sum = {0};
+    bool more = true;
+    for (int i = 0; more && i < 1000; i++) {
+        assert_ok(ly_store_prune(store, &rule, false, &removed, &more, &err), err);
+        sum.n_spans += removed.n_spans;
+    }
+    assert_int_equal(sum.n_spans, SPANS);
+    assert_int_equal(total(store, &n), before);
+    assert_int_equal(n, calls);
+    ly_store_rebuild how = {.normalise = false};
+    assert_ok(ly_store_rebuild_run(store, &how, &err), err);
+    assert_int_equal(total(store, &n), before);
+    assert_ok(ly_usage_verify(store, false, &wrong, &err), err);
+    assert_int_equal(wrong, 0);
+    ly_repriced done; /* what is sealed is final */
+    ly_reprice again = {.since_ns = INT64_MIN,
+                        .price = double_price,
+                        .user = (void *)(uintptr_t)ly_price_book_default()};
+    assert_ok(ly_usage_reprice(store, &again, &done, &err), err);
+    assert_int_equal(done.n_changed, 0);
+    assert_true(done.n_sealed > 0);
+    assert_int_equal(total(store, &n), before);
+    ly_store_close(store);
+    folder_remove(&f);
+}
+
 static void report(void **state)
 {
     (void)state;
@@ -547,6 +583,7 @@ int main(void)
         cmocka_unit_test(order_of_arrival),
         cmocka_unit_test(reprice),
         cmocka_unit_test(verify_repairs),
+        cmocka_unit_test(retention),
         cmocka_unit_test(report),
         cmocka_unit_test(zones),
         cmocka_unit_test(gates),
