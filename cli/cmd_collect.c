@@ -1,4 +1,5 @@
 /* `lydite collect`: runs the collector until it is told to stop. */
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -15,6 +16,15 @@ static void on_hangup(int signum)
 {
     (void)signum;
     hangup = 1;
+}
+
+/* A program that runs for weeks and whose threads pass memory on to each other: few heaps, and what a burst
+ * took goes back to the system. */
+static void tune_heap(void)
+{
+    (void)mallopt(M_ARENA_MAX, 2);
+    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 16 << 20);
 }
 
 static void catch_hangup(void)
@@ -68,6 +78,7 @@ static int run_collect(ly_cli *cli)
     int code = ly_collecting_opts(cli, &c);
     if (code)
         return code;
+    tune_heap();
     catch_hangup();
     ly_collecting_log(cli, cli->quiet);
     if (ly_collecting_lend(&c, &err) || ly_collector_start(&c.opts, &collector, &err)) {

@@ -5,7 +5,7 @@
 #include "collector/impl.h"
 
 /* How long a call may stand unread for want of room before it is told to come back. */
-#define MAX_WAIT_NS (500 * LY_NS_PER_MS)
+#define MAX_WAIT_NS (2 * LY_NS_PER_SEC)
 /* Calls that may stand unread; more are refused at once. */
 #define MAX_WAITING 256
 
