@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "base/mem.h"
 #include "otlp/encode.h"
 #include "otlp/json.h"
 #include "otlp/pb.h"
@@ -466,6 +467,41 @@ static void metrics_are_counted(void **state)
     assert_int_equal(batch.n_points, 3);
 }
 
+static void memory_limits(void **state)
+{
+    (void)state;
+    ly_arena own;
+    ly_otlp_batch batch = {.n_spans = 99};
+    ly_err err = LY_ERR_INIT;
+    static const size_t limits[] = {100, 1200};
+    for (size_t i = 0; i < LY_COUNT(limits); i++) {
+        ly_arena_init(&own, 64, limits[i]);
+        assert_int_equal(
+            ly_otlp_decode_json(LY_S(V1_JSON), LY_SIGNAL_TRACES, &own, NULL, &batch, &err),
+            LY_E_LIMIT);
+        assert_true(strstr(err.text, "needs more than") != NULL);
+        assert_int_equal(batch.n_spans, 99);
+        ly_arena_release(&own);
+    }
+    const ly_span *span = span_of("\"name\":\"n\"");
+    bool done = false;
+    for (uint64_t n = 1; !done && n < 50; n++) {
+        ly_buf small;
+        ly_buf_init(&small, LY_MIB(1));
+        ly_mem_fail_at(n, true);
+        ly_status status = ly_otlp_json_traces(&span, 1, &small, &err);
+        ly_mem_fail_at(0, false);
+        assert_true(status == LY_OK || status == LY_E_NOMEM);
+        done = status == LY_OK;
+        ly_buf_release(&small);
+    }
+    assert_true(done);
+    ly_buf small;
+    ly_buf_init(&small, 60);
+    assert_int_equal(ly_otlp_json_traces(&span, 1, &small, &err), LY_E_LIMIT);
+    ly_buf_release(&small);
+}
+
 static void any_as_json(void **state)
 {
     (void)state;
@@ -498,6 +534,7 @@ int main(void)
         cmocka_unit_test(own_bytes_must_be_valid),
         cmocka_unit_test(metrics_are_counted),
         cmocka_unit_test(any_as_json),
+        cmocka_unit_test(memory_limits),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
