@@ -74,7 +74,7 @@ static const ly_connect_client clients[] = {
      {{"python", PY_SDK_INSTALL "openinference-instrumentation-anthropic",
        PY_PROVIDER "from openinference.instrumentation.anthropic import AnthropicInstrumentor\n"
                    "AnthropicInstrumentor().instrument(tracer_provider=provider)\n",
-       "", false},
+       "", true},
       {"typescript", JS_SDK_INSTALL "@arizeai/openinference-instrumentation-anthropic",
        JS_SDK("import { AnthropicInstrumentation } from "
               "\"@arizeai/openinference-instrumentation-anthropic\";\n",
@@ -116,7 +116,7 @@ static const ly_connect_client clients[] = {
        "export LANGSMITH_OTEL_ENABLED=true\n"
        "export LANGSMITH_OTEL_ONLY=true\n"
        "export LANGSMITH_API_KEY=local\n" OTEL_ENV,
-       "", false},
+       "", true},
       {"typescript",
        "npm install langsmith @opentelemetry/sdk-trace-base "
        "@opentelemetry/exporter-trace-otlp-proto "
@@ -154,7 +154,7 @@ static const ly_connect_client clients[] = {
                 "import logfire\n"
                 "logfire.configure(send_to_logfire=False)\n"
                 "logfire.instrument_pydantic_ai()\n",
-       "logfire.instrument_pydantic_ai(include_content=True)   # the default", false}},
+       "logfire.instrument_pydantic_ai(include_content=True)   # the default", true}},
      1},
     {"traceloop",
      "openllmetry",
@@ -186,7 +186,7 @@ static const ly_connect_client clients[] = {
        "         auto_instrument=True, batch=True)\n",
        "unset OPENINFERENCE_HIDE_INPUTS OPENINFERENCE_HIDE_OUTPUTS   # content is sent unless "
        "hidden",
-       false},
+       true},
       {"typescript",
        "npm install @arizeai/phoenix-otel @arizeai/openinference-instrumentation-openai",
        "export OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000\n"
@@ -207,7 +207,7 @@ static const ly_connect_client clients[] = {
        "export LANGFUSE_BASE_URL={http} LANGFUSE_HOST={http}\n"
        "export LANGFUSE_PUBLIC_KEY=pk-lf-local LANGFUSE_SECRET_KEY=sk-lf-local\n"
        "# in the program: from langfuse.openai import openai   (or @observe())\n",
-       "", false},
+       "", true},
       {"typescript",
        "npm install @langfuse/tracing @langfuse/otel @langfuse/openai "
        "@opentelemetry/sdk-node",
@@ -224,12 +224,13 @@ static const ly_connect_client clients[] = {
      "MLflow tracing",
      "With the endpoint set, MLflow sends here instead of to its tracking server "
      "(MLFLOW_ENABLE_DUAL_EXPORT=true for both).",
-     {{"python", "pip install mlflow opentelemetry-exporter-otlp",
+     {{"python", "pip install mlflow-tracing opentelemetry-exporter-otlp-proto-http",
        "export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={http}/v1/traces\n"
        "export OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf\n"
        "export OTEL_SERVICE_NAME=my-agent\n"
-       "# in the program: mlflow.openai.autolog()   (or another flavour)\n",
-       "", false},
+       "# in the program: mlflow.openai.autolog()   (or another flavour; the whole `mlflow` does "
+       "too)\n",
+       "", true},
       {"typescript", "npm install mlflow-tracing",
        "export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={http}/v1/traces\n", "", false}},
      2},
@@ -256,7 +257,7 @@ static const ly_connect_client clients[] = {
        OTEL_ENV "# in the program:\n"
                 "from strands.telemetry import StrandsTelemetry\n"
                 "StrandsTelemetry().setup_otlp_exporter()\n",
-       "", false}},
+       "", true}},
      1},
     {"google-adk",
      "adk",

@@ -5,7 +5,7 @@
  * Texts hold {http}, {grpc}, {http_port} and {grpc_port}, which ly_connect_text replaces by the
  * collector's addresses. A way that was
  * never seen working with this collector is marked untried; "tried" means that payloads of this very
- * client are among the recorded ones that the tests read.
+ * client are among the recorded ones that the tests read, or that it was run against this collector.
  */
 #ifndef LY_GENAI_CONNECT_H
 #define LY_GENAI_CONNECT_H

@@ -339,6 +339,16 @@ static void json_in_json(void **state)
     expect_vec(&C(0).tokens, (vec){4, 6, UNK, 4, UNK});
     assert_int_equal(C(0).client_cost_pico, 300000000000);
     assert_int_equal(C(0).client_cost_source, LY_COST_MLFLOW);
+    /* what only the provider's answer says */
+    SPAN(&k, "mlflow", "Embeddings", -1, 1, STR("mlflow.spanType", "\"EMBEDDING\""),
+         STR("mlflow.spanOutputs", "{\"usage\":{\"prompt_tokens\":7,\"total_tokens\":7}}"));
+    expect_vec(&C(1).tokens, (vec){7, UNK, UNK, UNK, UNK});
+    SPAN(&k, "mlflow", "Completions", -1, 1, STR("mlflow.spanType", "\"CHAT_MODEL\""),
+         STR("mlflow.chat.tokenUsage", "{\"input_tokens\":10,\"output_tokens\":4}"),
+         STR("mlflow.spanOutputs", "{\"choices\":[{\"finish_reason\":\"length\"}],\"usage\":"
+                                   "{\"completion_tokens_details\":{\"reasoning_tokens\":3}}}"));
+    expect_vec(&C(2).tokens, (vec){10, UNK, UNK, 1, 3});
+    expect(C(2).finish_reason, "length");
     END;
 }
 
@@ -350,6 +360,40 @@ static void python_repr(void **state)
          STR("gen_ai.usage.output_token_details", "{\"reasoning\": 8}"));
     expect_vec(&C(0).tokens, (vec){40, 60, UNK, 12, 8});
     assert_int_equal(C(0).tokens.in_audio, 5);
+    END;
+}
+
+/* As langsmith 0.x for Python sends a chat model's run. */
+static void langsmith_python(void **state)
+{
+    BEGIN;
+    SPAN(&k, "langsmith", "ChatOpenAI", -1, 1, STR("langsmith.span.kind", "llm"), OP("chat"),
+         STR("gen_ai.system", "openai"), STR("gen_ai.request.model", "gpt-4o-mini"), IN(100),
+         OUT(30),
+         STR("langsmith.metadata.usage_metadata",
+             "{\"input_tokens\":100,\"output_tokens\":30,\"total_tokens\":130,"
+             "\"input_token_details\":{\"audio\":0,\"cache_read\":40},"
+             "\"output_token_details\":{\"audio\":0,\"reasoning\":12}}"),
+         STR("gen_ai.prompt", "{\"messages\":[[{\"lc\":1,\"type\":\"constructor\",\"id\":"
+                              "[\"langchain\",\"schema\",\"messages\",\"SystemMessage\"],"
+                              "\"kwargs\":{\"content\":\"Be brief.\",\"type\":\"system\"}}]]}"),
+         STR("gen_ai.completion",
+             "{\"generations\":[[{\"text\":\"Blue.\",\"generation_info\":{\"finish_reason\":"
+             "\"tool_calls\"},\"type\":\"ChatGeneration\",\"message\":{\"lc\":1,\"type\":"
+             "\"constructor\",\"id\":[\"langchain\",\"schema\",\"messages\",\"AIMessage\"],"
+             "\"kwargs\":{\"content\":\"Blue.\",\"response_metadata\":{\"model_name\":"
+             "\"gpt-4o-mini-2024\",\"id\":\"chatcmpl-1\"}}}}]]}"));
+    expect_vec(&C(0).tokens, (vec){60, 40, UNK, 18, 12});
+    expect(C(0).response_model, "gpt-4o-mini-2024");
+    expect(C(0).response_id, "chatcmpl-1");
+    expect(C(0).finish_reason, "tool_call");
+    ly_messages m;
+    assert_int_equal(ly_genai_messages(&k.spans[0], NULL, 0, &k.arena, &m), LY_OK);
+    assert_int_equal(m.n_input, 1);
+    expect(m.input[0].role, "system");
+    assert_int_equal(m.n_output, 1);
+    expect(m.output[0].role, "assistant");
+    expect(m.output[0].parts[0].text, "Blue.");
     END;
 }
 
@@ -672,6 +716,7 @@ int main(void)
         cmocka_unit_test(last_of_equal_keys_wins),
         cmocka_unit_test(json_in_json),
         cmocka_unit_test(python_repr),
+        cmocka_unit_test(langsmith_python),
         cmocka_unit_test(cache_write_spellings_are_one),
         cmocka_unit_test(finish_reasons),
         cmocka_unit_test(time_to_first_token),
