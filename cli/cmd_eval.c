@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/cmd.h"
-#include "cli/eval_print.h"
+#include "cli/eval_cmd.h"
 #include "cli/files.h"
 #include "cost/book.h"
 #include "eval/data.h"
@@ -14,51 +14,6 @@
 #include "ingest/ingest.h"
 #include "text/jsonw.h"
 #include "text/yaml.h"
-
-/* What `eval run` and `eval resume` share while they work. */
-typedef struct session {
-    ly_cli *cli;
-    ly_arena arena;
-    ly_store *store;
-    ly_price_book *book;
-    ly_suite suite;
-    bool show_progress;
-} session;
-
-static ly_status open_store(ly_cli *cli, ly_store_role role, ly_store **ret, ly_err *err)
-{
-    ly_store_opts opts = LY_STORE_OPTS_INIT;
-    opts.role = role;
-    return ly_store_open(ly_cli_db(cli), &opts, ret, err);
-}
-
-static void session_release(session *s)
-{
-    ly_price_book_free(s->book);
-    ly_store_close(s->store);
-    ly_arena_release(&s->arena);
-}
-
-/* ---- what the command line says -------------------------------------------------------------------------- */
-
-static bool read_double(ly_cli *cli, const char *name, double lo, double hi, double *slot)
-{
-    const char *text = ly_cli_opt(cli, name);
-    double v;
-    if (!text) {
-        return true;
-    }
-    ly_str s = ly_str_c(text);
-    if (s.len && s.ptr[0] == '$') {
-        s = ly_str_sub(s, 1, SIZE_MAX);
-    }
-    if (!ly_str_to_double(s, &v) || v < lo || v > hi) {
-        ly_cli_usage(cli, "--%s %s: a number from %g to %g is needed", name, text, lo, hi);
-        return false;
-    }
-    *slot = v;
-    return true;
-}
 
 static bool is_file(const char *path)
 {
@@ -73,7 +28,7 @@ typedef struct prompt_arg {
     ly_prompt_doc *doc;
 } prompt_arg;
 
-static ly_status read_prompts(session *s, prompt_arg *prompts, int n, ly_err *err)
+static ly_status read_prompts(ly_eval_session *s, prompt_arg *prompts, int n, ly_err *err)
 {
     ly_status st = LY_OK;
     for (int i = 0; i < n && !st; i++) {
@@ -98,7 +53,7 @@ static ly_status read_prompts(session *s, prompt_arg *prompts, int n, ly_err *er
 }
 
 /* Rubric files that judges name, kept in the suite so that the run can be resumed without them. */
-static ly_status read_rubrics(session *s, ly_err *err)
+static ly_status read_rubrics(ly_eval_session *s, ly_err *err)
 {
     int n = ly_cli_opt_count(s->cli, "judge");
     s->suite.files = LY_ARENA_ARRAY(&s->arena, ly_suite_file, (size_t)n + 1);
@@ -120,7 +75,7 @@ static ly_status read_rubrics(session *s, ly_err *err)
     return LY_OK;
 }
 
-static ly_status read_judges(session *s, ly_err *err)
+static ly_status read_judges(ly_eval_session *s, ly_err *err)
 {
     size_t n = (size_t)ly_cli_opt_count(s->cli, "judge");
     ly_str *specs = LY_ARENA_ARRAY(&s->arena, ly_str, n + 1);
@@ -142,7 +97,7 @@ static ly_status read_judges(session *s, ly_err *err)
 /* ---- does the data have what is asked for ------------------------------------------------------------------ */
 
 typedef struct column_check {
-    session *s;
+    ly_eval_session *s;
     const char *path;
     prompt_arg *prompts;
     int n_prompts;
@@ -179,7 +134,7 @@ static ly_status check_columns(void *user, const ly_json *first_row, ly_err *err
     return st;
 }
 
-static ly_status check_stored(session *s, const ly_dataset_version *v, column_check *check,
+static ly_status check_stored(ly_eval_session *s, const ly_dataset_version *v, column_check *check,
                               ly_err *err)
 {
     ly_row *rows = NULL;
@@ -214,7 +169,7 @@ static ly_status count_row(void *user, ly_str key, ly_str data, ly_err *err)
 
 /* ---- putting a run together ------------------------------------------------------------------------------------ */
 
-static ly_status put_prompts(session *s, const prompt_arg *prompts, int n, ly_str *refs,
+static ly_status put_prompts(ly_eval_session *s, const prompt_arg *prompts, int n, ly_str *refs,
                              ly_err *err)
 {
     ly_status st = LY_OK;
@@ -235,7 +190,7 @@ static ly_status put_prompts(session *s, const prompt_arg *prompts, int n, ly_st
 }
 
 /* Targets: every prompt with every model. */
-static ly_status make_targets(session *s, const prompt_arg *prompts, const ly_str *refs,
+static ly_status make_targets(ly_eval_session *s, const prompt_arg *prompts, const ly_str *refs,
                               int n_prompts, ly_err *err)
 {
     int n_models = ly_cli_opt_count(s->cli, "model"), per = n_models ? n_models : 1;
@@ -272,7 +227,7 @@ static ly_status make_targets(session *s, const prompt_arg *prompts, const ly_st
     return st;
 }
 
-static ly_status put_data(session *s, const char *data, column_check *check, ly_err *err)
+static ly_status put_data(ly_eval_session *s, const char *data, column_check *check, ly_err *err)
 {
     ly_dataset_version v;
     ly_status st;
@@ -297,7 +252,7 @@ static ly_status put_data(session *s, const char *data, column_check *check, ly_
 
 static ly_status store_spans(void *user, ly_str otlp, ly_err *err)
 {
-    session *s = user;
+    ly_eval_session *s = user;
     ly_ingest_config config = {.book = s->book};
     return ly_ingest_bytes(&config, s->store, otlp, LY_OTLP_PROTO, LY_SIGNAL_TRACES, NULL, err);
 }
@@ -310,7 +265,7 @@ static bool interrupted(void *user)
 
 static void show_progress(void *user, const ly_eval_progress *p)
 {
-    session *s = user;
+    ly_eval_session *s = user;
     if (!s->show_progress) {
         return;
     }
@@ -338,7 +293,7 @@ static void show_progress(void *user, const ly_eval_progress *p)
     ly_buf_release(&line);
 }
 
-static int end_code(session *s, const ly_eval_result *result, const char *hex)
+static int end_code(ly_eval_session *s, const ly_eval_result *result, const char *hex)
 {
     if (result->end == LY_EVAL_COMPLETE) {
         return LY_EXIT_DONE;
@@ -354,53 +309,7 @@ static int end_code(session *s, const ly_eval_result *result, const char *hex)
                                               : LY_EXIT_NETWORK;
 }
 
-static int write_junit(ly_cli *cli, const char *path, const ly_gate_line *lines, size_t n)
-{
-    ly_buf out;
-    ly_buf_init(&out, LY_MAX_OUTPUT_BYTES);
-    ly_gate_junit(lines, n, LY_S("lydite eval"), &out);
-    FILE *f = fopen(path, "w");
-    bool good = f && fwrite(ly_buf_text(&out), 1, out.len, f) == out.len;
-    good = f && fclose(f) == 0 && good;
-    ly_buf_release(&out);
-    if (!good) {
-        ly_err err = LY_ERR_INIT;
-        (void)!LY_FAIL(&err, LY_E_IO, "%s cannot be written", path);
-        return ly_cli_fail(cli, &err);
-    }
-    return LY_EXIT_DONE;
-}
-
-/* Prints the report and, where there is one, the gate; returns the gate's exit code. */
-static int report_run(session *s, const char *run, ly_str gate, const ly_report_opts *opts)
-{
-    ly_err err = LY_ERR_INIT;
-    ly_report *report = NULL;
-    ly_status st = ly_report_load(s->store, ly_str_c(run), opts, &s->arena, &report, &err);
-    if (st) {
-        return ly_cli_fail(s->cli, &err);
-    }
-    int code = ly_print_report(s->cli, report);
-    gate = gate.len ? gate : report->gate;
-    if (code || gate.len == 0) {
-        return code;
-    }
-    ly_gate_line *lines = NULL;
-    size_t n = 0;
-    ly_gate_answer answer = LY_GATE_CANNOT_SAY;
-    st = ly_gate_check(gate, report, &s->arena, &lines, &n, &answer, &err);
-    if (st) {
-        return ly_cli_fail(s->cli, &err);
-    }
-    if (!s->cli->json) {
-        ly_print_gate(s->cli, lines, n, answer);
-    }
-    const char *junit = ly_cli_opt(s->cli, "junit");
-    code = junit ? write_junit(s->cli, junit, lines, n) : LY_EXIT_DONE;
-    return code ? code : ly_gate_exit(answer);
-}
-
-static int execute(session *s, const uint8_t run_id[16], double budget_usd)
+static int execute(ly_eval_session *s, const uint8_t run_id[16], double budget_usd)
 {
     ly_err err = LY_ERR_INIT;
     ly_eval_result result = {.end = LY_EVAL_COMPLETE};
@@ -432,12 +341,12 @@ static int execute(session *s, const uint8_t run_id[16], double budget_usd)
     }
     int code = end_code(s, &result, hex);
     int shown = result.progress.before + result.progress.done > 0
-                    ? report_run(s, hex, LY_STR_NONE, NULL)
+                    ? ly_eval_report(s, hex, LY_STR_NONE, NULL)
                     : LY_EXIT_DONE;
     return code ? code : shown;
 }
 
-static bool read_numbers(session *s, double *budget)
+static bool read_numbers(ly_eval_session *s, double *budget)
 {
     ly_cli *cli = s->cli;
     ly_suite *u = &s->suite;
@@ -448,11 +357,11 @@ static bool read_numbers(session *s, double *budget)
                 ly_cli_int(cli, "max-output", 1, 1000000, 1024, &max_output) &&
                 ly_cli_int(cli, "rows", 1, 100000000, 0, &limit) &&
                 ly_cli_int(cli, "seed", 0, INT32_MAX, 1, &seed) &&
-                read_double(cli, "temperature", 0, 2, &u->temperature) &&
-                read_double(cli, "judge-temperature", 0, 2, &u->judge_temperature) &&
-                read_double(cli, "level", 0.5, 0.9999, &u->level) &&
-                read_double(cli, "margin", 0, 1e9, &u->margin) &&
-                read_double(cli, "budget", 0, 1e6, budget);
+                ly_eval_double(cli, "temperature", 0, 2, &u->temperature) &&
+                ly_eval_double(cli, "judge-temperature", 0, 2, &u->judge_temperature) &&
+                ly_eval_double(cli, "level", 0.5, 0.9999, &u->level) &&
+                ly_eval_double(cli, "margin", 0, 1e9, &u->margin) &&
+                ly_eval_double(cli, "budget", 0, 1e6, budget);
     u->repeat = repeat;
     u->max_output = max_output;
     u->limit = limit;
@@ -462,7 +371,7 @@ static bool read_numbers(session *s, double *budget)
 }
 
 /* Everything that can be wrong is found before the database is touched or a call is made. */
-static ly_status prepare(session *s, prompt_arg *prompts, int n_prompts, ly_err *err)
+static ly_status prepare(ly_eval_session *s, prompt_arg *prompts, int n_prompts, ly_err *err)
 {
     ly_cli *cli = s->cli;
     const char *gate = ly_cli_opt(cli, "gate"), *data = ly_cli_opt(cli, "data");
@@ -502,7 +411,7 @@ static ly_status prepare(session *s, prompt_arg *prompts, int n_prompts, ly_err 
 
 static int run_run(ly_cli *cli)
 {
-    session s = {.cli = cli};
+    ly_eval_session s = {.cli = cli};
     ly_err err = LY_ERR_INIT;
     uint8_t run_id[16];
     double budget = 0;
@@ -522,7 +431,7 @@ static int run_run(ly_cli *cli)
     ly_str *refs = LY_ARENA_ARRAY(&s.arena, ly_str, (size_t)n_prompts + 1);
     ly_status st = prompts && refs ? prepare(&s, prompts, n_prompts, &err) : LY_NOMEM(&err);
     if (!st) {
-        st = open_store(cli, LY_STORE_WRITER, &s.store, &err);
+        st = ly_eval_open(cli, LY_STORE_WRITER, &s.store, &err);
     }
     column_check check = {.s = &s, .prompts = prompts, .n_prompts = n_prompts};
     if (!st) {
@@ -551,22 +460,22 @@ static int run_run(ly_cli *cli)
     }
     ly_buf_release(&suite);
     code = st ? ly_cli_fail(cli, &err) : execute(&s, run_id, budget);
-    session_release(&s);
+    ly_eval_release(&s);
     return code;
 }
 
 static int run_resume(ly_cli *cli)
 {
-    session s = {.cli = cli};
+    ly_eval_session s = {.cli = cli};
     ly_err err = LY_ERR_INIT;
     ly_run run;
     ly_suite *suite = NULL;
     double budget = 0;
-    if (!read_double(cli, "budget", 0, 1e6, &budget)) {
+    if (!ly_eval_double(cli, "budget", 0, 1e6, &budget)) {
         return LY_EXIT_USAGE;
     }
     ly_arena_init(&s.arena, 0, 0);
-    ly_status st = open_store(cli, LY_STORE_WRITER, &s.store, &err);
+    ly_status st = ly_eval_open(cli, LY_STORE_WRITER, &s.store, &err);
     if (!st) {
         st = ly_run_get(s.store, ly_str_c(cli->n_args ? cli->args[0] : "@last"), &s.arena, &run,
                         &err);
@@ -582,181 +491,14 @@ static int run_resume(ly_cli *cli)
         st = ly_run_state(s.store, run.run_id, LY_S("running"), LY_STR_NONE, &err);
     }
     int code = st ? ly_cli_fail(cli, &err) : execute(&s, run.run_id, budget);
-    session_release(&s);
-    return code;
-}
-
-/* ---- looking -------------------------------------------------------------------------------------------------------- */
-
-static void run_json(ly_buf *out, const ly_run *r)
-{
-    ly_jsonw w;
-    char hex[33];
-    ly_hex_encode(r->run_id, 16, hex);
-    ly_jsonw_init(&w, out, 0);
-    ly_jsonw_object(&w);
-    ly_jsonw_kv_c(&w, "run", hex);
-    ly_jsonw_kv_str(&w, "experiment", r->experiment);
-    ly_jsonw_kv_str(&w, "state", r->state);
-    ly_jsonw_key(&w, "dataset");
-    ly_jsonw_fmt(&w, "%.*s@%lld", LY_STR_ARG(r->dataset), (long long)r->dataset_number);
-    ly_jsonw_kv_i64(&w, "cases", r->n_cases);
-    ly_jsonw_kv_i64(&w, "failed", r->n_failed);
-    if (r->cost_pico == LY_UNKNOWN) {
-        ly_jsonw_kv_null(&w, "cost_pico");
-    } else {
-        ly_jsonw_kv_i64(&w, "cost_pico", r->cost_pico);
-    }
-    ly_jsonw_kv_i64(&w, "started_ns", r->started_ns);
-    ly_jsonw_object_end(&w);
-    if (ly_jsonw_end(&w, NULL) == LY_OK) {
-        ly_buf_char(out, '\n');
-    }
-}
-
-static void list_table(ly_cli *cli, const ly_run *runs, size_t n)
-{
-    static const char *const heads[] = {"RUN",   "STARTED", "STATE", "DATA",
-                                        "CASES", "FAILED",  "COST",  "NAME"};
-    ly_table *t = ly_table_new(cli, LY_COUNT(heads));
-    if (!t) {
-        return;
-    }
-    for (size_t i = 0; i < LY_COUNT(heads); i++) {
-        ly_table_col(t, i, heads[i], i >= 4 && i <= 6 ? LY_RIGHT : LY_LEFT, 0);
-    }
-    for (size_t i = 0; i < n; i++) {
-        char hex[33];
-        ly_buf text;
-        ly_buf_init(&text, 64);
-        ly_hex_encode(runs[i].run_id, 16, hex);
-        ly_table_cell(t, ly_str_n(hex, 8));
-        ly_time_format(runs[i].started_ns, 0, &text);
-        ly_table_cell(t, ly_buf_view(&text));
-        ly_table_cell(t, runs[i].state);
-        ly_table_cellf(t, "%.*s@%lld", LY_STR_ARG(runs[i].dataset),
-                       (long long)runs[i].dataset_number);
-        ly_table_cellf(t, "%lld", (long long)runs[i].n_cases);
-        ly_table_cellf(t, "%lld", (long long)runs[i].n_failed);
-        ly_buf_reset(&text);
-        if (runs[i].cost_pico == LY_UNKNOWN) {
-            ly_buf_c(&text, "-");
-        } else {
-            ly_fmt_money(runs[i].cost_pico, &text);
-        }
-        ly_table_cell(t, ly_buf_view(&text));
-        ly_table_cell(t, runs[i].experiment);
-        ly_buf_release(&text);
-    }
-    ly_table_print(t);
-    ly_table_free(t);
-}
-
-static int run_list(ly_cli *cli)
-{
-    session s = {.cli = cli};
-    ly_err err = LY_ERR_INIT;
-    ly_run *runs = NULL;
-    size_t n = 0;
-    ly_arena_init(&s.arena, 0, 0);
-    ly_status st = open_store(cli, LY_STORE_READER, &s.store, &err);
-    if (!st) {
-        st = ly_run_list(s.store, ly_str_c(cli->n_args ? cli->args[0] : NULL),
-                         cli->n > 0 ? (size_t)cli->n : 20, &s.arena, &runs, &n, &err);
-    }
-    int code = st ? ly_cli_fail(cli, &err) : n == 0 && cli->fail_empty ? LY_EXIT_NO : LY_EXIT_DONE;
-    if (!st && cli->json) {
-        ly_buf out;
-        ly_buf_init(&out, LY_MAX_OUTPUT_BYTES);
-        for (size_t i = 0; i < n; i++) {
-            run_json(&out, &runs[i]);
-        }
-        fwrite(ly_buf_text(&out), 1, out.len, cli->out);
-        ly_buf_release(&out);
-    } else if (!st) {
-        list_table(cli, runs, n);
-    }
-    session_release(&s);
-    return code;
-}
-
-static bool report_opts(ly_cli *cli, ly_report_opts *opts)
-{
-    opts->baseline = ly_str_c(ly_cli_opt(cli, "baseline"));
-    return read_double(cli, "level", 0.5, 0.9999, &opts->level) &&
-           read_double(cli, "margin", 0, 1e9, &opts->margin);
-}
-
-static int run_show(ly_cli *cli)
-{
-    session s = {.cli = cli};
-    ly_err err = LY_ERR_INIT;
-    ly_report_opts opts = {0};
-    ly_report *report = NULL;
-    if (!report_opts(cli, &opts)) {
-        return LY_EXIT_USAGE;
-    }
-    ly_arena_init(&s.arena, 0, 0);
-    ly_status st = open_store(cli, LY_STORE_READER, &s.store, &err);
-    if (!st) {
-        st = ly_report_load(s.store, ly_str_c(cli->n_args ? cli->args[0] : "@last"), &opts,
-                            &s.arena, &report, &err);
-    }
-    int code = st ? ly_cli_fail(cli, &err) : ly_print_report(cli, report);
-    session_release(&s);
-    return code;
-}
-
-static int run_compare(ly_cli *cli)
-{
-    session s = {.cli = cli};
-    ly_err err = LY_ERR_INIT;
-    ly_report_opts opts = {0};
-    ly_report *report = NULL;
-    ly_str note = LY_STR_NONE;
-    if (!report_opts(cli, &opts)) {
-        return LY_EXIT_USAGE;
-    }
-    ly_arena_init(&s.arena, 0, 0);
-    ly_status st = open_store(cli, LY_STORE_READER, &s.store, &err);
-    if (!st) {
-        st = ly_report_compare(s.store, ly_str_c(cli->args[0]), ly_str_c(cli->args[1]), &opts,
-                               &s.arena, &report, &note, &err);
-    }
-    if (!st && note.len) {
-        ly_cli_note(cli, "left out, because the judge is another or was changed: %.*s",
-                    LY_STR_ARG(note));
-    }
-    int code = st ? ly_cli_fail(cli, &err) : ly_print_report(cli, report);
-    session_release(&s);
-    return code;
-}
-
-static int run_gate(ly_cli *cli)
-{
-    session s = {.cli = cli};
-    ly_err err = LY_ERR_INIT;
-    ly_report_opts opts = {0};
-    ly_str gate = LY_STR_NONE;
-    const char *file = ly_cli_opt(cli, "gate");
-    if (!report_opts(cli, &opts)) {
-        return LY_EXIT_USAGE;
-    }
-    ly_arena_init(&s.arena, 0, 0);
-    ly_status st = file ? ly_file_read(file, &s.arena, &gate, &err) : LY_OK;
-    if (!st) {
-        st = open_store(cli, LY_STORE_READER, &s.store, &err);
-    }
-    int code = st ? ly_cli_fail(cli, &err)
-                  : report_run(&s, cli->n_args ? cli->args[0] : "@last", gate, &opts);
-    session_release(&s);
+    ly_eval_release(&s);
     return code;
 }
 
 /* Looks at everything that `run` would use and makes no call. */
 static int run_check(ly_cli *cli)
 {
-    session s = {.cli = cli};
+    ly_eval_session s = {.cli = cli};
     ly_err err = LY_ERR_INIT;
     double budget = 0;
     int n_prompts = ly_cli_opt_count(cli, "prompt");
@@ -773,96 +515,7 @@ static int run_check(ly_cli *cli)
     if (!st) {
         fprintf(cli->out, "prompts, data, judges and models fit together; nothing was called\n");
     }
-    session_release(&s);
-    return code;
-}
-
-static void export_case(ly_buf *out, const ly_report *r, const ly_case *c, const ly_score *scores,
-                        size_t n)
-{
-    ly_jsonw w;
-    ly_jsonw_init(&w, out, 0);
-    ly_jsonw_object(&w);
-    ly_jsonw_kv_i64(&w, "row", c->row);
-    ly_jsonw_kv_str(&w, "target",
-                    c->target < (int64_t)r->n_targets ? r->targets[c->target].name : LY_S("?"));
-    ly_jsonw_kv_i64(&w, "repeat", c->repeat);
-    ly_jsonw_kv_bool(&w, "failed", c->failed);
-    if (c->output.ptr) {
-        ly_jsonw_kv_str(&w, "output", c->output);
-    } else {
-        ly_jsonw_kv_null(&w, "output");
-    }
-    if (c->error.len) {
-        ly_jsonw_kv_str(&w, "error", c->error);
-    }
-    char hex[33];
-    ly_hex_encode(c->trace_id.b, 16, hex);
-    ly_jsonw_kv_c(&w, "trace", hex);
-    ly_jsonw_key(&w, "scores");
-    ly_jsonw_array(&w);
-    for (size_t i = 0; i < n; i++) {
-        if (scores[i].row != c->row || scores[i].target != c->target ||
-            scores[i].repeat != c->repeat) {
-            continue;
-        }
-        ly_jsonw_object(&w);
-        ly_jsonw_kv_str(&w, "judge", scores[i].name);
-        ly_jsonw_kv_c(&w, "outcome", ly_outcome_name(scores[i].outcome));
-        ly_jsonw_kv_double(&w, "value", scores[i].value);
-        ly_jsonw_kv_str(&w, "label", scores[i].label);
-        ly_jsonw_kv_str(&w, "reason", scores[i].reason);
-        if (scores[i].detail.len) {
-            ly_jsonw_key(&w, "detail");
-            ly_jsonw_raw(&w, scores[i].detail);
-        }
-        ly_jsonw_object_end(&w);
-    }
-    ly_jsonw_array_end(&w);
-    ly_jsonw_object_end(&w);
-    if (ly_jsonw_end(&w, NULL) == LY_OK) {
-        ly_buf_char(out, '\n');
-    }
-}
-
-static int run_export(ly_cli *cli)
-{
-    session s = {.cli = cli};
-    ly_err err = LY_ERR_INIT;
-    ly_report *report = NULL;
-    ly_case *cases = NULL;
-    ly_score *scores = NULL;
-    size_t n = 0, m = 0, first = 0;
-    ly_arena_init(&s.arena, 0, 0);
-    ly_status st = open_store(cli, LY_STORE_READER, &s.store, &err);
-    if (!st) {
-        st = ly_report_load(s.store, ly_str_c(cli->n_args ? cli->args[0] : "@last"), NULL, &s.arena,
-                            &report, &err);
-    }
-    if (!st) {
-        st = ly_run_cases(s.store, report->run.run_id, &s.arena, &cases, &n, &err);
-    }
-    if (!st) {
-        st = ly_run_scores(s.store, report->run.run_id, &s.arena, &scores, &m, &err);
-    }
-    ly_buf out;
-    ly_buf_init(&out, LY_MAX_OUTPUT_BYTES);
-    for (size_t i = 0; i < n && !st; i++) {
-        /* Both lists stand in the same order: the scores of a case begin where the last one's ended. */
-        while (first < m && (scores[first].row < cases[i].row)) {
-            first++;
-        }
-        size_t end = first;
-        while (end < m && scores[end].row == cases[i].row) {
-            end++;
-        }
-        ly_buf_reset(&out);
-        export_case(&out, report, &cases[i], scores + first, end - first);
-        fwrite(ly_buf_text(&out), 1, out.len, cli->out);
-    }
-    ly_buf_release(&out);
-    int code = st ? ly_cli_fail(cli, &err) : LY_EXIT_DONE;
-    session_release(&s);
+    ly_eval_release(&s);
     return code;
 }
 
@@ -944,22 +597,22 @@ static const ly_verb verbs[] = {
      "--json: one object a line: run, experiment, state, dataset, cases, failed, cost_pico, "
      "started_ns.",
      "lydite eval list -n 5", LY_COMMON_READ | LY_COMMON_N | LY_COMMON_FAIL_EMPTY, NULL, 0,
-     run_list},
+     ly_eval_run_list},
     {"show", "[RUN]", 0, 1, "the report of a run", "RUN is an id, its beginning, @last or a name.",
      "lydite eval show @last --margin 0.05", LY_COMMON_READ, show_opts, LY_COUNT(show_opts),
-     run_show},
+     ly_eval_run_show},
     {"compare", "RUN RUN", 2, 2, "a run's targets against the baseline of another",
      "Both must be over the same rows; only judges of the same name and version are compared.",
      "lydite eval compare @last~1 @last", LY_COMMON_READ, show_opts, LY_COUNT(show_opts),
-     run_compare},
+     ly_eval_run_compare},
     {"gate", "[RUN]", 0, 1, "decide by rules: exit 0 pass, 1 fail, 5 cannot say",
      "Rules are YAML: a list of `judge`, and `min`, `require` (improved, non-inferior, "
      "not-regressed) or "
      "`max_unscored`, with `target` and `margin` where wanted.",
      "lydite eval gate @last --gate suite.yaml", LY_COMMON_READ, gate_opts, LY_COUNT(gate_opts),
-     run_gate},
+     ly_eval_run_gate},
     {"export", "[RUN]", 0, 1, "cases with outputs and scores, one JSON object a line", "",
-     "lydite eval export @last -o cases.jsonl", LY_COMMON_READ, NULL, 0, run_export},
+     "lydite eval export @last -o cases.jsonl", LY_COMMON_READ, NULL, 0, ly_eval_run_export},
 };
 const ly_cmd ly_cmd_eval = {
     "eval", "evaluate prompts and models", "Evaluate", verbs, LY_COUNT(verbs), false};

@@ -132,6 +132,9 @@ static ly_status read_score(const ly_json *node, ly_score *score, ly_err *err)
     if (source.len && (!ly_score_source_parse(source, &score->source) ||
                        score->source == LY_SCORE_CHECK || score->source == LY_SCORE_JUDGE))
         return LY_FAIL(err, LY_E_INVALID, "source must be human or app");
+    /* What the store would refuse is refused here, before the first of a list is stored. */
+    if (score->name.len == 0 || (isnan(score->value) && score->label.len == 0))
+        return LY_FAIL(err, LY_E_INVALID, "a score needs a name and a value or a label");
     return read_ids(node, score, err);
 }
 
