@@ -201,10 +201,11 @@ static ly_status start_receivers(ly_collector *c, ly_err *err)
     ly_status status = read_pem(c->tls_cert, &cert, err);
     if (!status)
         status = read_pem(c->tls_key, &key, err);
-    if (!status && c->opts.http_port >= 0)
-        status = ly_http_start(c, cert, key, err);
+    /* gRPC first: the HTTP thread, when it gives room back, looks at what waits there. */
     if (!status && c->opts.grpc_port >= 0)
         status = ly_grpc_start(c, cert, key, err);
+    if (!status && c->opts.http_port >= 0)
+        status = ly_http_start(c, cert, key, err);
     ly_free(cert);
     ly_free_secret(key, key ? strlen(key) : 0);
     return status;

@@ -47,11 +47,6 @@ static void send_answer(ly_request *request, const ly_answer *answer)
     ly_buf_release(&body);
 }
 
-static bool is_gone(ly_request *request)
-{
-    return ly_rpc_call_cancelled(request->transport);
-}
-
 /* ---- the handler ---- */
 
 static ly_rpc_admit refuse(ly_collector *c, ly_rpc_call *call, ly_refused why, ly_rpc_code code,
@@ -118,7 +113,6 @@ static void message(void *user, ly_rpc_call *call, size_t method, ly_str body,
     }
     request->transport = call;
     request->send = send_answer;
-    request->gone = is_gone;
     ly_request_receive(request, body, packing);
 }
 

@@ -88,8 +88,6 @@ struct ly_request {
     /* Sends the answer and frees the transport's part. Called exactly once, from a receiver's or the
      * writer's thread; the request is freed by the caller afterwards. */
     void (*send)(ly_request *request, const ly_answer *answer);
-    /* The client has gone: its answer is not needed. */
-    bool (*gone)(ly_request *request);
 };
 
 /* receive.c. `charged` bytes of the budget are the request's from here on. NULL when memory is out. */

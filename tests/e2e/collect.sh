@@ -63,6 +63,22 @@ for _ in $(seq 100); do [ "$(send -H "Authorization: Bearer $other")" = 200 ] &&
 strings -a "$db" 2>/dev/null | grep -q "$other" && die "a key stands in the file"
 stop
 
+# Redaction: what was planted is in no file.
+key=sk-ant-; key=${key}api03-planted0123456789planted
+start --redact secrets,pii --redact-rule 'ticket=TCK-[0-9]+'
+code=$(curl -s -o answer -w '%{http_code}' -H 'Content-Type: application/json' "http://127.0.0.1:$http/v1/traces" --data \
+ '{"resourceSpans":[{"resource":{"attributes":[{"key":"process.command_args","value":{"arrayValue":{"values":[{"stringValue":"--key='$key'"}]}}}]},
+ "scopeSpans":[{"spans":[{"traceId":"00112233445566778899aabbccddeeff","spanId":"0011223344556677","name":"see TCK-42",
+ "startTimeUnixNano":"1790000000000000000","endTimeUnixNano":"1790000001000000000","attributes":[
+ {"key":"gen_ai.input.messages","value":{"stringValue":"[{\"role\":\"user\",\"content\":\"mail planted.person\\u0040example.org, use '$key'\"}]"}}]},
+ {"traceId":"00","spanId":"00","name":"bad '$key'"}]}]}]}')
+[ "$code" = 200 ] || die "redaction: $code $(cat answer)"
+curl -s "http://127.0.0.1:$http/metrics" | grep -q '^lydite_places_redacted_total 4$' || die "redaction is counted: $(curl -s "http://127.0.0.1:$http/metrics" | grep redacted_total)"
+grep -qa planted "$db" "$db-wal" log && die "a planted secret stands in a file"
+stop
+grep -qa planted "$db" && die "a planted secret stands in the file"
+"$LYDITE" trace export --db "$db" -o out.jsonl 2>/dev/null && { grep -q 'redacted:anthropic-key' out.jsonl && grep -q 'redacted:email' out.jsonl && grep -q 'redacted:ticket' out.jsonl || die "marks: $(cat out.jsonl)"; }
+
 # systemd's readiness protocol.
 if command -v python3 >/dev/null; then
   python3 - "$dir/notify" >notified <<'PY' &
