@@ -245,7 +245,7 @@ typedef enum ly_req_state { LY_REQ_FREE, LY_REQ_READY, LY_REQ_SENDING } ly_req_s
 
 typedef struct ly_request {
     ly_req_state state;
-    bool logs, pending, from_spool;
+    bool logs, pending, from_spool, beat;
     uint32_t n; /* spans or scores that count */
     uint32_t attempts;
     uint64_t serial;

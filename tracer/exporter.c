@@ -45,6 +45,9 @@ typedef struct ly_exporter {
     uint32_t flush_seen;
     bool flushing, flush_drained;
     uint64_t flush_serial;
+    ly_buf beat; /* live mode: the newest start records, as they were sent */
+    size_t beat_at;
+    int64_t heard_ns; /* when the collector last took something */
     uint64_t rng;
     uint64_t token; /* this exporter's in the names of spool files */
     int told_code;
@@ -156,7 +159,7 @@ static void settle_ok(ly_exporter *e, ly_request *r, const ly_reply *reply)
     uint64_t rejected = reply->rejected > r->n ? r->n : reply->rejected, stored = r->n - rejected;
     pthread_mutex_lock(&t->lock);
     if (r->pending) {
-        t->pending_sent += r->n;
+        t->pending_sent += r->beat ? 0 : r->n;
     } else if (r->logs) {
         t->scores_acked += stored;
         t->scores_dropped += rejected;
@@ -181,6 +184,12 @@ static void settle_ok(ly_exporter *e, ly_request *r, const ly_reply *reply)
         e->unreachable = false;
     }
     e->told_code = 0;
+    e->heard_ns = ly_mono_ns();
+    if (r->pending && !r->beat) {
+        ly_buf_reset(&e->beat);
+        ly_buf_str(&e->beat, ly_buf_view(&r->body));
+        e->beat_at = r->body_at;
+    }
     request_reset(r);
 }
 
@@ -587,6 +596,45 @@ static void deliver_spooled(ly_exporter *e, int64_t now)
     r->first_ns = now;
 }
 
+/* ---- live mode's sign of life ---- */
+
+static bool steps_open(lydite_tracer *t)
+{
+    uint64_t started = 0, ended = 0;
+    for (ly_producer *p = atomic_load(&t->producers); p; p = p->next) {
+        started += atomic_load_explicit(&p->started, memory_order_relaxed);
+        ended += atomic_load_explicit(&p->ended, memory_order_relaxed);
+    }
+    return started > ended;
+}
+
+static bool beats(const ly_exporter *e)
+{
+    return e->beat.len && !e->beat.failed && atomic_load(&e->tracer->live_now) &&
+           steps_open(e->tracer);
+}
+
+static void heartbeat(ly_exporter *e, int64_t now)
+{
+    ly_request *r;
+    if (now - e->heard_ns < HEARTBEAT || !beats(e) || (r = request_free(e)) == NULL) {
+        return;
+    }
+    ly_buf_reset(&r->body);
+    ly_buf_str(&r->body, ly_buf_view(&e->beat));
+    if (r->body.failed) {
+        request_reset(r);
+        return;
+    }
+    r->body_at = e->beat_at;
+    r->pending = r->beat = true;
+    r->n = 1;
+    r->serial = ++e->serial;
+    r->first_ns = now;
+    r->state = LY_REQ_READY;
+    e->heard_ns = now; /* not again before the next is due, whatever comes of it */
+}
+
 /* ---- flush, pause, stop ---- */
 
 static bool flush_reached(ly_exporter *e)
@@ -723,7 +771,8 @@ static void idle_sleep(ly_exporter *e, uint32_t seen)
     const bool sure = ly_barrier_all();
     if (!anything_queued(t)) {
         int64_t wait = sure ? IDLE_WAIT : IDLE_WAIT_POOR;
-        sleep_on_wake(t, seen, t->config.spool_dir ? SPOOL_EVERY : wait);
+        wait = t->config.spool_dir && wait > SPOOL_EVERY ? SPOOL_EVERY : wait;
+        sleep_on_wake(t, seen, beats(e) && wait > HEARTBEAT / 4 ? HEARTBEAT / 4 : wait);
     }
     atomic_store(&t->idle, false);
     e->drain_at = ly_mono_ns() + t->config.schedule_ns;
@@ -791,6 +840,7 @@ static void turn(ly_exporter *e)
     relieve(e);
     if (!atomic_load(&t->stop)) {
         deliver_spooled(e, now);
+        heartbeat(e, now);
     }
     int64_t next = send_due(e, now);
     take_replies(e);
@@ -805,6 +855,7 @@ static ly_exporter *exporter_new(lydite_tracer *t)
         return NULL;
     }
     e->tracer = t;
+    ly_buf_init(&e->beat, LY_KIB(256));
     e->n_requests = t->config.max_in_flight + 1;
     e->requests = ly_calloc(e->n_requests, sizeof *e->requests);
     e->encoder = ly_encoder_new(&t->config);
@@ -832,6 +883,7 @@ void ly_exporter_free(ly_exporter *e)
         ly_buf_release(&e->requests[i].body);
         ly_free(e->requests[i].spool_name);
     }
+    ly_buf_release(&e->beat);
     ly_free(e->requests);
     ly_encoder_free(e->encoder);
     ly_free(e);

@@ -316,5 +316,7 @@ int main(void)
         cmocka_unit_test(test_resource),
         cmocka_unit_test(test_size_field),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    ly_config_release(&config);
+    return failed;
 }
