@@ -40,7 +40,7 @@ static ly_status span_slice(exporter *x, const ly_summary *t, int64_t *after, bo
     bool row = false;
     if (!st) {
         ly_bind_int(s, 1, *after);
-        ly_bind_int(s, 2, (t->no + 1) << LY_SLOT_BITS);
+        ly_bind_int(s, 2, LY_SPAN_BASE(t->no + 1));
         ly_bind_int(s, 3, SLICE_SPANS);
     }
     while (!st && n < SLICE_SPANS && !(st = ly_db_step(db, s, &row, err)) && row)
@@ -81,7 +81,7 @@ static ly_status log_slices(exporter *x, int64_t trace, ly_err *err)
 
 static ly_status export_trace(exporter *x, const ly_summary *t, ly_err *err)
 {
-    int64_t after = (t->no << LY_SLOT_BITS) - 1;
+    int64_t after = LY_SPAN_BASE(t->no) - 1;
     bool more = true;
     ly_status st = LY_OK;
     while (!st && more)

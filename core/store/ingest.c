@@ -270,7 +270,7 @@ ly_status ly_span_row_find(ly_db *db, int64_t trace, ly_span_id id, int64_t *ret
     ly_status st = ly_db_prep(db, "SELECT span_id FROM span WHERE id = ?1", &s, err);
     int64_t slot = ly_slot_of(id);
     while (!st) {
-        *ret_row = (trace << LY_SLOT_BITS) | slot;
+        *ret_row = LY_SPAN_BASE(trace) | slot;
         ly_bind_int(s, 1, *ret_row);
         bool row = false;
         st = ly_db_step(db, s, &row, err);
@@ -475,7 +475,7 @@ static ly_status put_span(ly_store *store, ly_epoch_state *epoch, int64_t trace,
     row.payload = epoch->next_payload;
     int64_t slot = it->slot;
     for (int64_t probes = 0; !st; probes++) {
-        row.id = (trace << LY_SLOT_BITS) | slot;
+        row.id = LY_SPAN_BASE(trace) | slot;
         int64_t changes = 0;
         st = row_write(store, INSERT_SPAN, &row, &changes, err);
         if (st)

@@ -19,15 +19,34 @@
 
 /* A span's row number: trace number << 24 | slot. */
 #define LY_SLOT_BITS 24
-#define LY_SLOT_MASK ((INT64_C(1) << LY_SLOT_BITS) - 1)
+/* First row number of a trace's spans. */
+#define LY_SPAN_BASE(trace) ((int64_t)((uint64_t)(trace) << LY_SLOT_BITS))
+#define LY_SLOT_MASK        ((INT64_C(1) << LY_SLOT_BITS) - 1)
 /* Spans of one trace at most: the slots stay half empty, so probing stays short. */
 #define LY_MAX_TRACE_SPANS (1 << 23)
 /* A payload's, content's and log's row number: epoch << 40 | number. */
 #define LY_EPOCH_BITS          40
-#define LY_EPOCH_BASE(epoch)   ((int64_t)(epoch) << LY_EPOCH_BITS)
+#define LY_EPOCH_BASE(epoch)   ((int64_t)((uint64_t)(epoch) << LY_EPOCH_BITS))
 #define LY_EPOCH_MASK          ((INT64_C(1) << LY_EPOCH_BITS) - 1)
 #define LY_MAX_QUARANTINE_ROWS 10000
 #define LY_MAX_ERROR_MESSAGE   400
+
+/* Arithmetic on numbers of a stranger's file: wrong is well defined. */
+static inline int64_t ly_wrap_add(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+static inline int64_t ly_wrap_sub(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+/* A count of tokens; what no span can have said is unknown. */
+static inline int64_t ly_col_count(ly_stmt *s, int i)
+{
+    int64_t v = ly_col_opt(s, i);
+    return v < 0 || v > INT64_C(1000000000000) ? LY_UNKNOWN : v;
+}
 
 typedef struct ly_stmt_slot {
     const char *sql;

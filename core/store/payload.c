@@ -304,7 +304,7 @@ static ly_status join(ly_store *store, int64_t epoch, const ly_row_ids *ids, ly_
             ly_buf_str(out, mark_bytes(ids, (int)step));
             continue;
         }
-        last += unzigzag(step - MARKS) + 1;
+        last = ly_wrap_add(last, ly_wrap_add(unzigzag(step - MARKS), 1));
         ly_status st = ly_content_load(store, epoch, last, out, err);
         if (st)
             return st;
@@ -360,7 +360,7 @@ ly_status ly_payload_refs(ly_store *store, ly_str data, ly_arena *arena, int64_t
             return damaged(store, err);
         if (code < MARKS)
             continue;
-        last += unzigzag(code - MARKS) + 1;
+        last = ly_wrap_add(last, ly_wrap_add(unzigzag(code - MARKS), 1));
         numbers[found++] = last;
     }
     *ret_numbers = numbers;

@@ -175,7 +175,7 @@ static ly_status renew_slice(rebuilder *r, const ly_summary *t, int64_t *after, 
         &s, err);
     if (!st) {
         ly_bind_int(s, 1, *after);
-        ly_bind_int(s, 2, (t->no + 1) << LY_SLOT_BITS);
+        ly_bind_int(s, 2, LY_SPAN_BASE(t->no + 1));
         ly_bind_int(s, 3, SLICE_SPANS);
     }
     while (!st && n < SLICE_SPANS && !(st = ly_db_step(db, s, &row, err)) && row)
@@ -210,7 +210,7 @@ static ly_status each_trace(rebuilder *r, ly_err *err)
         st = ly_trace_scan(r->store, &q, LY_COUNT(sums), &key, sums, &n, &more, err);
         ly_db_read_end(&r->store->db);
         for (size_t i = 0; !st && i < n; i++) {
-            int64_t after = (sums[i].no << LY_SLOT_BITS) - 1;
+            int64_t after = (LY_SPAN_BASE(sums[i].no)) - 1;
             bool rest = true;
             while (!st && rest)
                 st = renew_slice(r, &sums[i], &after, &rest, err);

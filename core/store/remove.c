@@ -208,8 +208,8 @@ static ly_status spans_out(ly_removal *r, const ly_summary *t, size_t *ret_n, ly
     size_t n = 0;
     bool row = false;
     if (!st) {
-        ly_bind_int(s, 1, t->no << LY_SLOT_BITS);
-        ly_bind_int(s, 2, (t->no + 1) << LY_SLOT_BITS);
+        ly_bind_int(s, 1, LY_SPAN_BASE(t->no));
+        ly_bind_int(s, 2, LY_SPAN_BASE(t->no + 1));
         ly_bind_int(s, 3, SLICE_SPANS);
     }
     while (!st && n < SLICE_SPANS && !(st = ly_db_step(db, s, &row, err)) && row)

@@ -47,11 +47,18 @@ static void side_read(ly_str in, ly_tokens *t)
             if (!(c & 0x80))
                 break;
         }
-        *side_field(t, i) = v ? (int64_t)(v - 1) : LY_UNKNOWN;
+        *side_field(t, i) = v && v <= 1000000000001ULL ? (int64_t)(v - 1) : LY_UNKNOWN;
     }
 }
 
 /* ---- reading and binding a row ---- */
+
+/* Rows may come from a stranger's file: numbers that index something are held to their range. */
+static int ranged(ly_stmt *s, int column, int end)
+{
+    int64_t v = ly_col_int(s, column);
+    return v >= 0 && v < end ? (int)v : 0;
+}
 
 void ly_span_row_read(ly_stmt *s, ly_span_row *ret)
 {
@@ -70,12 +77,12 @@ void ly_span_row_read(ly_stmt *s, ly_span_row *ret)
     r->resource = ly_col_int(s, 6);
     r->scope = ly_col_int(s, 7);
     r->w.name = ly_col_int(s, 8);
-    r->type = (int)ly_col_int(s, 9);
-    r->kind = (int)ly_col_int(s, 10);
-    r->status = (int)ly_col_int(s, 11);
-    r->role = (int)ly_col_int(s, 12);
-    r->origin = (int)ly_col_int(s, 13);
-    r->flags = (unsigned)ly_col_int(s, 14);
+    r->type = ranged(s, 9, LY_TYPE__COUNT);
+    r->kind = ranged(s, 10, INT32_MAX);
+    r->status = ranged(s, 11, INT32_MAX);
+    r->role = ranged(s, 12, LY_ROLE_ROLLUP + 1);
+    r->origin = ranged(s, 13, LY_ORIGIN_JUDGE + 1);
+    r->flags = (unsigned)ranged(s, 14, INT32_MAX);
     r->rules = (int)ly_col_int(s, 15);
     r->w.dialect = ly_col_int(s, 16);
     r->w.operation = ly_col_int(s, 17);
@@ -101,18 +108,18 @@ void ly_span_row_read(ly_stmt *s, ly_span_row *ret)
     r->attempt = ly_col_int(s, 37);
     r->ttft_ns = ly_col_opt(s, 38);
     r->usage_mode = (unsigned)ly_col_int(s, 39);
-    r->tokens.in_fresh = ly_col_opt(s, 40);
-    r->tokens.cache_read = ly_col_opt(s, 41);
-    r->tokens.cache_write = ly_col_opt(s, 42);
-    r->tokens.cache_write_1h = ly_col_opt(s, 43);
-    r->tokens.out_visible = ly_col_opt(s, 44);
-    r->tokens.out_reasoning = ly_col_opt(s, 45);
-    r->tokens.unattributed = ly_col_opt(s, 46);
+    r->tokens.in_fresh = ly_col_count(s, 40);
+    r->tokens.cache_read = ly_col_count(s, 41);
+    r->tokens.cache_write = ly_col_count(s, 42);
+    r->tokens.cache_write_1h = ly_col_count(s, 43);
+    r->tokens.out_visible = ly_col_count(s, 44);
+    r->tokens.out_reasoning = ly_col_count(s, 45);
+    r->tokens.unattributed = ly_col_count(s, 46);
     side_read(ly_col_str(s, 47), &r->tokens);
     r->client_cost_pico = ly_col_opt(s, 48);
-    r->client_cost_source = (int)ly_col_int(s, 49);
+    r->client_cost_source = ranged(s, 49, LY_COST_PRICE_TABLE + 1);
     r->priced.amount_pico = ly_col_opt(s, 50);
-    r->priced.why = (ly_price_why)ly_col_int(s, 51);
+    r->priced.why = (ly_price_why)ranged(s, 51, LY_PRICE__COUNT);
     r->priced.row = ly_col_int(s, 52);
     r->priced.tier = (int32_t)ly_col_int(s, 53);
     r->w.trace_name = ly_col_int(s, 54);
@@ -285,7 +292,8 @@ void ly_row_ids_of(const ly_span_row *r, ly_trace_id trace, ly_row_ids *ret)
 
 static int64_t end_of(const ly_span_row *r)
 {
-    return r->dur_ns == LY_UNKNOWN ? LY_UNKNOWN : r->start_ns + r->dur_ns;
+    return r->dur_ns == LY_UNKNOWN ? LY_UNKNOWN
+                                   : (int64_t)((uint64_t)r->start_ns + (uint64_t)r->dur_ns);
 }
 
 void ly_tree_node_of_row(const ly_span_row *r, ly_tree_node *ret)

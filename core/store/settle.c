@@ -68,9 +68,9 @@ static void charge_read(ly_stmt *s, ly_arena *arena, ly_charge *ret)
     *ret = (ly_charge){
         .span = ly_col_int(s, 0),
         .line = ly_col_int(s, 1),
-        .sign = (int)ly_col_int(s, 2),
+        .sign = ly_col_int(s, 2) < 0 ? -1 : 1,
         .at_ns = ly_col_int(s, 3),
-        .origin = (int)ly_col_int(s, 4),
+        .origin = (int)(ly_col_int(s, 4) & 3) % 3,
         .provider = ly_col_int(s, 5),
         .model = ly_col_int(s, 6),
         .service = ly_col_int(s, 7),
@@ -87,13 +87,13 @@ static void charge_read(ly_stmt *s, ly_arena *arena, ly_charge *ret)
         .price_row = ly_col_int(s, 24),
         .price_tier = ly_col_int(s, 25),
     };
-    ret->tokens.in_fresh = ly_col_opt(s, 14);
-    ret->tokens.cache_read = ly_col_opt(s, 15);
-    ret->tokens.cache_write = ly_col_opt(s, 16);
-    ret->tokens.cache_write_1h = ly_col_opt(s, 17);
-    ret->tokens.out_visible = ly_col_opt(s, 18);
-    ret->tokens.out_reasoning = ly_col_opt(s, 19);
-    ret->tokens.unattributed = ly_col_opt(s, 20);
+    ret->tokens.in_fresh = ly_col_count(s, 14);
+    ret->tokens.cache_read = ly_col_count(s, 15);
+    ret->tokens.cache_write = ly_col_count(s, 16);
+    ret->tokens.cache_write_1h = ly_col_count(s, 17);
+    ret->tokens.out_visible = ly_col_count(s, 18);
+    ret->tokens.out_reasoning = ly_col_count(s, 19);
+    ret->tokens.unattributed = ly_col_count(s, 20);
 }
 
 static ly_status charge_write(ly_db *db, const ly_charge *c, int64_t now, ly_err *err)
@@ -236,8 +236,8 @@ static ly_status plan_lines(ly_db *db, plan *p, const ly_trace_nodes *t, ly_aren
     size_t n_have = 0;
     ly_status st = tags_text(db, p->trace, arena, &tags, err);
     if (!st)
-        st = ly_ledger_load(db, p->trace << LY_SLOT_BITS, (p->trace + 1) << LY_SLOT_BITS, arena,
-                            &have, &n_have, err);
+        st = ly_ledger_load(db, LY_SPAN_BASE(p->trace), LY_SPAN_BASE(p->trace + 1), arena, &have,
+                            &n_have, err);
     if (st)
         return st;
     p->lines = LY_ARENA_ARRAY(arena, ly_charge, t->n + n_have + 1);
@@ -251,7 +251,7 @@ static ly_status plan_lines(ly_db *db, plan *p, const ly_trace_nodes *t, ly_aren
         int64_t next = 0;
         for (; k < n_have && have[k].span == span; k++) {
             live = have[k].sign > 0 ? &have[k] : NULL;
-            next = have[k].line + 1;
+            next = ly_wrap_add(have[k].line, 1);
         }
         ly_charge want;
         bool wants = false;
@@ -308,7 +308,7 @@ static ly_status plan_make(ly_store *store, plan *p, ly_arena *arena, ly_err *er
 
 static int64_t diff(int64_t now, int64_t before)
 {
-    return (now == LY_UNKNOWN ? 0 : now) - (before == LY_UNKNOWN ? 0 : before);
+    return ly_wrap_sub(now == LY_UNKNOWN ? 0 : now, before == LY_UNKNOWN ? 0 : before);
 }
 
 static ly_status session_add(ly_db *db, int64_t word, const ly_summary *sum, const ly_summary *less,
@@ -352,9 +352,9 @@ static ly_status session_add(ly_db *db, int64_t word, const ly_summary *sum, con
     ly_bind_int(s, 2, who->start_ns);
     ly_bind_int(s, 3, who->end_ns == LY_UNKNOWN ? who->start_ns : who->end_ns);
     ly_bind_int(s, 4, traces);
-    ly_bind_int(s, 5, sum->n_spans - less->n_spans);
-    ly_bind_int(s, 6, sum->n_errors - less->n_errors);
-    ly_bind_int(s, 7, sum->n_generations - less->n_generations);
+    ly_bind_int(s, 5, ly_wrap_sub(sum->n_spans, less->n_spans));
+    ly_bind_int(s, 6, ly_wrap_sub(sum->n_errors, less->n_errors));
+    ly_bind_int(s, 7, ly_wrap_sub(sum->n_generations, less->n_generations));
     ly_bind_opt(s, 8, in == LY_UNKNOWN && in0 == LY_UNKNOWN ? LY_UNKNOWN : diff(in, in0));
     ly_bind_opt(s, 9, out == LY_UNKNOWN && out0 == LY_UNKNOWN ? LY_UNKNOWN : diff(out, out0));
     ly_bind_opt(s, 10, all == LY_UNKNOWN && all0 == LY_UNKNOWN ? LY_UNKNOWN : diff(all, all0));

@@ -85,7 +85,8 @@ ly_status ly_span_of_row(ly_store *store, int64_t epoch, ly_trace_id trace, cons
             .parent_id = row->parent_id,
             .kind = row->kind,
             .start_ns = (uint64_t)row->start_ns,
-            .end_ns = row->dur_ns == LY_UNKNOWN ? 0 : (uint64_t)(row->start_ns + row->dur_ns),
+            .end_ns =
+                row->dur_ns == LY_UNKNOWN ? 0 : (uint64_t)row->start_ns + (uint64_t)row->dur_ns,
             .status_code = row->status,
             .resource = resource,
             .scope = scope,
@@ -364,8 +365,8 @@ static ly_status match_spans(ly_db *db, int64_t no, const ly_span_id *lo, const 
                    &s, err);
     if (st)
         return st;
-    ly_bind_int(s, 1, no << LY_SLOT_BITS);
-    ly_bind_int(s, 2, (no + 1) << LY_SLOT_BITS);
+    ly_bind_int(s, 1, LY_SPAN_BASE(no));
+    ly_bind_int(s, 2, LY_SPAN_BASE(no + 1));
     ly_bind_blob(s, 3, lo, sizeof *lo);
     ly_bind_blob(s, 4, hi, sizeof *hi);
     bool row = false;

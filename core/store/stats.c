@@ -118,8 +118,8 @@ static ly_status add_trace(ly_db *db, groups *g, int64_t no, ly_err *err)
         ly_db_prep(db, "SELECT " LY_SPAN_COLUMNS " FROM span WHERE id >= ?1 AND id < ?2", &s, err);
     if (st)
         return st;
-    ly_bind_int(s, 1, no << LY_SLOT_BITS);
-    ly_bind_int(s, 2, (no + 1) << LY_SLOT_BITS);
+    ly_bind_int(s, 1, LY_SPAN_BASE(no));
+    ly_bind_int(s, 2, LY_SPAN_BASE(no + 1));
     bool row = false;
     while (!(st = ly_db_step(db, s, &row, err)) && row) {
         ly_span_row r;

@@ -14,8 +14,8 @@ ly_status ly_trace_nodes_load(ly_db *db, int64_t trace, ly_arena *arena, ly_trac
         db, "SELECT " LY_SPAN_COLUMNS " FROM span WHERE id >= ?1 AND id < ?2 ORDER BY id", &s, err);
     if (st)
         return st;
-    ly_bind_int(s, 1, trace << LY_SLOT_BITS);
-    ly_bind_int(s, 2, (trace + 1) << LY_SLOT_BITS);
+    ly_bind_int(s, 1, LY_SPAN_BASE(trace));
+    ly_bind_int(s, 2, LY_SPAN_BASE(trace + 1));
     /* The count is not known before: rows grow on the heap and move to the arena at the end. */
     ly_span_row *rows = NULL;
     size_t n = 0, cap = 0;
@@ -70,9 +70,10 @@ void ly_summary_read(ly_stmt *s, ly_summary *ret)
     r->end_ns = ly_col_opt(s, 5);
     r->pinned = ly_col_int(s, 6) != 0;
     r->settles = ly_col_int(s, 7);
-    r->origin = (int)ly_col_int(s, 8);
+    int64_t origin = ly_col_int(s, 8), type = ly_col_int(s, 10);
+    r->origin = origin >= 0 && origin <= LY_ORIGIN_JUDGE ? (int)origin : 0;
     r->name = ly_col_int(s, 9);
-    r->root_type = (int)ly_col_int(s, 10);
+    r->root_type = type >= 0 && type < LY_TYPE__COUNT ? (int)type : 0;
     r->flags = (unsigned)ly_col_int(s, 11);
     r->n_spans = ly_col_int(s, 12);
     r->n_errors = ly_col_int(s, 13);
@@ -183,7 +184,7 @@ static void models(const ly_trace_nodes *t, ly_summary *ret)
         if (!sums[k].provider)
             sums[k].provider = r->w.provider;
         int64_t tokens = ly_tokens_total(&t->marks[i].tokens);
-        if (t->marks[i].kind == LY_MARK_COUNTED && tokens != LY_UNKNOWN &&
+        if (t->marks[i].kind == LY_MARK_COUNTED && tokens > 0 &&
             sums[k].tokens < INT64_MAX - tokens)
             sums[k].tokens += tokens;
     }

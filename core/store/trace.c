@@ -339,11 +339,11 @@ static void self_times(ly_node *nodes, size_t n)
                              ? p->end_ns
                              : nodes[c].end_ns;
             if (to > from) {
-                covered += to - from;
+                covered = ly_wrap_add(covered, ly_wrap_sub(to, from));
                 until = to;
             }
         }
-        p->self_ns = p->end_ns - p->start_ns - covered;
+        p->self_ns = ly_wrap_sub(ly_wrap_sub(p->end_ns, p->start_ns), covered);
     }
 }
 

@@ -39,7 +39,8 @@ static ly_status add(ly_sums *sums, const int64_t *key, size_t n_key, const int6
     ly_sum *sum = NULL;
     ly_status st = ly_sums_at(sums, full, &sum, err);
     for (size_t i = 0; !st && i < n; i++)
-        ly_sums_add(sums, &sum->value[i], sign * values[i]);
+        ly_sums_add(sums, &sum->value[i],
+                    (int64_t)((uint64_t)(sign < 0 ? -1 : 1) * (uint64_t)values[i])); /* wraps */
     return st;
 }
 
