@@ -358,6 +358,10 @@ static const ly_opt stats_opts[] = {
     {"fail-if", 0, "CONDITION", "exit 1 when a group has such a figure", true},
     {"all-origins", 0, NULL, "traces of evaluations and judges too", false},
 };
+static const ly_opt diff_opts[] = {
+    {"all", 0, NULL, "every span, http and db too", false},
+    {"fail-if-different", 0, NULL, "exit 1 when the steps are not the same", false},
+};
 static const ly_opt export_opts[] = {
     {"proto", 0, NULL, "protobuf instead of JSON Lines", false},
     {"all-origins", 0, NULL, "traces of evaluations and judges too", false},
@@ -408,6 +412,15 @@ static const ly_verb verbs[] = {
      "lydite trace stats --since 1h --fail-if 'errors>2%' --fail-if 'p95>8s'",
      LY_COMMON_READ | LY_COMMON_TIME | LY_COMMON_N | LY_COMMON_FAIL_EMPTY, stats_opts,
      LY_COUNT(stats_opts), ly_trace_run_stats},
+    {"diff", "TRACE TRACE", 2, 2, "compare two traces step by step",
+     "Steps are matched by their place: type and name below the same parents, in order. Lines: = "
+     "in both, "
+     "- only in the first, + only in the second; for steps in both, how duration, tokens and cost "
+     "differ. --json: one object a step with mark depth type name duration_ns_a duration_ns_b "
+     "tokens_a tokens_b cost_usd_a cost_usd_b; unknown is null. --fail-if-different exits 1 when "
+     "steps differ.",
+     "lydite trace diff @last~1 @last\nlydite trace diff 7f3a 91c0 --json", LY_COMMON_READ,
+     diff_opts, LY_COUNT(diff_opts), ly_trace_run_diff},
     {"export", "[FILTER|TRACE...]", 0, -1, "write traces as OTLP, exactly as they came in",
      "OTLP/JSON Lines: a TracesData or LogsData document a line; --proto writes one protobuf "
      "TracesData instead. Each span and log record is the message that was received.",

@@ -191,7 +191,7 @@ static int show_screens(ly_cli *cli, joined *j, const ly_filter *filter, bool me
     if (st == LY_E_UNSUPPORTED) {
         return ly_trace_run_list(cli);
     }
-    return st == LY_OK ? LY_EXIT_DONE : ly_cli_fail(cli, &err);
+    return st == LY_OK ? ly_cli_signal_exit() : ly_cli_fail(cli, &err);
 }
 
 static int run_view(ly_cli *cli)

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cli/costing.h"
 #include "cli/trace_verbs.h"
 #include "ingest/ingest.h"
 #include "otlp/encode.h"
@@ -218,7 +219,9 @@ ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n
                                 ly_ingest_outcome *ret_sum, ly_err *err)
 {
     importer im = {.store = store};
+    ly_price_book *book = ly_costing_load_book((void *)(uintptr_t)ly_store_path(store), err);
     ly_status st = LY_OK;
+    im.config.book = book;
     for (int i = 0; i < n && st == LY_OK; i++) {
         ly_buf bytes;
         ly_buf_init(&bytes, LY_GIB(2));
@@ -244,6 +247,7 @@ ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n
         }
     }
     *ret_sum = im.sum;
+    ly_price_book_free(book);
     return st;
 }
 

@@ -7,6 +7,7 @@
 
 int ly_trace_run_list(ly_cli *cli);   /* cmd_trace.c; `view` prints it where there is no screen */
 int ly_trace_run_stats(ly_cli *cli);  /* trace_stats.c */
+int ly_trace_run_diff(ly_cli *cli);   /* trace_diff.c */
 int ly_trace_run_export(ly_cli *cli); /* trace_move.c */
 int ly_trace_run_import(ly_cli *cli);
 int ly_trace_run_rm(ly_cli *cli);

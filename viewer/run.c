@@ -352,7 +352,7 @@ ly_status ly_viewer_run(const ly_viewer_opts *opts, ly_err *err)
     ly_buf_release(&l.out);
     if (st == LY_OK && last_signal != 0) {
         int number = last_signal;
-        (void)raise(number); /* die of it, as whoever sent it expects */
+        (void)raise(number); /* what the program does about it is its own */
     }
     return st;
 }
