@@ -8,6 +8,7 @@
 #include "cli/cmd.h"
 #include "cli/eval_cmd.h"
 #include "cli/files.h"
+#include "cli/eval_money.h"
 #include "cost/book.h"
 #include "eval/data.h"
 #include "eval/run.h"
@@ -325,7 +326,12 @@ static int execute(ly_eval_session *s, const uint8_t run_id[16], double budget_u
                          .record = ly_cli_flag(s->cli, "no-trace") ? NULL : store_spans,
                          .user = s};
     s->show_progress = isatty(STDERR_FILENO) && !s->cli->quiet;
-    ly_status st = ly_eval_execute(s->store, run_id, &s->suite, &opts, &result, &err);
+    ly_eval_money *money = NULL;
+    ly_status st =
+        ly_eval_money_open(ly_cli_db(s->cli), hex, opts.budget_pico, s->book, &money, &err);
+    ly_eval_money_use(money, &opts);
+    st = st ? st : ly_eval_execute(s->store, run_id, &s->suite, &opts, &result, &err);
+    ly_eval_money_close(money);
     if (s->show_progress) {
         fputs("\r\033[K", stderr);
     }

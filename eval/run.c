@@ -110,9 +110,15 @@ static void hook_keep(void *user, const uint8_t key[32], ly_str body)
 static bool hook_allow(void *user, const ly_llm_call *call, const char **why)
 {
     engine *e = user;
-    (void)call;
     if (e->stopping && e->end != LY_EVAL_COMPLETE) {
         *why = "the run is stopping";
+        return false;
+    }
+    if (e->opts->reserve) {
+        if (e->opts->reserve(e->opts->money, call, why)) {
+            return true;
+        }
+        stop(e, LY_EVAL_BUDGET, *why);
         return false;
     }
     if (e->opts->budget_pico <= 0) {
@@ -132,6 +138,10 @@ static bool hook_allow(void *user, const ly_llm_call *call, const char **why)
 static void hook_seen(void *user, const ly_llm_call *call, const ly_llm_result *r)
 {
     engine *e = user;
+    if (e->opts->settle && !r->cached &&
+        r->outcome != LY_LLM_BUDGET) { /* what was refused held nothing */
+        e->opts->settle(e->opts->money, call, r);
+    }
     e->p.calls++;
     e->p.cached += r->cached;
     if (r->attempts > 1) {
@@ -443,6 +453,9 @@ static ly_status start_more(engine *e, ly_err *err)
 {
     ly_status st = LY_OK;
     while (!st && !e->stopping && e->n_active < e->max_active && e->next < e->n_cases) {
+        if (e->n_active > 0 && e->opts->room && !e->opts->room(e->opts->money)) {
+            break;
+        }
         if (!is_finished(e, e->next)) {
             st = start_case(e, e->next, err);
         }

@@ -35,6 +35,16 @@ typedef enum ly_eval_end {
 typedef struct ly_eval_opts {
     size_t jobs;         /* calls in flight, 0 = adaptive */
     int64_t budget_pico; /* 0 = none */
+    /* Holds the worst case of a call before it is made and settles it after (core/cost's gate, lent by
+     * the program); then every budget and the one above are kept exactly, also against other processes.
+     * reserve: false refuses the call with *why, which must stay; every reserved call is settled. NULL =
+     * the budget above is kept by the mean price of the calls so far. */
+    bool (*reserve)(void *money, const ly_llm_call *call, const char **why);
+    void (*settle)(void *money, const ly_llm_call *call, const ly_llm_result *result);
+    /* false: what is held for the calls in flight leaves too little for more; the run waits for them
+     * instead of ending early. Asked only while cases are in flight. May be NULL. */
+    bool (*room)(void *money);
+    void *money;
     const ly_price_book *book;
     bool no_cache;
     void (*progress)(void *user, const ly_eval_progress *p); /* a few times a second; may be NULL */
