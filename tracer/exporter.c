@@ -10,7 +10,7 @@
  *
  * Order of one turn: fork's pause, replies, stop, retries due, drain, spool, flush, sleep.
  */
-#include "tracer/engine.h"
+#include "tracer/exporter_i.h"
 
 #include <pthread.h>
 #include <sys/random.h>
@@ -20,46 +20,13 @@
 #include "tracer/spool.h"
 #include "tracer/transport.h"
 
-#define BACKOFF_FIRST  (500 * LY_NS_PER_MS)
-#define BACKOFF_MOST   (10 * LY_NS_PER_SEC)
 #define REPLY_POLL     (5 * LY_NS_PER_MS)
 #define IDLE_WAIT      (60 * LY_NS_PER_SEC)
 #define IDLE_WAIT_POOR (1 * LY_NS_PER_SEC) /* without the barrier a wake may be missed */
 #define SPOOL_EVERY    (5 * LY_NS_PER_SEC)
 #define HEARTBEAT      (10 * LY_NS_PER_SEC)
 
-typedef struct ly_exporter {
-    lydite_tracer *tracer;
-    ly_encoder *encoder;
-    ly_transport *transport;
-    ly_request *requests;
-    uint32_t n_requests;
-    ly_request *building, *building_pending;
-    uint32_t taken; /* of the request being built, and dropped on the way */
-    uint64_t dropped[LYDITE_DROP_REASONS];
-    uint64_t serial;
-    int64_t offset; /* wall - monotonic */
-    bool offset_known, unreachable;
-    int64_t drain_at, spool_at, open_at;
-    uint32_t wake_seen;
-    uint32_t flush_seen;
-    bool flushing, flush_drained;
-    uint64_t flush_serial;
-    ly_buf beat; /* live mode: the newest start records, as they were sent */
-    size_t beat_at;
-    int64_t heard_ns; /* when the collector last took something */
-    uint64_t rng;
-    uint64_t token; /* this exporter's in the names of spool files */
-    int told_code;
-} ly_exporter;
-
 /* ---- small helpers ---- */
-
-static double jitter(ly_exporter *e)
-{
-    e->rng = e->rng * 6364136223846793005u + 1442695040888963407u;
-    return 0.5 + (double)(e->rng >> 11) / 9007199254740992.0; /* 0.5 .. 1.5 */
-}
 
 /* The wall clock minus the monotonic one; kept unless it moved, so that one trace has one anchor. */
 static void anchor(ly_exporter *e)
@@ -84,209 +51,12 @@ static ly_request *request_free(ly_exporter *e)
     return NULL;
 }
 
-static uint32_t requests_in(const ly_exporter *e, ly_req_state state)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < e->n_requests; i++) {
-        n += e->requests[i].state == state;
-    }
-    return n;
-}
-
-static void request_reset(ly_request *r)
-{
-    ly_buf body = r->body;
-    ly_free(r->spool_name);
-    if (r->spool_fd > 0) {
-        ly_spool_release(r->spool_fd);
-    }
-    ly_buf_reset(&body);
-    if (body.cap > LY_MIB(8)) {
-        size_t max = body.max;
-        ly_buf_release(&body);
-        ly_buf_init(&body, max);
-    }
-    *r = (ly_request){.state = LY_REQ_FREE, .body = body};
-}
-
 static bool scores_wait(lydite_tracer *t)
 {
     pthread_mutex_lock(&t->lock);
     bool any = t->score_first != NULL;
     pthread_mutex_unlock(&t->lock);
     return any;
-}
-
-/* The first loss is told once, the recovery too. */
-static void tell_loss(ly_exporter *e, const char *why)
-{
-    if (!e->tracer->loss_told) {
-        e->tracer->loss_told = true;
-        ly_tracer_diag(e->tracer, 2, "spans are being dropped: %s", why);
-    }
-}
-
-/* ---- settling ---- */
-
-static void settle_drop(ly_exporter *e, ly_request *r, int reason, const char *why)
-{
-    lydite_tracer *t = e->tracer;
-    if (!r->pending && r->n) {
-        pthread_mutex_lock(&t->lock);
-        if (r->logs) {
-            t->scores_dropped += r->n;
-            t->scores_sending -= r->n;
-        } else if (r->from_spool) {
-            if (r->spool_ours) {
-                t->spooled -= r->n;
-                t->dropped[reason] += r->n;
-            }
-        } else {
-            t->dropped[reason] += r->n;
-            t->sending -= r->n;
-        }
-        pthread_mutex_unlock(&t->lock);
-        if (reason != LYDITE_DROP_EXPORTER || t->config.exporter != LY_EXPORT_NONE) {
-            tell_loss(e, why);
-        }
-    }
-    request_reset(r);
-}
-
-static void settle_ok(ly_exporter *e, ly_request *r, const ly_reply *reply)
-{
-    lydite_tracer *t = e->tracer;
-    uint64_t rejected = reply->rejected > r->n ? r->n : reply->rejected, stored = r->n - rejected;
-    pthread_mutex_lock(&t->lock);
-    if (r->pending) {
-        t->pending_sent += r->beat ? 0 : r->n;
-    } else if (r->logs) {
-        t->scores_acked += stored;
-        t->scores_dropped += rejected;
-        t->scores_sending -= r->n;
-    } else if (!r->from_spool || r->spool_ours) {
-        t->acknowledged += stored;
-        t->rejected += rejected;
-        *(r->from_spool ? &t->spooled : &t->sending) -= r->n;
-    }
-    t->inherited += r->from_spool && !r->spool_ours;
-    pthread_mutex_unlock(&t->lock);
-    if (rejected) {
-        ly_tracer_diag(t, 2, "the collector rejected %llu of %u: %s", (unsigned long long)rejected,
-                       r->n, reply->text);
-    }
-    if (r->from_spool) {
-        ly_spool_remove(t->config.spool_dir, r->spool_name);
-    }
-    if (t->loss_told || e->unreachable) {
-        ly_tracer_diag(t, 1, "the collector takes spans again");
-        t->loss_told = false;
-        e->unreachable = false;
-    }
-    e->told_code = 0;
-    e->heard_ns = ly_mono_ns();
-    if (r->pending && !r->beat) {
-        ly_buf_reset(&e->beat);
-        ly_buf_str(&e->beat, ly_buf_view(&r->body));
-        e->beat_at = r->body_at;
-    }
-    request_reset(r);
-}
-
-/* Into the spool directory; false when there is none or it cannot. */
-static bool settle_spool(ly_exporter *e, ly_request *r)
-{
-    lydite_tracer *t = e->tracer;
-    ly_err err = LY_ERR_INIT;
-    if (!t->config.spool_dir || r->from_spool || r->pending) {
-        return false;
-    }
-    ly_status status =
-        ly_spool_write(t->config.spool_dir, t->config.spool_bytes, e->token, r->logs, r->n,
-                       ly_str_n(r->body.ptr + r->body_at, r->body.len - r->body_at), &err);
-    if (status) {
-        tell_loss(e, err.text);
-        settle_drop(e, r, LYDITE_DROP_SPOOL, err.text);
-        return true;
-    }
-    pthread_mutex_lock(&t->lock);
-    if (r->logs) {
-        t->scores_sending -= r->n;
-        t->scores_spooled += r->n;
-    } else {
-        t->sending -= r->n;
-        t->spooled += r->n;
-    }
-    pthread_mutex_unlock(&t->lock);
-    request_reset(r);
-    return true;
-}
-
-static void settle_lost(ly_exporter *e, ly_request *r, int reason, const char *why)
-{
-    if (r->from_spool) {
-        /* It stays where it is, for later. */
-        request_reset(r);
-    } else if (!settle_spool(e, r)) {
-        settle_drop(e, r, reason, why);
-    }
-}
-
-/* ---- replies ---- */
-
-static void again_later(ly_exporter *e, ly_request *r, const ly_reply *reply)
-{
-    lydite_tracer *t = e->tracer;
-    const int64_t now = ly_mono_ns();
-    r->backoff_ns = r->backoff_ns ? r->backoff_ns + r->backoff_ns / 2 : BACKOFF_FIRST;
-    r->backoff_ns = r->backoff_ns > BACKOFF_MOST ? BACKOFF_MOST : r->backoff_ns;
-    int64_t wait = (int64_t)((double)r->backoff_ns * jitter(e));
-    wait = wait < reply->delay_ns ? reply->delay_ns : wait;
-    if (!e->unreachable) {
-        e->unreachable = true;
-        ly_tracer_diag(t, 2, "%s does not take spans now (%s): trying again",
-                       t->config.target ? t->config.target : "the exporter", reply->text);
-    }
-    if (r->from_spool) {
-        e->spool_at = now + wait;
-        request_reset(r);
-        return;
-    }
-    if (r->pending) {
-        request_reset(r);
-        return;
-    }
-    if (t->config.give_up_ns && now + wait - r->first_ns > t->config.give_up_ns) {
-        settle_lost(e, r, LYDITE_DROP_GAVE_UP, reply->text);
-        return;
-    }
-    r->state = LY_REQ_READY;
-    r->next_ns = now + wait;
-}
-
-static void take_reply(ly_exporter *e, const ly_reply *reply)
-{
-    ly_request *r = reply->request;
-    lydite_tracer *t = e->tracer;
-    if (reply->announced && t->config.live) {
-        atomic_store(&t->live_now, true);
-    }
-    if (reply->ok) {
-        settle_ok(e, r, reply);
-    } else if (reply->code == LY_REPLY_NONE) {
-        settle_drop(e, r, LYDITE_DROP_EXPORTER, "the exporter is none");
-    } else if (reply->retryable) {
-        again_later(e, r, reply);
-    } else {
-        if (e->told_code != reply->code) {
-            e->told_code = reply->code;
-            ly_tracer_diag(t, 3, "the collector refused a request: %s", reply->text);
-        }
-        if (r->from_spool) {
-            ly_spool_refuse(t->config.spool_dir, r->spool_name);
-        }
-        settle_drop(e, r, LYDITE_DROP_REFUSED, reply->text);
-    }
 }
 
 /* ---- sending ---- */
@@ -311,11 +81,11 @@ static void take_replies(ly_exporter *e)
 {
     ly_reply reply;
     while (e->transport && e->transport->wait(e->transport, 0, &reply) == LY_OK) {
-        take_reply(e, &reply);
+        ly_take_reply(e, &reply);
     }
     /* While nobody is there nothing of gRPC is kept: a fork then finds nothing to wait for. */
     if (e->transport && e->transport->uses_grpc && e->unreachable &&
-        requests_in(e, LY_REQ_SENDING) == 0) {
+        ly_requests_in(e, LY_REQ_SENDING) == 0) {
         close_transport(e);
     }
 }
@@ -361,8 +131,8 @@ static bool open_transport(ly_exporter *e)
     }
     for (uint32_t i = 0; i < e->n_requests; i++) {
         if (e->requests[i].state == LY_REQ_READY) {
-            settle_lost(e, &e->requests[i], forked ? LYDITE_DROP_FORK : LYDITE_DROP_EXPORTER,
-                        err.text);
+            ly_settle_lost(e, &e->requests[i], forked ? LYDITE_DROP_FORK : LYDITE_DROP_EXPORTER,
+                           err.text);
         }
     }
     return false;
@@ -380,7 +150,7 @@ static void send_request(ly_exporter *e, ly_request *r)
     pthread_mutex_unlock(&t->lock);
     if (e->transport->send(e->transport, r, &err) != LY_OK) {
         ly_tracer_diag(t, 3, "%s", err.text);
-        settle_lost(e, r, LYDITE_DROP_REFUSED, err.text);
+        ly_settle_lost(e, r, LYDITE_DROP_REFUSED, err.text);
     }
 }
 
@@ -440,7 +210,7 @@ static void request_finish(ly_exporter *e, ly_request **slot)
         e->taken = 0;
     }
     if (!r->n) {
-        request_reset(r);
+        ly_request_reset(r);
         return;
     }
     r->body_at = ly_encode_frame(e->encoder, &r->body);
@@ -467,7 +237,7 @@ static bool take_record(ly_exporter *e, ly_producer *producer, const ly_rec *rec
             (*slot)->n++;
         } else if (!pending) {
             e->dropped[reason]++;
-            tell_loss(e, lydite_drop_name(reason));
+            ly_tell_loss(e, lydite_drop_name(reason));
         }
     } else if (!pending) {
         return false;
@@ -537,7 +307,7 @@ static void drain_scores(ly_exporter *e)
         list = next;
     }
     if (r->body.failed) {
-        settle_drop(e, r, LYDITE_DROP_MEMORY, "out of memory");
+        ly_settle_drop(e, r, LYDITE_DROP_MEMORY, "out of memory");
         return;
     }
     r->body_at = ly_encode_frame(e->encoder, &r->body);
@@ -564,7 +334,7 @@ static void relieve(ly_exporter *e)
         }
     }
     if (oldest) {
-        settle_lost(e, oldest, LYDITE_DROP_SPOOL, "spooled");
+        ly_settle_lost(e, oldest, LYDITE_DROP_SPOOL, "spooled");
     }
 }
 
@@ -589,7 +359,7 @@ static void deliver_spooled(ly_exporter *e, int64_t now)
     r->spool_name = ly_strdup(item.name);
     r->body_at = item.body_at;
     if (!r->spool_name) {
-        request_reset(r);
+        ly_request_reset(r);
         return;
     }
     r->state = LY_REQ_READY;
@@ -623,7 +393,7 @@ static void heartbeat(ly_exporter *e, int64_t now)
     ly_buf_reset(&r->body);
     ly_buf_str(&r->body, ly_buf_view(&e->beat));
     if (r->body.failed) {
-        request_reset(r);
+        ly_request_reset(r);
         return;
     }
     r->body_at = e->beat_at;
@@ -705,8 +475,8 @@ static void give_up_all(ly_exporter *e)
     const ly_rec *rec;
     for (uint32_t i = 0; i < e->n_requests; i++) {
         if (e->requests[i].state != LY_REQ_FREE) {
-            settle_lost(e, &e->requests[i], LYDITE_DROP_SHUTDOWN,
-                        "closed before they were delivered");
+            ly_settle_lost(e, &e->requests[i], LYDITE_DROP_SHUTDOWN,
+                           "closed before they were delivered");
         }
     }
     if (t->config.spool_dir) {
@@ -714,7 +484,7 @@ static void give_up_all(ly_exporter *e)
             all = drain(e);
             for (uint32_t i = 0; i < e->n_requests; i++) {
                 if (e->requests[i].state == LY_REQ_READY) {
-                    settle_lost(e, &e->requests[i], LYDITE_DROP_SHUTDOWN, "closed");
+                    ly_settle_lost(e, &e->requests[i], LYDITE_DROP_SHUTDOWN, "closed");
                 }
             }
         }
@@ -783,13 +553,13 @@ static void rest(ly_exporter *e, uint32_t seen, int64_t next)
     lydite_tracer *t = e->tracer;
     const int64_t now = ly_mono_ns();
     ly_reply reply;
-    if (requests_in(e, LY_REQ_SENDING)) {
+    if (ly_requests_in(e, LY_REQ_SENDING)) {
         if (e->transport->wait(e->transport, REPLY_POLL, &reply) == LY_OK) {
-            take_reply(e, &reply);
+            ly_take_reply(e, &reply);
         }
         return;
     }
-    if (requests_in(e, LY_REQ_READY) == 0 && !e->flushing && !atomic_load(&t->pressure) &&
+    if (ly_requests_in(e, LY_REQ_READY) == 0 && !e->flushing && !atomic_load(&t->pressure) &&
         !anything_queued(t) && !scores_wait(t)) {
         if (!atomic_load(&t->stop)) {
             idle_sleep(e, seen);
@@ -819,7 +589,8 @@ static bool stop_reached(ly_exporter *e)
         return true;
     }
     e->drain_at = 0;
-    return !anything_queued(t) && !scores_wait(t) && requests_in(e, LY_REQ_FREE) == e->n_requests;
+    return !anything_queued(t) && !scores_wait(t) &&
+           ly_requests_in(e, LY_REQ_FREE) == e->n_requests;
 }
 
 static void turn(ly_exporter *e)

@@ -292,6 +292,7 @@ static void test_size_field(void **state)
         lydite_options opts;
         char future[64];
     } big = {.opts = LYDITE_OPTIONS_INIT};
+    ly_config_release(&config);
     big.opts.size = sizeof big;
     big.opts.service = "x";
     assert_int_equal(ly_config_read(&big.opts, from_pairs, NULL, &config, &err), LY_OK);

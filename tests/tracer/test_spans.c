@@ -346,7 +346,7 @@ static void test_limits(void **state)
     open_with(&opts);
     lydite_span *s = lydite_start(t, LYDITE_GENERATION, "m");
     for (int i = 0; i < 5; i++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "k%d", i);
         lydite_set_str(s, lydite_key(s, key),
                        "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"); /* 5 characters */
