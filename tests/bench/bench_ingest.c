@@ -4,6 +4,8 @@
  *     build/bin/bench_ingest                     the short table (about a minute)
  *     build/bin/bench_ingest --full              every shape, batch and encoding, 5 repeats
  *     build/bin/bench_ingest --shape 2k --batch 512 --spans 20000 --repeat 5 [--gzip] [--seed N]
+ *     build/bin/bench_ingest --latency           acknowledgement times at half of what was reached, with
+ *                                                a millisecond added to each fdatasync
  *
  * The client (this process) runs on the first core, the collector (a child) on the second. The ceiling
  * is the collector's own statements and commits, recorded in a run of their own and replayed by one
@@ -47,7 +49,7 @@ typedef struct config {
 typedef struct options {
     uint64_t seed;
     int repeat;
-    bool stages;
+    bool stages, latency;
 } options;
 
 static char dir[64], self[512];
@@ -313,6 +315,117 @@ static double measure_replay(const char *path, double *ret_cpu, size_t *ret_stat
     return seconds;
 }
 
+/* -------------------------------------------------------------------- latency */
+
+typedef struct waiting {
+    int64_t *due_ns, *took_ns; /* by request */
+    size_t done;
+} waiting;
+
+static void take_answers(ly_rpc_channel *channel, waiting *w, int64_t wait_ns)
+{
+    ly_rpc_reply reply;
+    while (ly_rpc_channel_wait(channel, wait_ns, &reply) == LY_OK) {
+        size_t i = (size_t)(uintptr_t)reply.token;
+        if (reply.code != LY_RPC_OK) {
+            fprintf(stderr, "bench_ingest: answer %d\n", reply.code);
+            exit(3);
+        }
+        w->took_ns[i] = ly_mono_ns() - w->due_ns[i];
+        w->done++;
+        ly_rpc_reply_release(&reply);
+        wait_ns = 0;
+    }
+}
+
+/* Sends each request when it is due, whatever the answers do; times count from then. */
+static void send_paced(const load *l, int port, double a_second, waiting *w)
+{
+    ly_err err = LY_ERR_INIT;
+    ly_rpc_channel *channel = NULL;
+    ly_rpc_channel_opts opts = LY_RPC_CHANNEL_OPTS_INIT;
+    char target[64];
+    snprintf(target, sizeof target, "127.0.0.1:%d", port);
+    opts.target = target;
+    if (ly_rpc_channel_new(&opts, &channel, &err))
+        die("channel", &err);
+    int64_t start = ly_mono_ns() + 100 * LY_NS_PER_MS;
+    for (size_t i = 0; i < l->n; i++) {
+        w->due_ns[i] = start + (int64_t)((double)i / a_second * 1e9);
+        while (ly_mono_ns() < w->due_ns[i])
+            take_answers(channel, w, w->due_ns[i] - ly_mono_ns());
+        ly_rpc_request request = {.method = METHOD, .body = request_at(l, i), .wait_ready = true};
+        request.timeout_ns = 60 * LY_NS_PER_SEC;
+        request.token = (void *)(uintptr_t)i;
+        if (ly_rpc_call_start(channel, &request, &err))
+            die("call", &err);
+    }
+    while (w->done < l->n)
+        take_answers(channel, w, LY_NS_PER_SEC);
+    ly_rpc_channel_free(channel);
+}
+
+static int by_ns(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The collector with a slow disk, from tests/fault. */
+static pid_t start_slow(const char *db, ly_runtime *found)
+{
+    char library[600], fault[128];
+    char *slash = strrchr(self, '/');
+    snprintf(library, sizeof library, "%.*s/../lib/liblydite_badisk.so", (int)(slash - self), self);
+    snprintf(fault, sizeof fault, "%s/fault", dir);
+    FILE *file = fopen(fault, "we");
+    if (!file || access(library, R_OK))
+        die(library, NULL);
+    fputs("slow", file);
+    fclose(file);
+    setenv("LYDITE_BADISK", fault, 1);
+    setenv("LD_PRELOAD", library, 1);
+    char *argv[] = {self, (char *)(uintptr_t) "--serve", (char *)(uintptr_t)db, NULL};
+    remove_db(db);
+    pid_t pid = spawn(argv, -1);
+    unsetenv("LD_PRELOAD");
+    while (ly_runtime_find(db, found, NULL) || found->pid != pid)
+        usleep(2000);
+    return pid;
+}
+
+static void print_latency(const config *c, const options *o)
+{
+    char db[128];
+    ly_runtime found;
+    load l = make_load(c, o->seed), half = make_load(c, o->seed + 1);
+    waiting w = {ly_calloc(half.n, sizeof(int64_t)), ly_calloc(half.n, sizeof(int64_t)), 0};
+    snprintf(db, sizeof db, "%s/latency.db", dir);
+    if (!w.due_ns || !w.took_ns)
+        die("memory", NULL);
+    pid_t pid = start_slow(db, &found);
+    double peak = (double)l.n / send_all(&l, false, found.grpc_port);
+    usleep(1500000); /* what that left is settled */
+    send_paced(&half, found.grpc_port, peak / 2, &w);
+    kill(pid, SIGTERM);
+    (void)waitpid(pid, NULL, 0);
+    qsort(w.took_ns, half.n, sizeof *w.took_ns, by_ns);
+    printf("%-5s batch %-4zu reached %.0f requests/s; at half of it, fdatasync + 1 ms: p50 %.1f "
+           "ms, p99 %.1f ms, "
+           "max %.1f ms\n",
+           gen_name(c->shape), c->batch, peak, (double)w.took_ns[half.n / 2] / 1e6,
+           (double)w.took_ns[half.n * 99 / 100] / 1e6, (double)w.took_ns[half.n - 1] / 1e6);
+    remove_db(db);
+    snprintf(db, sizeof db, "%s/fault", dir);
+    (void)unlink(db);
+    ly_free(w.due_ns);
+    ly_free(w.took_ns);
+    ly_buf_release(&l.bytes);
+    ly_buf_release(&half.bytes);
+    ly_free(l.ends);
+    ly_free(half.ends);
+}
+
 /* --------------------------------------------------------------------- stages */
 
 static double per_span(int64_t start, size_t spans)
@@ -457,6 +570,7 @@ static int prepare_only(const char *shape, size_t batch, size_t spans)
     return 0;
 }
 
+static const config latency_config = {GEN_2K, 50, 20000, false};
 static const config short_table[] = {
     {GEN_SMALL, 10, 4000, false}, {GEN_SMALL, 512, 30000, false}, {GEN_2K, 512, 20000, false},
     {GEN_2K, 512, 20000, true},   {GEN_17K, 512, 6000, false},
@@ -505,6 +619,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--full") == 0)
             full = true;
+        else if (strcmp(argv[i], "--latency") == 0)
+            o.latency = true;
         else if (strcmp(argv[i], "--stages") == 0)
             o.stages = true;
         else if (strcmp(argv[i], "--gzip") == 0)
@@ -535,6 +651,11 @@ int main(int argc, char **argv)
     if (!mkdtemp(dir))
         die(dir, NULL);
     pin(0);
+    if (o.latency) {
+        print_latency(single ? &one : &latency_config, &o);
+        (void)rmdir(dir);
+        return 0;
+    }
     print_head(&o);
     const config *table = single ? &one : full ? full_table : short_table;
     size_t rows = single ? 1 : full ? LY_COUNT(full_table) : LY_COUNT(short_table);

@@ -4,6 +4,7 @@
  *
  *     sync      each fsync and fdatasync of a database file fails with EIO
  *     once      the next one fails, then the file is removed
+ *     slow      each takes a millisecond longer
  *     full      writes that would make a database file longer fail with ENOSPC
  *
  * Database files are those whose name holds ".db".
@@ -42,6 +43,8 @@ static int is_database(int fd)
 
 static int sync_fails(int fd)
 {
+    if (fault("slow"))
+        usleep(1000);
     int once = fault("once");
     if (!once && !fault("sync"))
         return 0;
