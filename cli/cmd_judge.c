@@ -45,6 +45,7 @@ static ly_status file_read(void *user, ly_str path, ly_arena *arena, ly_str *ret
 
 static void release(work *w)
 {
+    ly_judge_release(w->judge);
     ly_llm_free(w->llm);
     ly_price_book_free(w->book);
     ly_store_close(w->store);

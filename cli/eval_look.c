@@ -14,6 +14,9 @@ ly_status ly_eval_open(ly_cli *cli, ly_store_role role, ly_store **ret, ly_err *
 
 void ly_eval_release(ly_eval_session *s)
 {
+    for (size_t i = 0; i < s->suite.n_judges; i++) {
+        ly_judge_release(s->suite.judges[i]);
+    }
     ly_price_book_free(s->book);
     ly_store_close(s->store);
     ly_arena_release(&s->arena);

@@ -3,6 +3,7 @@
 #include "judges/judge_i.h"
 #include "prompts/template.h"
 #include "text/jsonw.h"
+#include "text/regex.h"
 #include "text/yaml.h"
 
 #define UNKNOWN_LABEL                                                         \
@@ -380,6 +381,14 @@ ly_status ly_judge_parse(ly_str spec, const ly_judge_env *env, ly_arena *arena, 
         *ret = j;
     }
     return st;
+}
+
+void ly_judge_release(ly_judge *judge)
+{
+    if (judge) {
+        ly_regex_free(judge->compiled);
+        judge->compiled = NULL;
+    }
 }
 
 ly_str ly_judge_name(const ly_judge *judge)

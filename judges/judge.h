@@ -39,6 +39,9 @@ typedef struct ly_judge_env {
 LY_MUST_USE ly_status ly_judge_parse(ly_str spec, const ly_judge_env *env, ly_arena *arena,
                                      ly_judge **ret, ly_err *err);
 
+/* Frees what the arena does not hold (a compiled expression). NULL is allowed. */
+void ly_judge_release(ly_judge *judge);
+
 /* What it is called in scores: the spec as given, at most 128 bytes. */
 ly_str ly_judge_name(const ly_judge *judge);
 bool ly_judge_is_llm(const ly_judge *judge);

@@ -35,8 +35,8 @@ struct ly_judge {
     /* checks */
     const struct ly_check *check; /* NULL for LLM judges */
     ly_str argument;
-    ly_template *template; /* of the argument; NULL when it has none */
-    void *compiled;        /* a regex for as long as the process lives */
+    ly_template *template;     /* of the argument; NULL when it has none */
+    struct ly_regex *compiled; /* of regex checks; freed by ly_judge_release */
     /* LLM judges */
     ly_judge_def def;
     const ly_llm_model *model;

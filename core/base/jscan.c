@@ -540,6 +540,26 @@ static bool stays(unsigned char c, unsigned flags)
     return !(flags & LY_JSTR_SCRIPT) || (c != '<' && c != '>' && c != '&');
 }
 
+/* How many of the next bytes are plain, looked at eight at a time: 0x20 to 0x7E but '"' and '\\'. May stop
+ * early, never late. A byte is zero where (x - 0x01..) & ~x has its high bit. */
+static size_t plain_words(const char *p, size_t n)
+{
+    const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t w, quote, back;
+        memcpy(&w, p + i, sizeof w);
+        quote = w ^ (ones * '"');
+        back = w ^ (ones * '\\');
+        uint64_t bad = w | (w + ones) | (w - ones * 0x20) | ((quote - ones) & ~quote) |
+                       ((back - ones) & ~back);
+        if (bad & high) {
+            break;
+        }
+    }
+    return i;
+}
+
 bool ly_jstr_put(ly_buf *out, ly_str s, unsigned flags)
 {
     bool clean = true;
@@ -548,6 +568,9 @@ bool ly_jstr_put(ly_buf *out, ly_str s, unsigned flags)
     }
     for (size_t i = 0; i < s.len;) {
         size_t from = i;
+        if (!(flags & ~(unsigned)LY_JSTR_NO_MARKS)) {
+            i += plain_words(s.ptr + i, s.len - i);
+        }
         while (i < s.len && stays((unsigned char)s.ptr[i], flags)) {
             i++;
         }

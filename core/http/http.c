@@ -27,7 +27,7 @@ struct call {
     ly_http *http;
     lane *lane;
     CURL *easy;
-    struct curl_slist *headers;
+    struct header_list *headers;
     ly_http_request req; /* its pointers are ours below */
     char *url, *method, *body_copy;
     ly_buf body;
@@ -41,8 +41,19 @@ struct call {
     char error[CURL_ERROR_SIZE];
 };
 
+/* A header list that several calls share: most requests of a lane carry the same. */
+typedef struct header_list {
+    struct curl_slist *list;
+    size_t users;
+} header_list;
+
+enum { MAX_SPARE_CALLS = 512 };
+
 struct ly_http {
     CURLM *multi;
+    header_list *last_headers; /* of the last submit; this pointer counts as a user */
+    call *spare_calls;         /* linked by next, their body buffers kept */
+    size_t n_spare_calls;
     ly_http_opts opts;
     char agent[64];
     lane lanes[MAX_LANES];
@@ -90,6 +101,15 @@ ly_status ly_http_new(const ly_http_opts *opts, ly_http **ret_http, ly_err *err)
     return LY_OK;
 }
 
+static void headers_unref(header_list *h)
+{
+    if (h && --h->users == 0) {
+        curl_slist_free_all(h->list);
+        ly_free(h);
+    }
+}
+
+/* Takes a call off the list of live ones and frees what it holds; its memory may be used again. */
 static void call_free(call *c)
 {
     if (!c) {
@@ -107,12 +127,38 @@ static void call_free(call *c)
     if (c->easy) {
         curl_easy_cleanup(c->easy);
     }
-    curl_slist_free_all(c->headers);
-    ly_buf_release(&c->body);
+    headers_unref(c->headers);
     ly_free(c->url);
     ly_free(c->method);
     ly_free(c->body_copy);
-    ly_free(c);
+    ly_buf body = c->body;
+    if (http->n_spare_calls < MAX_SPARE_CALLS && body.cap <= LY_KIB(64)) {
+        ly_buf_reset(&body);
+        *c = (call){.http = http, .body = body, .next = http->spare_calls};
+        http->spare_calls = c;
+        http->n_spare_calls++;
+    } else {
+        ly_buf_release(&body);
+        ly_free(c);
+    }
+}
+
+static call *call_new(ly_http *http, size_t max_bytes)
+{
+    call *c = http->spare_calls;
+    if (c) {
+        http->spare_calls = c->next;
+        http->n_spare_calls--;
+        c->next = NULL;
+        c->body.max = max_bytes;
+        return c;
+    }
+    c = ly_calloc(1, sizeof *c);
+    if (c) {
+        c->http = http;
+        ly_buf_init(&c->body, max_bytes);
+    }
+    return c;
 }
 
 void ly_http_free(ly_http *http)
@@ -127,9 +173,16 @@ void ly_http_free(ly_http *http)
         }
         call_free(c);
     }
+    while (http->spare_calls) {
+        call *c = http->spare_calls;
+        http->spare_calls = c->next;
+        ly_buf_release(&c->body);
+        ly_free(c);
+    }
     for (size_t i = 0; i < http->n_spare; i++) {
         curl_easy_cleanup(http->spare[i]);
     }
+    headers_unref(http->last_headers);
     for (size_t i = 0; i < http->n_lanes; i++) {
         ly_free(http->lanes[i].name);
     }
@@ -256,18 +309,33 @@ static size_t on_header(char *ptr, size_t size, size_t n, void *user)
     return size * n;
 }
 
+/* What is the same for every request is set once in a handle's life: setting it costs more than a
+ * request's own share of the work. */
 static CURL *easy_take(ly_http *http)
 {
     if (http->n_spare) {
-        CURL *easy = http->spare[--http->n_spare];
-        curl_easy_reset(easy);
-        return easy;
+        return http->spare[--http->n_spare];
     }
-    return curl_easy_init();
+    CURL *e = curl_easy_init();
+    if (e) {
+        curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+        curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+        curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+        curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
+        curl_easy_setopt(e, CURLOPT_USERAGENT, http->agent);
+        curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+        curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+        curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
+    }
+    return e;
 }
 
 static void easy_give(ly_http *http, CURL *easy)
 {
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     if (ly_grow(&http->spare, &http->cap_spare, http->n_spare + 1, 65536, sizeof(CURL *))) {
         http->spare[http->n_spare++] = easy;
     } else {
@@ -280,34 +348,25 @@ static long clip_ms(int64_t ms)
     return ms < 1 ? 1 : ms > 86400000 ? 86400000 : (long)ms;
 }
 
+/* Everything that belongs to one request; a handle that is used again keeps nothing of the last. */
 static void easy_setup(call *c, CURL *e, int64_t left_ms)
 {
+    bool post = c->req.body.len || (c->method && ly_str_eqc(LY_S("POST"), c->method));
     curl_easy_setopt(e, CURLOPT_URL, c->url);
     curl_easy_setopt(e, CURLOPT_PRIVATE, c);
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
-    curl_easy_setopt(e, CURLOPT_USERAGENT, c->http->agent);
-    curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->headers);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->headers->list);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, c);
-    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, c);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, c->error);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, clip_ms(c->req.connect_ms));
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, clip_ms(left_ms));
-    curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, clip_ms((c->req.idle_ms + 999) / 1000));
-    curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
-    if (c->req.body.len || (c->method && ly_str_eqc(LY_S("POST"), c->method))) {
-        curl_easy_setopt(e, CURLOPT_POST, 1L);
-        curl_easy_setopt(e, CURLOPT_POSTFIELDS, c->body_copy);
-        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->req.body.len);
-    }
-    if (c->method) {
-        curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, c->method);
+    curl_easy_setopt(e, post ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
+    curl_easy_setopt(e, CURLOPT_POSTFIELDS, post ? c->req.body.ptr : NULL);
+    curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, post ? (curl_off_t)c->req.body.len : -1);
+    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, c->method);
+    if (!post) {
+        curl_easy_setopt(e, CURLOPT_HTTPGET, 1L); /* POSTFIELDS, even NULL, means POST */
     }
 }
 
@@ -601,27 +660,62 @@ ly_status ly_http_poll(ly_http *http, int64_t timeout_ms, ly_err *err)
     }
 }
 
+/* True when the list holds just these headers and ours after them. */
+static bool same_headers(const header_list *h, const ly_http_request *req)
+{
+    const struct curl_slist *at = h ? h->list : NULL;
+    for (size_t i = 0; i < req->n_headers; i++, at = at->next) {
+        if (!at || !ly_str_eqc(ly_str_c(at->data), req->headers[i])) {
+            return false;
+        }
+    }
+    return at && !at->next;
+}
+
+static ly_status make_headers(ly_http *http, const ly_http_request *req, ly_err *err)
+{
+    header_list *h = ly_calloc(1, sizeof *h);
+    bool good = h != NULL;
+    for (size_t i = 0; good && i <= req->n_headers; i++) {
+        /* No "Expect: 100-continue": it costs a round trip and some servers never answer it. */
+        const char *line = i < req->n_headers ? req->headers[i] : "Expect:";
+        struct curl_slist *more = curl_slist_append(h->list, line);
+        good = more != NULL;
+        h->list = more ? more : h->list;
+    }
+    if (!good) {
+        if (h) {
+            curl_slist_free_all(h->list);
+        }
+        ly_free(h);
+        return LY_NOMEM(err);
+    }
+    headers_unref(http->last_headers);
+    h->users = 1;
+    http->last_headers = h;
+    return LY_OK;
+}
+
 static ly_status copy_request(call *c, const ly_http_request *req, ly_err *err)
 {
+    ly_http *http = c->http;
     c->url = ly_strdup(req->url);
     c->method = req->method ? ly_strdup(req->method) : NULL;
-    c->body_copy = ly_str_dup(req->body);
-    if (!c->url || (req->method && !c->method) || !c->body_copy) {
+    c->body_copy = req->borrowed ? NULL : ly_str_dup(req->body);
+    if (!c->url || (req->method && !c->method) || (!req->borrowed && !c->body_copy)) {
         return LY_NOMEM(err);
     }
-    for (size_t i = 0; i < req->n_headers; i++) {
-        struct curl_slist *more = curl_slist_append(c->headers, req->headers[i]);
-        if (!more) {
-            return LY_NOMEM(err);
+    if (!req->borrowed) {
+        c->req.body.ptr = c->body_copy;
+    }
+    if (!same_headers(http->last_headers, req)) {
+        ly_status status = make_headers(http, req, err);
+        if (status) {
+            return status;
         }
-        c->headers = more;
     }
-    /* No "Expect: 100-continue": it costs a round trip and some servers never answer it. */
-    struct curl_slist *more = curl_slist_append(c->headers, "Expect:");
-    if (!more) {
-        return LY_NOMEM(err);
-    }
-    c->headers = more;
+    c->headers = http->last_headers;
+    c->headers->users++;
     return LY_OK;
 }
 
@@ -631,17 +725,15 @@ ly_status ly_http_submit(ly_http *http, const ly_http_request *req, ly_err *err)
     if (!ly_str_starts(url, LY_S("http://")) && !ly_str_starts(url, LY_S("https://"))) {
         return LY_FAIL(err, LY_E_INVALID, "%.200s: not an http or https address", req->url);
     }
-    call *c = ly_calloc(1, sizeof *c);
+    call *c = call_new(http, req->max_bytes ? req->max_bytes : LY_MAX_REPLY_BYTES);
     if (!c) {
         return LY_NOMEM(err);
     }
-    c->http = http;
     c->req = *req;
     c->req.max_attempts = req->max_attempts ? req->max_attempts : 5;
     c->req.connect_ms = req->connect_ms ? req->connect_ms : 10000;
     c->req.idle_ms = req->idle_ms ? req->idle_ms : 120000;
     c->req.deadline_ms = req->deadline_ms ? req->deadline_ms : 600000;
-    ly_buf_init(&c->body, req->max_bytes ? req->max_bytes : LY_MAX_REPLY_BYTES);
     c->next_live = http->live;
     if (http->live) {
         http->live->prev_live = c;

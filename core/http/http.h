@@ -89,7 +89,8 @@ typedef struct ly_http_request {
     const char *url;            /* http or https */
     const char *const *headers; /* "Name: value" */
     size_t n_headers;
-    ly_str body;                  /* copied */
+    ly_str body; /* copied, unless `borrowed`: then it must stay until done */
+    bool borrowed;
     const char *lane;             /* NULL = the URL's scheme and host */
     int max_attempts;             /* 0 = 5 */
     int64_t connect_ms;           /* 0 = 10 000 */

@@ -28,8 +28,12 @@ typedef struct job {
     ly_llm_result early; /* for answers without a call */
 } job;
 
+enum { MAX_SPARE_JOBS = 512 };
+
 struct ly_llm {
     ly_http *http;
+    job *spare; /* linked by next; their arenas and buffers are kept */
+    size_t n_spare;
     ly_llm_opts opts;
     job *ready, *ready_last; /* answered without a call: told in the next poll */
     size_t n_ready;
@@ -70,12 +74,49 @@ ly_status ly_llm_new(const ly_llm_opts *opts, ly_llm **ret_llm, ly_err *err)
     return LY_OK;
 }
 
-static void job_free(job *j)
+static void job_release(job *j)
 {
     ly_arena_release(&j->arena);
     ly_arena_release(&j->answer);
     ly_buf_release(&j->body);
     ly_free(j);
+}
+
+/* Keeps small jobs for the next calls, so that a long run stops allocating. */
+static void job_free(job *j)
+{
+    ly_llm *llm = j->llm;
+    size_t held = j->arena.held + j->answer.held + j->body.cap;
+    if (llm->n_spare == MAX_SPARE_JOBS || held > LY_KIB(128)) {
+        job_release(j);
+        return;
+    }
+    ly_arena_reset(&j->arena);
+    ly_arena_reset(&j->answer);
+    ly_buf_reset(&j->body);
+    *j = (job){
+        .llm = llm, .arena = j->arena, .answer = j->answer, .body = j->body, .next = llm->spare};
+    llm->spare = j;
+    llm->n_spare++;
+}
+
+static job *job_new(ly_llm *llm)
+{
+    job *j = llm->spare;
+    if (j) {
+        llm->spare = j->next;
+        llm->n_spare--;
+        j->next = NULL;
+        return j;
+    }
+    j = ly_calloc(1, sizeof *j);
+    if (j) {
+        j->llm = llm;
+        ly_arena_init(&j->arena, 4096, LY_MAX_REQUEST_BYTES);
+        ly_arena_init(&j->answer, 4096, LY_MAX_REPLY_BYTES * 4);
+        ly_buf_init(&j->body, LY_MAX_REQUEST_BYTES);
+    }
+    return j;
 }
 
 void ly_llm_free(ly_llm *llm)
@@ -87,6 +128,11 @@ void ly_llm_free(ly_llm *llm)
         /* Jobs hang on their HTTP requests; ending those frees them. */
         ly_llm_cancel(llm);
         ly_http_free(llm->http);
+    }
+    while (llm->spare) {
+        job *j = llm->spare;
+        llm->spare = j->next;
+        job_release(j);
     }
     ly_free(llm);
 }
@@ -255,10 +301,10 @@ static ly_status send_job(job *j, ly_err *err)
     ly_buf_init(&url, LY_LLM_URL_MAX + LY_LLM_NAME_MAX * 3 + 64);
     ly_buf_c(&url, m->base);
     ly_shape_write_path(m->shape, &j->call.request, &url);
-    ly_buf_reset(&j->body);
-    ly_status status = ly_shape_write_request(m->shape, &j->call.request, &j->body, err);
-    if (!status) {
-        status = ly_buf_status(&url, "request address", err);
+    ly_status status = ly_buf_status(&url, "request address", err);
+    if (!status && j->rounds > 1) { /* without the parameter that was refused */
+        ly_buf_reset(&j->body);
+        status = ly_shape_write_request(m->shape, &j->call.request, &j->body, err);
     }
     if (!status) {
         (void)snprintf(lane, sizeof lane, "%s %s", m->base, m->key_env ? m->key_env : "");
@@ -267,6 +313,7 @@ static ly_status send_job(job *j, ly_err *err)
             .headers = headers,
             .n_headers = n,
             .body = ly_buf_view(&j->body),
+            .borrowed = true, /* the job stays until its HTTP request is done */
             .lane = lane,
             .max_attempts = j->llm->opts.max_attempts,
             .deadline_ms = j->call.deadline_ms,
@@ -506,22 +553,18 @@ static bool from_cache(job *j)
 
 ly_status ly_llm_submit(ly_llm *llm, const ly_llm_call *call, ly_err *err)
 {
-    job *j = ly_calloc(1, sizeof *j);
+    job *j = job_new(llm);
     if (!j) {
         return LY_NOMEM(err);
     }
-    j->llm = llm;
     j->call = *call;
     j->rounds = 1;
     j->started_ns = ly_wall_ns();
     j->early.reply.tokens = LY_TOKENS_UNKNOWN;
-    ly_arena_init(&j->arena, 4096, LY_MAX_REQUEST_BYTES);
-    ly_arena_init(&j->answer, 4096, LY_MAX_REPLY_BYTES * 4);
-    ly_buf_init(&j->body, LY_MAX_REQUEST_BYTES);
     ly_status status = copy_call(j, call, err);
     if (!status) {
         status = ly_shape_write_request(call->model->shape, &j->call.request, &j->body, err);
-    }
+    } /* the body is written once: for the cache's key and for sending */
     bool keyed = !j->call.no_cache && (llm->opts.hooks.cached || llm->opts.hooks.keep);
     if (!status && keyed) {
         status = ly_llm_cache_key(ly_str_c(call->model->base), ly_buf_view(&j->body), call->repeat,

@@ -72,6 +72,7 @@ static double score(ly_arena *a, const char *spec, const char *row, const char *
     assert_int_equal(ly_judge_check(judge, &in, a, &j, &err), LY_OK);
     assert_true(isnan(j.value) == (j.outcome == LY_UNSCORED));
     assert_true(isnan(j.value) == (*j.unscored != '\0'));
+    ly_judge_release(judge);
     return j.value;
 }
 
