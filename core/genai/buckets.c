@@ -96,7 +96,7 @@ unsigned ly_buckets_usage(ly_val object, ly_tokens *ret, bool *ret_rejected)
 {
     const ly_val in_parts = ly_val_pick(object, "prompt_tokens_details|input_tokens_details");
     const ly_val out_parts = ly_val_pick(object, "completion_tokens_details|output_tokens_details");
-    if (in_parts.kind == LY_VAL_OBJECT || out_parts.kind == LY_VAL_OBJECT)
+    if (in_parts.kind == LY_IS_OBJECT || out_parts.kind == LY_IS_OBJECT)
         return raw_openai(object, in_parts, out_parts, ret, ret_rejected);
     ly_tokens t = LY_TOKENS_UNKNOWN;
     int64_t total = LY_UNKNOWN, in = LY_UNKNOWN, out = LY_UNKNOWN;

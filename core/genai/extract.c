@@ -221,9 +221,9 @@ static bool is_blank(ly_str s)
 static bool as_text(ly_extract *x, ly_val val, ly_str *ret)
 {
     ly_str s = LY_STR_NONE;
-    if (val.kind == LY_VAL_STRING)
+    if (val.kind == LY_IS_STRING)
         s = ly_val_str(val, x->arena);
-    else if (val.kind == LY_VAL_NUMBER)
+    else if (val.kind == LY_IS_NUMBER)
         s = ly_val_as_json(val, x->arena);
     if (is_blank(s))
         return false;
@@ -465,9 +465,9 @@ static ly_val find_loose(ly_str text, const char *name)
                                    text.ptr[stop] == '.' || text.ptr[stop] == '-'))
             stop++;
         if (stop > end)
-            return (ly_val){LY_VAL_NUMBER, NULL, ly_str_n(text.ptr + end, stop - end)};
+            return (ly_val){LY_IS_NUMBER, NULL, ly_str_n(text.ptr + end, stop - end)};
     }
-    return LY_VAL_ABSENT;
+    return LY_IS_ABSENT;
 }
 
 /* The first part of a path was looked up for the row before, mostly. */
@@ -480,11 +480,11 @@ static ly_val look_up(ly_val root, const char *path, head_memo *memo)
 {
     ly_str rest = ly_str_c(path), head;
     if (!ly_str_split(&rest, '.', &head))
-        return LY_VAL_ABSENT;
+        return LY_IS_ABSENT;
     if (!ly_str_eq(head, memo->name)) {
         char name[64];
         memo->name = head;
-        memo->val = ly_str_copy(head, name, sizeof name) ? ly_val_at(root, name) : LY_VAL_ABSENT;
+        memo->val = ly_str_copy(head, name, sizeof name) ? ly_val_at(root, name) : LY_IS_ABSENT;
     }
     return rest.len ? ly_val_at(memo->val, rest.ptr) : memo->val;
 }
@@ -493,7 +493,7 @@ static void read_doc(ly_extract *x, const ly_any *any, uint16_t rule_at)
 {
     const char *key = ly_docs[rule_at].key;
     const ly_val root = ly_val_open(ly_val_any(any), x->arena);
-    head_memo memo = {LY_STR_NONE, LY_VAL_ABSENT};
+    head_memo memo = {LY_STR_NONE, LY_IS_ABSENT};
     for (size_t i = rule_at; i < ly_docs_n && strcmp(ly_docs[i].key, key) == 0; i++) {
         const ly_doc_rule *rule = &ly_docs[i];
         if (rule->rank > x->rank[rule->slot])
@@ -589,7 +589,7 @@ size_t ly_extract_list(const ly_extract *x, ly_slot slot, const ly_str **ret_ite
         return 0;
     const ly_val list = ly_val_any(x->value[slot].any);
     size_t n = 0;
-    if (list.kind == LY_VAL_STRING) {
+    if (list.kind == LY_IS_STRING) {
         n = split_commas(ly_val_str(list, x->arena), items);
     } else {
         ly_val_iter it = ly_val_each(list);

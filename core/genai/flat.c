@@ -191,11 +191,11 @@ static void emit(ly_reader *r, message *m, const char *role, ly_msg_list *list)
         } else if (text.len) {
             /* Multi-part content may stand here as JSON. */
             const ly_val val = ly_val_json(text);
-            if (val.kind == LY_VAL_ARRAY &&
-                ly_val_get(ly_val_item(val, 0), "type").kind == LY_VAL_STRING)
+            if (val.kind == LY_IS_ARRAY &&
+                ly_val_get(ly_val_item(val, 0), "type").kind == LY_IS_STRING)
                 ly_shape_parts(r, val, &parts);
             else
-                ly_shape_parts(r, (ly_val){LY_VAL_STRING, m->content_value, LY_STR_NONE}, &parts);
+                ly_shape_parts(r, (ly_val){LY_IS_STRING, m->content_value, LY_STR_NONE}, &parts);
         }
     }
     for (size_t i = 0; i < m->calls.n; i++) {

@@ -373,7 +373,7 @@ static ly_str first_words(source *s, const char *const *sources, size_t n)
         if (!ly_val_given(val))
             continue;
         const ly_val plain = ly_shape_unwrap(s->r, val);
-        const ly_str words = ly_val_words(plain.kind == LY_VAL_STRING ? plain : val, s->r->arena);
+        const ly_str words = ly_val_words(plain.kind == LY_IS_STRING ? plain : val, s->r->arena);
         if (words.len)
             return words;
     }
@@ -384,13 +384,13 @@ static ly_str first_words(source *s, const char *const *sources, size_t n)
 static ly_str plain_query(source *s, ly_str text)
 {
     const ly_val val = ly_val_json(text);
-    if (val.kind != LY_VAL_OBJECT && val.kind != LY_VAL_ARRAY)
+    if (val.kind != LY_IS_OBJECT && val.kind != LY_IS_ARRAY)
         return text;
     const ly_val args = ly_val_get(val, "args");
     ly_val words = ly_val_pick(val, "query|question|input|text|content|search_query");
-    if (words.kind != LY_VAL_STRING)
+    if (words.kind != LY_IS_STRING)
         words = ly_val_item(args, 0);
-    if (words.kind != LY_VAL_STRING)
+    if (words.kind != LY_IS_STRING)
         words = ly_val_pick(ly_val_get(val, "kwargs"), "query|question|text|input");
     const ly_str s2 = ly_val_str(words, s->r->arena);
     return s2.len ? s2 : text;
@@ -432,7 +432,7 @@ static void read_retrieval(source *s, ly_messages *ret)
     }
     for (size_t i = 0; s->r->docs.n == 0 && i < COUNT(document_sources); i++) {
         const ly_val val = ly_val_attr(&s->span->attrs, document_sources[i]);
-        if (val.kind == LY_VAL_ARRAY || val.kind == LY_VAL_OBJECT)
+        if (val.kind == LY_IS_ARRAY || val.kind == LY_IS_OBJECT)
             ly_shape_docs(s->r, val);
     }
 }

@@ -117,7 +117,7 @@ static void add_text(ly_reader *r, ly_part_list *parts, ly_part_kind kind, ly_st
 /* Arguments as JSON text: a string that holds JSON is that JSON, an object is written out. */
 static ly_str arguments_of(ly_reader *r, ly_val val)
 {
-    if (val.kind == LY_VAL_STRING)
+    if (val.kind == LY_IS_STRING)
         return ly_val_str(val, r->arena);
     return ly_val_given(val) ? ly_val_as_json(val, r->arena) : LY_STR_NONE;
 }
@@ -127,7 +127,7 @@ static void add_call(ly_reader *r, ly_part_list *parts, ly_val call)
     const ly_val inner =
         ly_val_pick(call, "function|functionCall|function_call|toolRequest|toolUse|"
                           "server_tool_call");
-    const ly_val of = inner.kind == LY_VAL_OBJECT ? inner : call;
+    const ly_val of = inner.kind == LY_IS_OBJECT ? inner : call;
     ly_part *part = ly_reader_part(r, parts);
     if (!part)
         return;
@@ -148,9 +148,9 @@ static void add_call(ly_reader *r, ly_part_list *parts, ly_val call)
 static ly_str result_text(ly_reader *r, ly_val result)
 {
     const ly_val output = ly_val_get(result, "value"); /* AI SDK: {"type":"json","value":…} */
-    if (ly_val_get(result, "type").kind == LY_VAL_STRING && ly_val_given(output))
+    if (ly_val_get(result, "type").kind == LY_IS_STRING && ly_val_given(output))
         result = output;
-    if (result.kind == LY_VAL_ARRAY && ly_val_count(result) == 1) {
+    if (result.kind == LY_IS_ARRAY && ly_val_count(result) == 1) {
         const ly_val one = ly_val_item(result, 0);
         const ly_str text = text_of(r, one, "text|content");
         if (text.len)
@@ -163,7 +163,7 @@ static void add_result(ly_reader *r, ly_part_list *parts, ly_val part_val)
 {
     const ly_val inner = ly_val_pick(part_val, "functionResponse|function_response|toolResponse|"
                                                "toolResult|server_tool_call_response");
-    const ly_val of = inner.kind == LY_VAL_OBJECT ? inner : part_val;
+    const ly_val of = inner.kind == LY_IS_OBJECT ? inner : part_val;
     ly_part *part = ly_reader_part(r, parts);
     if (!part)
         return;
@@ -184,16 +184,16 @@ static void add_media(ly_reader *r, ly_part_list *parts, ly_val val, const char 
     static const char *const places =
         "url|uri|fileUri|file_uri|file_id|fileId|data|content|bytes|image";
     const ly_val held = ly_val_pick(val, holders);
-    ly_val of = held.kind == LY_VAL_OBJECT ? held : val;
-    if (ly_val_pick(of, "image").kind == LY_VAL_OBJECT) /* image.image.url */
+    ly_val of = held.kind == LY_IS_OBJECT ? held : val;
+    if (ly_val_pick(of, "image").kind == LY_IS_OBJECT) /* image.image.url */
         of = ly_val_get(of, "image");
-    if (ly_val_get(of, "source").kind == LY_VAL_OBJECT)
+    if (ly_val_get(of, "source").kind == LY_IS_OBJECT)
         of = ly_val_get(of, "source");
     ly_part *part = ly_reader_part(r, parts);
     if (!part)
         return;
     part->kind = LY_PART_MEDIA;
-    part->text = held.kind == LY_VAL_STRING ? ly_val_str(held, r->arena) : text_of(r, of, places);
+    part->text = held.kind == LY_IS_STRING ? ly_val_str(held, r->arena) : text_of(r, of, places);
     part->mime = text_of(r, of, "mime_type|mimeType|media_type|mediaType|contentType|format");
     part->modality = text_of(r, val, "modality");
     if (!part->modality.len)
@@ -299,12 +299,12 @@ static void add_reasoning(ly_reader *r, ly_part_list *parts, ly_val val)
 {
     ly_val said = ly_val_pick(val, "content|thinking|text|reasoning|reasoningText|summary|"
                                    "reasoningContent");
-    if (said.kind == LY_VAL_OBJECT)
+    if (said.kind == LY_IS_OBJECT)
         said = ly_val_pick(said, "text|reasoningText");
-    if (said.kind == LY_VAL_OBJECT)
+    if (said.kind == LY_IS_OBJECT)
         said = ly_val_get(said, "text");
     const ly_str raw = ly_val_as_json(val, r->arena);
-    if (said.kind != LY_VAL_ARRAY) {
+    if (said.kind != LY_IS_ARRAY) {
         add_text(r, parts, LY_PART_REASONING, ly_val_words(said, r->arena), raw);
         return;
     }
@@ -317,16 +317,16 @@ static void add_reasoning(ly_reader *r, ly_part_list *parts, ly_val val)
 
 static void add_part(ly_reader *r, ly_part_list *parts, ly_val val)
 {
-    if (val.kind == LY_VAL_STRING) {
+    if (val.kind == LY_IS_STRING) {
         const ly_val inner = ly_val_open(val, r->arena);
-        if (inner.kind == LY_VAL_OBJECT && named_type(r, inner) >= 0) {
+        if (inner.kind == LY_IS_OBJECT && named_type(r, inner) >= 0) {
             add_part(r, parts, inner);
             return;
         }
         add_text(r, parts, LY_PART_TEXT, ly_val_str(val, r->arena), LY_STR_NONE);
         return;
     }
-    if (val.kind != LY_VAL_OBJECT) {
+    if (val.kind != LY_IS_OBJECT) {
         if (ly_val_given(val))
             add_other(r, parts, val);
         return;
@@ -334,7 +334,7 @@ static void add_part(ly_reader *r, ly_part_list *parts, ly_val val)
     switch (type_of_part(r, val)) {
     case P_TEXT: {
         const ly_val said = ly_val_pick(val, "text|content|refusal");
-        if (said.kind == LY_VAL_OBJECT && ly_val_given(ly_val_get(said, "value"))) /* Assistants */
+        if (said.kind == LY_IS_OBJECT && ly_val_given(ly_val_get(said, "value"))) /* Assistants */
             add_text(r, parts, LY_PART_TEXT, text_of(r, said, "value"), LY_STR_NONE);
         else
             add_text(r, parts, LY_PART_TEXT, ly_val_words(said, r->arena),
@@ -373,8 +373,8 @@ static void add_part(ly_reader *r, ly_part_list *parts, ly_val val)
 
 void ly_shape_parts(ly_reader *r, ly_val val, ly_part_list *parts)
 {
-    if (val.kind != LY_VAL_ARRAY) {
-        if (val.kind == LY_VAL_OBJECT && ly_val_get(val, "parts").kind == LY_VAL_ARRAY)
+    if (val.kind != LY_IS_ARRAY) {
+        if (val.kind == LY_IS_OBJECT && ly_val_get(val, "parts").kind == LY_IS_ARRAY)
             ly_shape_parts(r, ly_val_get(val, "parts"), parts);
         else if (ly_val_given(val))
             add_part(r, parts, val);
@@ -393,7 +393,7 @@ void ly_shape_parts(ly_reader *r, ly_val val, ly_part_list *parts)
 static ly_val langchain(ly_reader *r, ly_val val, ly_str *role)
 {
     const ly_val kwargs = ly_val_get(val, "kwargs");
-    if (kwargs.kind == LY_VAL_OBJECT && ly_val_get(val, "lc").kind == LY_VAL_NUMBER) {
+    if (kwargs.kind == LY_IS_OBJECT && ly_val_get(val, "lc").kind == LY_IS_NUMBER) {
         const ly_val id = ly_val_get(val, "id");
         const size_t n = ly_val_count(id);
         if (n)
@@ -403,17 +403,17 @@ static ly_val langchain(ly_reader *r, ly_val val, ly_str *role)
     if (is_word(ly_val_get(val, "type"), "human|ai|system|tool|function", r->arena)) {
         *role = ly_val_str(ly_val_get(val, "type"), r->arena);
         const ly_val data = ly_val_get(val, "data");
-        return data.kind == LY_VAL_OBJECT ? data : val;
+        return data.kind == LY_IS_OBJECT ? data : val;
     }
     return val;
 }
 
 static bool is_message(ly_reader *r, ly_val val)
 {
-    if (val.kind != LY_VAL_OBJECT)
+    if (val.kind != LY_IS_OBJECT)
         return false;
-    if (ly_val_get(val, "role").kind == LY_VAL_STRING ||
-        ly_val_get(val, "tool_calls").kind == LY_VAL_ARRAY)
+    if (ly_val_get(val, "role").kind == LY_IS_STRING ||
+        ly_val_get(val, "tool_calls").kind == LY_IS_ARRAY)
         return true;
     ly_str role = LY_STR_NONE;
     langchain(r, val, &role);
@@ -461,11 +461,11 @@ static void add_message(ly_reader *r, ly_val val, const char *fallback, ly_msg_l
     role = role_name(role);
     ly_part_list parts = {0};
     const ly_val think = ly_val_pick(m, "reasoning_content|reasoning|thinking");
-    if (think.kind == LY_VAL_STRING)
+    if (think.kind == LY_IS_STRING)
         add_text(r, &parts, LY_PART_REASONING, ly_val_str(think, r->arena), LY_STR_NONE);
     const ly_val content = ly_val_pick(m, "parts|content|text");
     const ly_str call_id = text_of(r, m, "tool_call_id|toolCallId");
-    if (call_id.len || (ly_str_eqc(role, "tool") && content.kind == LY_VAL_STRING)) {
+    if (call_id.len || (ly_str_eqc(role, "tool") && content.kind == LY_IS_STRING)) {
         ly_part *part = ly_reader_part(r, &parts);
         if (part) {
             part->kind = LY_PART_TOOL_RESULT;
@@ -473,10 +473,10 @@ static void add_message(ly_reader *r, ly_val val, const char *fallback, ly_msg_l
             part->tool_name = text_of(r, m, "name|tool_name");
             part->text = result_text(r, content);
         }
-    } else if (content.kind == LY_VAL_STRING) {
+    } else if (content.kind == LY_IS_STRING) {
         /* A list of parts as a string is opened, any other text is text. */
         const ly_val inner = ly_val_open(content, r->arena);
-        if (inner.kind == LY_VAL_ARRAY && named_type(r, ly_val_item(inner, 0)) >= 0)
+        if (inner.kind == LY_IS_ARRAY && named_type(r, ly_val_item(inner, 0)) >= 0)
             ly_shape_parts(r, inner, &parts);
         else
             add_text(r, &parts, LY_PART_TEXT, ly_val_str(content, r->arena), LY_STR_NONE);
@@ -488,7 +488,7 @@ static void add_message(ly_reader *r, ly_val val, const char *fallback, ly_msg_l
     if (!has_calls(&parts))
         add_calls(r, &parts, ly_val_at(m, "additional_kwargs.tool_calls"));
     const ly_val call = ly_val_get(m, "function_call");
-    if (call.kind == LY_VAL_OBJECT && !has_calls(&parts))
+    if (call.kind == LY_IS_OBJECT && !has_calls(&parts))
         add_call(r, &parts, call);
     add_text(r, &parts, LY_PART_TEXT, text_of(r, m, "refusal"), LY_STR_NONE);
     ly_message *out = ly_reader_message(r, list);
@@ -543,7 +543,7 @@ static void read_choice(ly_reader *r, ly_val val, const char *role, ly_msg_list 
 {
     const size_t before = list->n;
     const ly_val message = ly_val_pick(val, "message|delta");
-    if (message.kind == LY_VAL_OBJECT)
+    if (message.kind == LY_IS_OBJECT)
         add_message(r, message, role, list);
     else
         read_value(r, ly_val_pick(val, "message|content|text"), role, list, depth + 1);
@@ -557,7 +557,7 @@ static bool is_empty(ly_val val)
     ly_val_iter it = ly_val_each(val);
     ly_str key;
     ly_val one;
-    if (val.kind == LY_VAL_ARRAY || val.kind == LY_VAL_OBJECT)
+    if (val.kind == LY_IS_ARRAY || val.kind == LY_IS_OBJECT)
         return !ly_val_next(&it, &key, &one);
     return !ly_val_given(val);
 }
@@ -586,12 +586,12 @@ static void read_object(ly_reader *r, ly_val val, const char *role, ly_msg_list 
                              &parts);
         return;
     }
-    if (ly_val_get(val, "parts").kind == LY_VAL_ARRAY) {
+    if (ly_val_get(val, "parts").kind == LY_IS_ARRAY) {
         add_message(r, val, role, list);
         return;
     }
     take_request(r, val);
-    ly_val found[WRAPPERS] = {{LY_VAL_NONE, NULL, {NULL, 0}}};
+    ly_val found[WRAPPERS] = {{LY_IS_NONE, NULL, {NULL, 0}}};
     ly_val_iter it = ly_val_each(val);
     ly_str key;
     ly_val member;
@@ -615,7 +615,7 @@ static void read_object(ly_reader *r, ly_val val, const char *role, ly_msg_list 
 static void read_array(ly_reader *r, ly_val val, const char *role, ly_msg_list *list, int depth)
 {
     const ly_val first = ly_val_open(ly_val_item(val, 0), r->arena);
-    if (first.kind == LY_VAL_OBJECT && !is_message(r, first) &&
+    if (first.kind == LY_IS_OBJECT && !is_message(r, first) &&
         is_word(ly_val_get(first, "type"),
                 "text|image|image_url|input_text|output_text|thinking|"
                 "tool_use|blob|uri",
@@ -625,7 +625,7 @@ static void read_array(ly_reader *r, ly_val val, const char *role, ly_msg_list *
         ly_shape_message_add(r, list, ly_str_c(role), &parts);
         return;
     }
-    if (first.kind == LY_VAL_NUMBER || first.kind == LY_VAL_BOOL) {
+    if (first.kind == LY_IS_NUMBER || first.kind == LY_IS_BOOL) {
         whole_as_text(r, val, role, list);
         return;
     }
@@ -644,11 +644,11 @@ static void read_value(ly_reader *r, ly_val val, const char *role, ly_msg_list *
     val = ly_shape_unwrap(r, val);
     if (!ly_val_given(val))
         return;
-    if (depth > MAX_WRAPPING || (val.kind != LY_VAL_OBJECT && val.kind != LY_VAL_ARRAY)) {
+    if (depth > MAX_WRAPPING || (val.kind != LY_IS_OBJECT && val.kind != LY_IS_ARRAY)) {
         whole_as_text(r, val, role, list);
         return;
     }
-    if (val.kind == LY_VAL_ARRAY)
+    if (val.kind == LY_IS_ARRAY)
         read_array(r, val, role, list, depth);
     else
         read_object(r, val, role, list, depth);
@@ -657,7 +657,7 @@ static void read_value(ly_reader *r, ly_val val, const char *role, ly_msg_list *
 ly_val ly_shape_unwrap(ly_reader *r, ly_val val)
 {
     val = ly_val_open(val, r->arena);
-    if (val.kind == LY_VAL_OBJECT && ly_val_given(ly_val_get(val, "value")) &&
+    if (val.kind == LY_IS_OBJECT && ly_val_given(ly_val_get(val, "value")) &&
         is_word(ly_val_get(val, "type"), "json|text|raw|chat_messages|list|guardrail_result",
                 r->arena))
         return ly_val_open(ly_val_get(val, "value"), r->arena);
@@ -674,10 +674,10 @@ void ly_shape_messages(ly_reader *r, ly_val val, const char *role, ly_msg_list *
 static void add_tool(ly_reader *r, ly_val val, ly_str name)
 {
     val = ly_val_open(val, r->arena);
-    if (val.kind == LY_VAL_STRING && !name.len)
+    if (val.kind == LY_IS_STRING && !name.len)
         name = ly_val_str(val, r->arena);
     const ly_val inner = ly_val_pick(val, "function|toolSpec|tool_spec");
-    const ly_val of = inner.kind == LY_VAL_OBJECT ? inner : val;
+    const ly_val of = inner.kind == LY_IS_OBJECT ? inner : val;
     const ly_str own = text_of(r, of, "name");
     if (!own.len && !name.len && !ly_val_given(ly_val_get(of, "type")))
         return;
@@ -689,15 +689,15 @@ static void add_tool(ly_reader *r, ly_val val, ly_str name)
     const ly_val schema = ly_val_pick(of, "parameters|inputSchema|input_schema|"
                                           "parametersJsonSchema|parameters_json_schema");
     const ly_val json = ly_val_get(schema, "json");
-    tool->parameters = arguments_of(r, json.kind == LY_VAL_OBJECT ? json : schema);
+    tool->parameters = arguments_of(r, json.kind == LY_IS_OBJECT ? json : schema);
     tool->raw = ly_val_as_json(val, r->arena);
 }
 
 void ly_shape_tools(ly_reader *r, ly_val val)
 {
     val = ly_val_open(val, r->arena);
-    if (val.kind == LY_VAL_OBJECT && (ly_val_get(val, "name").kind == LY_VAL_STRING ||
-                                      ly_val_at(val, "function.name").kind == LY_VAL_STRING)) {
+    if (val.kind == LY_IS_OBJECT && (ly_val_get(val, "name").kind == LY_IS_STRING ||
+                                     ly_val_at(val, "function.name").kind == LY_IS_STRING)) {
         add_tool(r, val, LY_STR_NONE);
         return;
     }
@@ -709,7 +709,7 @@ void ly_shape_tools(ly_reader *r, ly_val val)
         const ly_val group = ly_val_pick(one, "functionDeclarations|function_declarations");
         ly_val_iter inner = ly_val_each(group);
         ly_val tool;
-        if (group.kind != LY_VAL_ARRAY)
+        if (group.kind != LY_IS_ARRAY)
             add_tool(r, one, key);
         while (ly_val_next(&inner, &key, &tool))
             add_tool(r, tool, LY_STR_NONE);
@@ -721,11 +721,11 @@ static void add_document(ly_reader *r, ly_val val)
     val = ly_val_open(val, r->arena);
     const ly_val kwargs = ly_val_get(val, "kwargs");           /* LangChain's serialised Document */
     const ly_val node = ly_val_pick(val, "node|document|doc"); /* LlamaIndex: {node, score} */
-    ly_val of = kwargs.kind == LY_VAL_OBJECT ? kwargs : node.kind == LY_VAL_OBJECT ? node : val;
+    ly_val of = kwargs.kind == LY_IS_OBJECT ? kwargs : node.kind == LY_IS_OBJECT ? node : val;
     ly_document *doc = ly_reader_doc(r);
     if (!doc)
         return;
-    if (of.kind == LY_VAL_STRING) {
+    if (of.kind == LY_IS_STRING) {
         doc->content = ly_val_str(of, r->arena);
         return;
     }
@@ -748,11 +748,11 @@ static void add_document(ly_reader *r, ly_val val)
 void ly_shape_docs(ly_reader *r, ly_val val)
 {
     val = ly_shape_unwrap(r, val);
-    if (val.kind == LY_VAL_OBJECT) {
+    if (val.kind == LY_IS_OBJECT) {
         const ly_val inner =
             ly_val_pick(val, "documents|docs|results|nodes|chunks|matches|contexts|"
                              "outputs|output|data");
-        if (inner.kind != LY_VAL_ARRAY) {
+        if (inner.kind != LY_IS_ARRAY) {
             add_document(r, val);
             return;
         }

@@ -86,19 +86,19 @@ static ly_val_kind kind_of(ly_str raw)
 {
     switch (raw.ptr[0]) {
     case '"':
-        return LY_VAL_STRING;
+        return LY_IS_STRING;
     case '{':
-        return LY_VAL_OBJECT;
+        return LY_IS_OBJECT;
     case '[':
-        return LY_VAL_ARRAY;
+        return LY_IS_ARRAY;
     case 't':
     case 'f':
-        return LY_VAL_BOOL;
+        return LY_IS_BOOL;
     case 'n':
-        return LY_VAL_NULL;
+        return LY_IS_NULL;
     default:
-        return (raw.ptr[0] >= '0' && raw.ptr[0] <= '9') || raw.ptr[0] == '-' ? LY_VAL_NUMBER
-                                                                             : LY_VAL_NONE;
+        return (raw.ptr[0] >= '0' && raw.ptr[0] <= '9') || raw.ptr[0] == '-' ? LY_IS_NUMBER
+                                                                             : LY_IS_NONE;
     }
 }
 
@@ -112,19 +112,19 @@ ly_val ly_val_json(ly_str text)
     const size_t start = skip_space(text, 0);
     const size_t end = ly_val_skip(text, start);
     if (end == SIZE_MAX || skip_space(text, end) != text.len)
-        return LY_VAL_ABSENT;
+        return LY_IS_ABSENT;
     return val_of_raw(ly_str_n(text.ptr + start, end - start));
 }
 
 ly_val ly_val_native(const ly_any *any)
 {
     static const ly_val_kind kinds[] = {
-        [LY_ANY_EMPTY] = LY_VAL_NULL,    [LY_ANY_STRING] = LY_VAL_STRING,
-        [LY_ANY_BOOL] = LY_VAL_BOOL,     [LY_ANY_INT] = LY_VAL_NUMBER,
-        [LY_ANY_DOUBLE] = LY_VAL_NUMBER, [LY_ANY_ARRAY] = LY_VAL_ARRAY,
-        [LY_ANY_KVLIST] = LY_VAL_OBJECT, [LY_ANY_BYTES] = LY_VAL_STRING};
+        [LY_ANY_EMPTY] = LY_IS_NULL,    [LY_ANY_STRING] = LY_IS_STRING,
+        [LY_ANY_BOOL] = LY_IS_BOOL,     [LY_ANY_INT] = LY_IS_NUMBER,
+        [LY_ANY_DOUBLE] = LY_IS_NUMBER, [LY_ANY_ARRAY] = LY_IS_ARRAY,
+        [LY_ANY_KVLIST] = LY_IS_OBJECT, [LY_ANY_BYTES] = LY_IS_STRING};
     if (!any)
-        return LY_VAL_ABSENT;
+        return LY_IS_ABSENT;
     return (ly_val){kinds[any->kind], any, LY_STR_NONE};
 }
 
@@ -142,7 +142,7 @@ ly_val ly_val_any(const ly_any *any)
 {
     if (any && any->kind == LY_ANY_STRING && looks_json(any->str, true)) {
         const ly_val inner = ly_val_json(any->str);
-        if (inner.kind != LY_VAL_NONE)
+        if (inner.kind != LY_IS_NONE)
             return inner;
     }
     return ly_val_native(any);
@@ -150,12 +150,12 @@ ly_val ly_val_any(const ly_any *any)
 
 ly_val ly_val_open(ly_val val, ly_arena *arena)
 {
-    if (val.kind != LY_VAL_STRING)
+    if (val.kind != LY_IS_STRING)
         return val;
     const ly_str text = ly_val_str(val, arena);
     if (looks_json(text, false)) {
         const ly_val inner = ly_val_json(text);
-        if (inner.kind != LY_VAL_NONE)
+        if (inner.kind != LY_IS_NONE)
             return inner;
     }
     return val;
@@ -168,7 +168,7 @@ ly_val ly_val_attr(const ly_attrs *attrs, const char *key)
         if (ly_str_eq(attrs->items[i].key, want))
             return ly_val_any(&attrs->items[i].value);
     }
-    return LY_VAL_ABSENT;
+    return LY_IS_ABSENT;
 }
 
 ly_val_iter ly_val_each(ly_val val)
@@ -200,7 +200,7 @@ static bool stop(ly_val_iter *iter)
 
 bool ly_val_next(ly_val_iter *iter, ly_str *ret_key, ly_val *ret_value)
 {
-    if (iter->of.kind != LY_VAL_ARRAY && iter->of.kind != LY_VAL_OBJECT)
+    if (iter->of.kind != LY_IS_ARRAY && iter->of.kind != LY_IS_OBJECT)
         return false;
     if (iter->of.any)
         return next_native(iter, ret_key, ret_value);
@@ -213,7 +213,7 @@ bool ly_val_next(ly_val_iter *iter, ly_str *ret_key, ly_val *ret_value)
     if (at >= t.len || t.ptr[at] == '}' || t.ptr[at] == ']')
         return stop(iter);
     *ret_key = LY_STR_NONE;
-    if (iter->of.kind == LY_VAL_OBJECT) {
+    if (iter->of.kind == LY_IS_OBJECT) {
         if (t.ptr[at] != '"')
             return stop(iter);
         const size_t end = skip_string(t, at);
@@ -235,8 +235,8 @@ bool ly_val_next(ly_val_iter *iter, ly_str *ret_key, ly_val *ret_value)
 
 static ly_val get_str(ly_val val, ly_str name)
 {
-    if (val.kind != LY_VAL_OBJECT)
-        return LY_VAL_ABSENT;
+    if (val.kind != LY_IS_OBJECT)
+        return LY_IS_ABSENT;
     ly_val_iter it = ly_val_each(val);
     ly_str key;
     ly_val value;
@@ -244,7 +244,7 @@ static ly_val get_str(ly_val val, ly_str name)
         if (ly_str_eq(key, name))
             return value;
     }
-    return LY_VAL_ABSENT;
+    return LY_IS_ABSENT;
 }
 
 ly_val ly_val_get(ly_val val, const char *name)
@@ -260,13 +260,13 @@ ly_val ly_val_pick(ly_val val, const char *names)
         if (ly_val_given(found))
             return found;
     }
-    return LY_VAL_ABSENT;
+    return LY_IS_ABSENT;
 }
 
 ly_val ly_val_item(ly_val val, size_t index)
 {
-    if (val.kind != LY_VAL_ARRAY)
-        return LY_VAL_ABSENT;
+    if (val.kind != LY_IS_ARRAY)
+        return LY_IS_ABSENT;
     ly_val_iter it = ly_val_each(val);
     ly_str key;
     ly_val value;
@@ -274,15 +274,15 @@ ly_val ly_val_item(ly_val val, size_t index)
         if (i == index)
             return value;
     }
-    return LY_VAL_ABSENT;
+    return LY_IS_ABSENT;
 }
 
 ly_val ly_val_at(ly_val val, const char *path)
 {
     ly_str rest = ly_str_c(path), name;
-    while (val.kind != LY_VAL_NONE && ly_str_split(&rest, '.', &name)) {
+    while (val.kind != LY_IS_NONE && ly_str_split(&rest, '.', &name)) {
         int64_t index = 0;
-        if (val.kind == LY_VAL_ARRAY && ly_str_to_i64(name, &index) && index >= 0)
+        if (val.kind == LY_IS_ARRAY && ly_str_to_i64(name, &index) && index >= 0)
             val = ly_val_item(val, (size_t)index);
         else
             val = get_str(val, name);
@@ -393,7 +393,7 @@ static ly_str unescape(ly_str t, ly_arena *arena)
 
 ly_str ly_val_str(ly_val val, ly_arena *arena)
 {
-    if (val.kind != LY_VAL_STRING)
+    if (val.kind != LY_IS_STRING)
         return LY_STR_NONE;
     if (val.any)
         return val.any->str.ptr ? val.any->str : LY_S("");
@@ -406,13 +406,13 @@ ly_str ly_val_str(ly_val val, ly_arena *arena)
 bool ly_val_i64(ly_val val, int64_t *ret)
 {
     double real;
-    if (val.kind == LY_VAL_NUMBER && val.any && val.any->kind == LY_ANY_INT) {
+    if (val.kind == LY_IS_NUMBER && val.any && val.any->kind == LY_ANY_INT) {
         *ret = val.any->integer;
         return true;
     }
-    if (val.kind == LY_VAL_NUMBER && !val.any && ly_str_to_i64(val.raw, ret))
+    if (val.kind == LY_IS_NUMBER && !val.any && ly_str_to_i64(val.raw, ret))
         return true;
-    if (val.kind == LY_VAL_STRING) {
+    if (val.kind == LY_IS_STRING) {
         const ly_str s = val.any ? val.any->str : ly_str_n(val.raw.ptr + 1, val.raw.len - 2);
         if (ly_str_to_i64(s, ret))
             return true;
@@ -425,16 +425,16 @@ bool ly_val_i64(ly_val val, int64_t *ret)
 
 bool ly_val_real(ly_val val, double *ret)
 {
-    if (val.kind == LY_VAL_NUMBER && val.any) {
+    if (val.kind == LY_IS_NUMBER && val.any) {
         const double v = val.any->kind == LY_ANY_INT ? (double)val.any->integer : val.any->real;
         if (!isfinite(v))
             return false;
         *ret = v;
         return true;
     }
-    if (val.kind == LY_VAL_NUMBER)
+    if (val.kind == LY_IS_NUMBER)
         return ly_str_to_double(val.raw, ret);
-    if (val.kind == LY_VAL_STRING)
+    if (val.kind == LY_IS_STRING)
         return ly_str_to_double(val.any ? val.any->str : ly_str_n(val.raw.ptr + 1, val.raw.len - 2),
                                 ret);
     return false;
@@ -442,11 +442,11 @@ bool ly_val_real(ly_val val, double *ret)
 
 bool ly_val_bool(ly_val val, bool *ret)
 {
-    if (val.kind == LY_VAL_BOOL) {
+    if (val.kind == LY_IS_BOOL) {
         *ret = val.any ? val.any->boolean : val.raw.ptr[0] == 't';
         return true;
     }
-    if (val.kind != LY_VAL_STRING)
+    if (val.kind != LY_IS_STRING)
         return false;
     const ly_str s = val.any ? val.any->str : ly_str_n(val.raw.ptr + 1, val.raw.len - 2);
     if (!ly_str_eq_nocase(s, LY_S("true")) && !ly_str_eq_nocase(s, LY_S("false")))
@@ -540,7 +540,7 @@ static void put_any(ly_buf *out, const ly_any *any, int depth)
 
 ly_str ly_val_as_json(ly_val val, ly_arena *arena)
 {
-    if (val.kind == LY_VAL_NONE)
+    if (val.kind == LY_IS_NONE)
         return LY_STR_NONE;
     if (!val.any)
         return val.raw;
@@ -556,5 +556,5 @@ ly_str ly_val_words(ly_val val, ly_arena *arena)
 {
     if (!ly_val_given(val))
         return LY_STR_NONE;
-    return val.kind == LY_VAL_STRING ? ly_val_str(val, arena) : ly_val_as_json(val, arena);
+    return val.kind == LY_IS_STRING ? ly_val_str(val, arena) : ly_val_as_json(val, arena);
 }

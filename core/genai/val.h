@@ -15,13 +15,13 @@
 #include "otlp/model.h"
 
 typedef enum ly_val_kind {
-    LY_VAL_NONE = 0, /* absent */
-    LY_VAL_NULL,
-    LY_VAL_BOOL,
-    LY_VAL_NUMBER,
-    LY_VAL_STRING,
-    LY_VAL_ARRAY,
-    LY_VAL_OBJECT
+    LY_IS_NONE = 0, /* absent */
+    LY_IS_NULL,
+    LY_IS_BOOL,
+    LY_IS_NUMBER,
+    LY_IS_STRING,
+    LY_IS_ARRAY,
+    LY_IS_OBJECT
 } ly_val_kind;
 
 typedef struct ly_val {
@@ -30,9 +30,9 @@ typedef struct ly_val {
     ly_str raw;        /* JSON: the value's text, quotes included */
 } ly_val;
 
-#define LY_VAL_ABSENT ((ly_val){LY_VAL_NONE, NULL, {NULL, 0}})
+#define LY_IS_ABSENT ((ly_val){LY_IS_NONE, NULL, {NULL, 0}})
 
-/* The value that JSON text holds; LY_VAL_NONE unless the whole text is one complete value. */
+/* The value that JSON text holds; LY_IS_NONE unless the whole text is one complete value. */
 ly_val ly_val_json(ly_str text);
 /* A native value as it is; no string of it is looked into. */
 ly_val ly_val_native(const ly_any *any);
@@ -41,7 +41,7 @@ ly_val ly_val_native(const ly_any *any);
 ly_val ly_val_any(const ly_any *any);
 /* A string whose text is itself JSON (object or array), opened; any other value is returned as it is. */
 ly_val ly_val_open(ly_val val, ly_arena *arena);
-/* The last attribute of that key, opened as ly_val_any does; LY_VAL_NONE when absent. */
+/* The last attribute of that key, opened as ly_val_any does; LY_IS_NONE when absent. */
 ly_val ly_val_attr(const ly_attrs *attrs, const char *key);
 
 typedef struct ly_val_iter {
@@ -54,7 +54,7 @@ ly_val_iter ly_val_each(ly_val val);
  * empty); false at the end and for scalars. */
 bool ly_val_next(ly_val_iter *iter, ly_str *ret_key, ly_val *ret_value);
 
-/* Member of an object by name (the first of equal ones), or LY_VAL_NONE. */
+/* Member of an object by name (the first of equal ones), or LY_IS_NONE. */
 ly_val ly_val_get(ly_val val, const char *name);
 /* The first of several names ("a|b|c") that is there and not null. */
 ly_val ly_val_pick(ly_val val, const char *names);
@@ -78,7 +78,7 @@ LY_MUST_USE bool ly_val_bool(ly_val val, bool *ret);
 
 static inline bool ly_val_given(ly_val val)
 {
-    return val.kind > LY_VAL_NULL;
+    return val.kind > LY_IS_NULL;
 }
 
 /* Position after the JSON value that starts at `at` (white space before it is skipped), or SIZE_MAX when it

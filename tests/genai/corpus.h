@@ -193,7 +193,7 @@ static ly_signal signal_of(const char *path)
 }
 
 /* false when the folder cannot be read or a payload cannot be decoded. */
-static bool scene_load(scene *s, const char *folder)
+static inline bool scene_load(scene *s, const char *folder)
 {
     memset(s, 0, sizeof *s);
     ly_arena_init(&s->arena, LY_MIB(1), 0);
@@ -236,7 +236,7 @@ static bool scene_load(scene *s, const char *folder)
     return true;
 }
 
-static void scene_free(scene *s)
+static inline void scene_free(scene *s)
 {
     ly_arena_release(&s->arena);
 }

@@ -232,7 +232,7 @@ static void corpus(void **state)
     size_t scenarios = 0;
     while (ly_str_split(&rest, '\n', &one)) {
         const ly_val line = ly_val_json(one);
-        if (line.kind != LY_VAL_OBJECT)
+        if (line.kind != LY_IS_OBJECT)
             continue;
         check_scenario(root, line);
         scenarios++;

@@ -503,7 +503,7 @@ static void corpus_messages(void **state)
     ly_str rest = text, one;
     while (ly_str_split(&rest, '\n', &one)) {
         const ly_val line = ly_val_json(one);
-        if (line.kind == LY_VAL_OBJECT)
+        if (line.kind == LY_IS_OBJECT)
             check_scene(root, line);
     }
     ly_free((void *)text.ptr);
