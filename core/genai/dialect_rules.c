@@ -5,7 +5,7 @@
  * another's. A signature that ends in '.' or ':' is a family of keys. */
 const ly_dialect ly_dialects[] = {
     {"lydite", "lydite", "lydite.span.type", 0},
-    {"claude_code", "com.anthropic.claude_code", "claude_code.", 0},
+    {"claude_code", "com.anthropic.claude_code", "claude_code.", LY_DIALECT_LOGS_APART},
     {"langfuse", "langfuse-sdk", "langfuse.", 0},
     {"mlflow", "mlflow", "mlflow.", 0},
     {"ai_sdk_legacy", "=ai", "ai.operationId|ai.model.|ai.usage.|operation.name", 0},
@@ -27,8 +27,8 @@ const ly_dialect ly_dialects[] = {
     {"pydantic_ai", "pydantic-ai|logfire", "logfire.|pydantic_ai.|gen_ai.aggregated_usage.", 0},
     {"langsmith", "langsmith", "langsmith.", 0},
     {"adk", "gcp.vertex.agent", "gcp.vertex.agent.", 0},
-    {"gemini_cli", "gemini-cli", "gemini_cli.", LY_DIALECT_NO_PROMPT_NAME},
-    {"codex", "codex", "codex.", LY_DIALECT_STRICT},
+    {"gemini_cli", "gemini-cli", "gemini_cli.", LY_DIALECT_NO_PROMPT_NAME | LY_DIALECT_LOGS_APART},
+    {"codex", "codex", "codex.", LY_DIALECT_STRICT | LY_DIALECT_LOGS_APART},
     {"mastra", "mastra|@mastra/", "mastra.", 0},
     {"genkit", "genkit", "genkit:", 0},
     {"strands", "strands", "gen_ai.event.start_time|event_loop.", 0},

@@ -176,6 +176,8 @@ enum {
     LY_DIALECT_NO_PROMPT_NAME = 2,
     /* The scope alone does not prove it: an attribute of the signature is needed too. */
     LY_DIALECT_SCOPE_WEAK = 4,
+    /* Its log records may tell of calls without naming their trace. */
+    LY_DIALECT_LOGS_APART = 8,
 };
 
 typedef struct ly_dialect {

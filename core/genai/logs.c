@@ -285,6 +285,15 @@ ly_status ly_genai_log(const ly_log_record *log, ly_arena *arena, ly_log_info *r
     return st;
 }
 
+bool ly_genai_logs_apart(const ly_canon *canon)
+{
+    for (size_t i = 0; i < ly_dialects_n; i++) {
+        if (strcmp(ly_dialects[i].name, canon->dialect) == 0)
+            return (ly_dialects[i].flags & LY_DIALECT_LOGS_APART) != 0;
+    }
+    return false;
+}
+
 bool ly_genai_same_call(const ly_log_info *log, const ly_tree_node *span)
 {
     static const int64_t apart_ns = 60 * (int64_t)1000000000;

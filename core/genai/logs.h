@@ -69,6 +69,10 @@ size_t ly_genai_log_keys(const ly_log_record *log, const ly_log_info *info,
 size_t ly_genai_span_keys(const ly_span *span, const ly_canon *canon,
                           uint64_t ret_keys[LY_JOIN_KEYS]);
 
+/* Whether log records of this span's client may name no trace, so that the two have to be looked for across
+ * traces. */
+bool ly_genai_logs_apart(const ly_canon *canon);
+
 /* Given a common key: does the log describe this span's call? False for an agent or tool span that is only
  * where the log was written, for other models, and for calls more than a minute apart. */
 bool ly_genai_same_call(const ly_log_info *log, const ly_tree_node *span);

@@ -516,6 +516,8 @@ static ly_status put_group(ly_store *store, item *items, size_t n, int64_t now, 
         st = ly_epoch_get(store, trace.epoch, &epoch, err);
         if (!st)
             st = put_span(store, epoch, trace.no, &items[i], err);
+        if (!st && *items[i].result == LY_STORED)
+            st = ly_call_span(store, items[i].in->span, items[i].in->canon, trace.no, now, err);
         changed += *items[i].result == LY_STORED || *items[i].result == LY_MERGED;
         store->db.n.bytes_in += items[i].in->span->wire.len;
     }
@@ -616,9 +618,10 @@ static ly_status put_log(ly_store *store, const ly_log_record *log, int64_t now,
         return LY_NOMEM(err);
     ly_trace_id belongs = log->has_trace_id ? log->trace_id : (ly_trace_id){{0}};
     /* A call of which only this record tells: it makes a trace of its own. */
-    if (ly_trace_id_zero(belongs) && info.makes_leaf)
-        belongs = info.leaf_trace;
-    if (!ly_trace_id_zero(belongs))
+    const bool apart = ly_trace_id_zero(belongs) && info.makes_leaf;
+    if (apart)
+        st = ly_call_place(store, log, &info, &belongs, err);
+    if (!st && !ly_trace_id_zero(belongs))
         st = trace_touch(store, belongs, time ? time : now, now, &trace, err);
     if (!st && info.kind == LY_LOG_SCORE)
         st = put_score(store, log, &info, time ? time : now, err);
@@ -667,6 +670,9 @@ static ly_status put_log(ly_store *store, const ly_log_record *log, int64_t now,
     ly_bind_int(s, 10, payload);
     ly_bind_int(s, 11, log->invalid_utf8 ? LY_SPAN_BAD_UTF8 : 0);
     st = ly_db_run(db, s, err);
+    if (!st && apart)
+        st = ly_call_log(store, log, &info, LY_EPOCH_BASE(epoch->day) | epoch->next_log, trace.no,
+                         err);
     if (st)
         return st;
     epoch->next_log++;

@@ -11,6 +11,7 @@
 #ifndef LY_STORE_INTERNAL_H
 #define LY_STORE_INTERNAL_H
 
+#include "genai/logs.h"
 #include "store/db.h"
 
 #define LY_APPLICATION_ID 0x4c594454 /* "LYDT" */
@@ -361,5 +362,17 @@ LY_MUST_USE ly_status ly_ledger_load(ly_db *db, int64_t from, int64_t to, ly_are
 #define LY_SPAN_DEAD (1 << 30)
 /* join.c: enriches the spans of a trace by its log records, and makes synthetic ones; one write. */
 LY_MUST_USE ly_status ly_logs_join(ly_store *store, int64_t trace, ly_err *err);
+
+/* ---- calls whose logs name no trace (call_key.c); inside the ingest transaction ---- */
+
+/* The trace that a log without a trace id belongs to: that of its span, else one made for it. */
+ly_status ly_call_place(ly_store *store, const ly_log_record *log, const ly_log_info *info,
+                        ly_trace_id *ret_trace, ly_err *err);
+/* Such a log was stored. */
+ly_status ly_call_log(ly_store *store, const ly_log_record *log, const ly_log_info *info,
+                      int64_t log_id, int64_t trace, ly_err *err);
+/* A span was stored: takes its logs over from the traces made for them. */
+ly_status ly_call_span(ly_store *store, const ly_span *span, const ly_canon *canon, int64_t trace,
+                       int64_t now, ly_err *err);
 
 #endif

@@ -127,6 +127,15 @@ CREATE UNIQUE INDEX log_by_hash ON log_record (hash);
 CREATE INDEX log_by_trace ON log_record (trace) WHERE trace IS NOT NULL;
 CREATE INDEX log_by_time ON log_record (time_ns);
 
+-- Model calls of clients that log without a trace id, by what span and log both say (a hash of response id,
+-- or of session, model and counts), so that they meet across traces in either order.
+CREATE TABLE call_key (
+    key INTEGER NOT NULL,
+    log INTEGER NOT NULL,   -- -> log_record.id, 0 = a span of the trace
+    trace INTEGER NOT NULL, -- -> trace.no
+    PRIMARY KEY (key, log, trace)
+) STRICT, WITHOUT ROWID;
+
 -- Free words on traces.
 CREATE TABLE tag (
     trace INTEGER NOT NULL,
