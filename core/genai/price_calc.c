@@ -208,8 +208,14 @@ static void split_classes(const work *w, int m, int64_t part[CLASSES])
 /* False when the counts contradict each other (a part larger than its whole). */
 static bool add_tokens(work *w)
 {
-    int64_t part[MODALITIES][CLASSES];
-    for (int m = 0; m < MODALITIES; m++) {
+    int64_t part[MODALITIES][CLASSES] = {{0}};
+    bool mixed = false; /* most calls have text only */
+    for (int c = 0; c < CLASSES; c++) {
+        for (int m = TEXT; m < MODALITIES; m++) {
+            mixed = mixed || counted(w, c, m) != 0;
+        }
+    }
+    for (int m = 0; m < (mixed ? MODALITIES : 1); m++) {
         split_classes(w, m, part[m]);
     }
     for (int c = 0; c < CLASSES; c++) {

@@ -43,7 +43,7 @@ spans = [
     chat(1, "openai", "gpt-5", 1000, 500, gen_ai__usage__cache_read__input_tokens=600, session__id="s1", user__id="u1"),
     chat(2, "anthropic", "claude-sonnet-4-5", 2000, 300, gen_ai__usage__cache_read__input_tokens=1000,
          gen_ai__usage__cache_creation__input_tokens=500, session__id="s1"),
-    chat(3, "acme", "nobody-1", 10, 10),
+    chat(3, "acme", "nobody-1", 10, 10, user__id="=HYPERLINK(1)"),
     chat(4, "openai", "gpt-5-mini", 5000, 100, server__address="127.0.0.1"),
     chat(5, "openai", "gpt-4o", 1000, 100, gen_ai__usage__cost=0.5),
     chat(7, "openai", "gpt-5", 1000, 100, lydite__origin="judge"),
@@ -83,7 +83,9 @@ check "lower bound" "row('total')['lower_bound']" True
 check "local apart" "row('row',model='gpt-5-mini')['local_calls'], row('row',model='gpt-5-mini')['amount_pico']" "(1, 0)"
 check "judge apart" "row('judge')['calls'], row('judge')['amount_usd']" "(1, '0.00225')"
 "$LYDITE" cost --by user --json >"$dir/out" || fail "cost --by user"
-check "ungrouped" "row('ungrouped')['calls'], row('row',user='u1')['amount_usd']" "(6, '0.005575')"
+check "ungrouped" "row('ungrouped')['calls'], row('row',user='u1')['amount_usd']" "(5, '0.005575')"
+"$LYDITE" cost --by user --csv >"$dir/out" || fail "csv"
+grep -q "^'=HYPERLINK" "$dir/out" || { cat "$dir/out"; fail "a formula in the CSV"; }
 
 "$LYDITE" cost --plain >"$dir/screen" || fail "screen"
 awk 'length($0) > 80 { exit 1 }' "$dir/screen" || { cat "$dir/screen"; fail "wider than 80 columns"; }
