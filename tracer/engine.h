@@ -39,6 +39,8 @@
 #define LY_CHUNK_BYTES  (64u << 10)
 #define LY_SLOT_INLINE  1792u        /* build buffer inside a slot: most spans without messages */
 #define LY_SLOT_KEEP    (256u << 10) /* a grown build buffer up to this size is kept for reuse */
+#define LY_COPY_STEP    32u
+#define LY_COPY_INLINE  256u
 #define LY_STACK_INLINE 64u
 #define LY_STACK_MAX    4096u
 #define LY_MAX_SCORES   4096u
@@ -133,6 +135,7 @@ typedef struct ly_slot {
     ly_bag *bag;
     ly_rec rec;
     _Alignas(8) uint8_t inline_items[LY_SLOT_INLINE];
+    uint8_t slack[LY_COPY_STEP]; /* ly_ring_put copies in steps */
 } ly_slot;
 
 /* ---- chunks and producers ---- */
@@ -420,8 +423,18 @@ static inline void ly_ring_put(lydite_tracer *tracer, ly_producer *producer, con
         ly_ring_put_slow(tracer, producer, rec, items, items_len);
         return;
     }
-    memcpy(chunk->data + used, rec, sizeof *rec);
-    memcpy(chunk->data + used + sizeof *rec, items, items_len);
+    uint8_t *to = chunk->data + used;
+    memcpy(to, rec, sizeof *rec);
+    to += sizeof *rec;
+    if (LY_LIKELY(items_len <= LY_COPY_INLINE && chunk->cap - used - rec->bytes >= LY_COPY_STEP)) {
+        /* In steps of a fixed size, past the end by less than one: the slot is padded, the chunk has
+         * room. A call of memcpy costs more than the bytes. */
+        for (size_t at = 0; at < items_len; at += LY_COPY_STEP) {
+            memcpy(to + at, items + at, LY_COPY_STEP);
+        }
+    } else {
+        memcpy(to, items, items_len);
+    }
     producer->tail_used = used + rec->bytes;
     /* The exporter's core has read these lines in the chunk's last round: ask for them back while the
      * host does its work. */
@@ -449,8 +462,37 @@ bool ly_slot_bag_lock(ly_slot *slot);
 void ly_slot_bag_unlock(ly_slot *slot);
 /* Dead handles used, in this process. */
 extern _Atomic uint64_t ly_span_misuse;
-/* span.c: the slot behind a living, recording handle, or NULL. */
-ly_slot *ly_span_slot(const lydite_span *span);
+/* A handle is the slot's address with a 16-bit generation in its upper bits; see span.c. */
+#define LY_HANDLE_BITS 48
+#define LY_HANDLE_MASK (((uintptr_t)1 << LY_HANDLE_BITS) - 1)
+
+static inline ly_slot *ly_handle_slot(uintptr_t handle)
+{
+    return (ly_slot *)(handle & LY_HANDLE_MASK);
+}
+
+static inline bool ly_handle_alive(uintptr_t handle)
+{
+    return atomic_load_explicit(&ly_handle_slot(handle)->gen, memory_order_acquire) ==
+           (uint16_t)(handle >> LY_HANDLE_BITS);
+}
+
+/* Counts a dead handle. */
+void ly_span_misused(void);
+
+/* The slot behind a living, recording handle, or NULL. Inline: every setter begins with it. */
+static inline ly_slot *ly_span_slot(const lydite_span *span)
+{
+    if (LY_UNLIKELY(!span)) {
+        return NULL;
+    }
+    if (LY_UNLIKELY(!ly_handle_alive((uintptr_t)span))) {
+        ly_span_misused();
+        return NULL;
+    }
+    ly_slot *slot = ly_handle_slot((uintptr_t)span);
+    return LY_LIKELY(slot->recording) ? slot : NULL;
+}
 /* The same for handles that do not record (for their ids). */
 ly_slot *ly_span_any(const lydite_span *span);
 /* The tracer of a slot, or NULL when it is closed. */

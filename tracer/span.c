@@ -14,9 +14,6 @@
 _Static_assert(sizeof(uintptr_t) == 8, "handles need 64-bit addresses");
 _Static_assert(sizeof(ly_item) == 16, "three words an attribute");
 
-#define HANDLE_BITS 48
-#define HANDLE_MASK (((uintptr_t)1 << HANDLE_BITS) - 1)
-
 _Atomic uint64_t ly_span_misuse;
 
 static inline int64_t now_ns(void)
@@ -37,24 +34,13 @@ static inline uint64_t rng_next(uint64_t s[2])
     return LY_LIKELY(sum != 0) ? sum : 1;
 }
 
-static inline ly_slot *handle_slot(uintptr_t handle)
-{
-    return (ly_slot *)(handle & HANDLE_MASK);
-}
-
-static inline bool handle_alive(uintptr_t handle)
-{
-    return atomic_load_explicit(&handle_slot(handle)->gen, memory_order_acquire) ==
-           (uint16_t)(handle >> HANDLE_BITS);
-}
-
 static inline uintptr_t slot_handle(const ly_slot *slot)
 {
     uint16_t gen = atomic_load_explicit(&slot->gen, memory_order_relaxed);
-    return (uintptr_t)slot | (uintptr_t)gen << HANDLE_BITS;
+    return (uintptr_t)slot | (uintptr_t)gen << LY_HANDLE_BITS;
 }
 
-static void misused(void)
+void ly_span_misused(void)
 {
     atomic_fetch_add_explicit(&ly_span_misuse, 1, memory_order_relaxed);
 }
@@ -64,17 +50,11 @@ ly_slot *ly_span_any(const lydite_span *span)
     if (!span) {
         return NULL;
     }
-    if (LY_UNLIKELY(!handle_alive((uintptr_t)span))) {
-        misused();
+    if (LY_UNLIKELY(!ly_handle_alive((uintptr_t)span))) {
+        ly_span_misused();
         return NULL;
     }
-    return handle_slot((uintptr_t)span);
-}
-
-ly_slot *ly_span_slot(const lydite_span *span)
-{
-    ly_slot *slot = ly_span_any(span);
-    return slot && slot->recording ? slot : NULL;
+    return ly_handle_slot((uintptr_t)span);
 }
 
 lydite_tracer *ly_slot_tracer(const ly_slot *slot)
@@ -120,7 +100,7 @@ static inline uintptr_t stack_top(ly_thread *self)
 {
     while (self->depth) {
         uintptr_t top = self->stack[self->depth - 1];
-        if (LY_LIKELY(handle_alive(top))) {
+        if (LY_LIKELY(ly_handle_alive(top))) {
             return top;
         }
         self->depth--;
@@ -198,7 +178,7 @@ static bool begin_remote(ly_slot *slot, const lydite_context *context)
 
 static inline bool begin_child(ly_slot *slot, uintptr_t handle)
 {
-    ly_slot *parent = handle_slot(handle);
+    ly_slot *parent = ly_handle_slot(handle);
     ly_rec *rec = &slot->rec;
     rec->trace_id[0] = __atomic_load_n(&parent->rec.trace_id[0], __ATOMIC_RELAXED);
     rec->trace_id[1] = __atomic_load_n(&parent->rec.trace_id[1], __ATOMIC_RELAXED);
@@ -206,7 +186,7 @@ static inline bool begin_child(ly_slot *slot, uintptr_t handle)
     rec->trace_flags = __atomic_load_n(&parent->rec.trace_flags, __ATOMIC_RELAXED);
     rec->flags = LY_REC_HAS_PARENT;
     if (LY_UNLIKELY(__atomic_load_n(&parent->bag, __ATOMIC_RELAXED) != NULL)) {
-        slot->bag = bag_share(parent, (uint16_t)(handle >> HANDLE_BITS));
+        slot->bag = bag_share(parent, (uint16_t)(handle >> LY_HANDLE_BITS));
     }
     return rec->trace_flags & 1;
 }
@@ -345,9 +325,9 @@ lydite_span *lydite_start_with(lydite_tracer *tracer, lydite_type type, const ch
                    .sample = o.sample,
                    .start_ns = o.start_ns};
     if (o.parent && !o.root) {
-        from.parent = handle_alive((uintptr_t)o.parent) ? (uintptr_t)o.parent : 0;
+        from.parent = ly_handle_alive((uintptr_t)o.parent) ? (uintptr_t)o.parent : 0;
         if (!from.parent) {
-            misused();
+            ly_span_misused();
         }
     }
     if (o.context && !o.root && !from.parent) {
@@ -403,11 +383,11 @@ static inline __attribute__((always_inline)) void end(lydite_span *span, int64_t
         return;
     }
     const uintptr_t handle = (uintptr_t)span;
-    if (LY_UNLIKELY(!handle_alive(handle))) {
-        misused();
+    if (LY_UNLIKELY(!ly_handle_alive(handle))) {
+        ly_span_misused();
         return;
     }
-    ly_slot *slot = handle_slot(handle);
+    ly_slot *slot = ly_handle_slot(handle);
     ly_thread *self = ly_thread_get();
     if (LY_UNLIKELY(!self)) {
         return;
@@ -468,7 +448,7 @@ void lydite_make_current(lydite_span *span)
 
 bool lydite_recording(const lydite_span *span)
 {
-    return span && handle_alive((uintptr_t)span) && handle_slot((uintptr_t)span)->recording;
+    return span && ly_handle_alive((uintptr_t)span) && ly_handle_slot((uintptr_t)span)->recording;
 }
 
 void lydite_span_ids(const lydite_span *span, char trace_id[33], char span_id[17])
