@@ -174,6 +174,8 @@ typedef struct ly_charge {
     int source; /* ly_cost_source */
     int price_why;
     int64_t price_row, price_tier;
+    int64_t
+        weight; /* for ly_usage_apply: so many lines in one, their tokens and amounts added; 0 = 1 */
 } ly_charge;
 /* usage.c: adds a line (sign * it) to the 15-minute sums, inside settle's transaction. */
 LY_MUST_USE ly_status ly_usage_apply(ly_db *db, const ly_charge *line, ly_err *err);

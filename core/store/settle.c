@@ -134,8 +134,63 @@ static ly_status charge_write(ly_db *db, const ly_charge *c, int64_t now, ly_err
     ly_bind_word(s, 25, c->price_row);
     ly_bind_word(s, 26, c->price_tier);
     ly_bind_int(s, 27, now);
-    st = ly_db_run(db, s, err);
-    return st ? st : ly_usage_apply(db, c, err);
+    return ly_db_run(db, s, err);
+}
+
+/* ---- sums: lines of one slice that go into the same rows are added first ---- */
+
+#define SUMS_MAX  16
+#define BUCKET_NS (900 * LY_NS_PER_SEC)
+
+typedef struct pending {
+    ly_charge sums[SUMS_MAX];
+    size_t n;
+} pending;
+
+static int64_t floor_bucket(int64_t at_ns)
+{
+    return at_ns / BUCKET_NS - (at_ns % BUCKET_NS < 0);
+}
+
+/* Adds b to a when usage keeps both in the same rows; false, and a unchanged, when it does not. */
+static bool merge(ly_charge *a, const ly_charge *b)
+{
+    if (a->sign != b->sign || floor_bucket(a->at_ns) != floor_bucket(b->at_ns) ||
+        a->origin != b->origin || a->provider != b->provider || a->model != b->model ||
+        a->service != b->service || a->env != b->env || a->session != b->session ||
+        a->user != b->user || a->prompt_name != b->prompt_name ||
+        a->prompt_version != b->prompt_version || !ly_str_eq(a->tags, b->tags) ||
+        a->source != b->source || a->price_why != b->price_why ||
+        (a->amount_pico == LY_UNKNOWN) != (b->amount_pico == LY_UNKNOWN))
+        return false;
+    int64_t amount = a->amount_pico;
+    if (amount != LY_UNKNOWN && __builtin_add_overflow(amount, b->amount_pico, &amount))
+        return false;
+    if (!ly_tokens_add(&a->tokens, &b->tokens))
+        return false;
+    a->amount_pico = amount;
+    a->weight++;
+    return true;
+}
+
+static ly_status pending_flush(ly_db *db, pending *p, ly_err *err)
+{
+    ly_status st = LY_OK;
+    for (size_t i = 0; !st && i < p->n; i++)
+        st = ly_usage_apply(db, &p->sums[i], err);
+    p->n = 0;
+    return st;
+}
+
+static ly_status pending_add(ly_db *db, pending *p, const ly_charge *c, ly_err *err)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (merge(&p->sums[i], c))
+            return LY_OK;
+    ly_status st = p->n == SUMS_MAX ? pending_flush(db, p, err) : LY_OK;
+    p->sums[p->n] = *c;
+    p->sums[p->n++].weight = 1;
+    return st;
 }
 
 /* ---- what it should say ---- */
@@ -419,8 +474,8 @@ static ly_status overtaken(ly_db *db, const plan *p, bool *ret, ly_err *err)
 }
 
 /* Writes of a plan what fits in the slice; *ret_done when all of it is written. */
-static ly_status plan_write(ly_db *db, plan *p, int64_t until, size_t *rows, bool *ret_done,
-                            ly_err *err)
+static ly_status plan_write(ly_db *db, plan *p, pending *sums, int64_t until, size_t *rows,
+                            bool *ret_done, ly_err *err)
 {
     bool late = false;
     ly_status st = overtaken(db, p, &late, err);
@@ -435,6 +490,8 @@ static ly_status plan_write(ly_db *db, plan *p, int64_t until, size_t *rows, boo
         if (*rows >= SLICE_ROWS || (*rows % 16 == 15 && ly_mono_ns() > until))
             return LY_OK;
         st = charge_write(db, &p->lines[written], now, err);
+        if (!st)
+            st = pending_add(db, sums, &p->lines[written], err);
         written++;
         (*rows)++;
         p->written = written;
@@ -462,10 +519,13 @@ static ly_status plans_write(ly_store *store, plan *plans, size_t n, ly_err *err
         int64_t until = ly_mono_ns() + SLICE_NS;
         size_t rows = 0;
         bool done = true;
+        pending sums = {.n = 0};
         while (!st && at < n && done && rows < SLICE_ROWS && ly_mono_ns() < until) {
-            st = plan_write(db, &plans[at], until, &rows, &done, err);
+            st = plan_write(db, &plans[at], &sums, until, &rows, &done, err);
             at += done;
         }
+        if (!st)
+            st = pending_flush(db, &sums, err);
         /* Another process settled it at the same time: its lines stand, ours are dropped, and the
          * trace stays dirty if it changed. */
         bool raced = st == LY_E_EXISTS;

@@ -66,6 +66,12 @@ static int state_of(int64_t amount, int source, int why)
     " out_reasoning = out_reasoning + ?17, unattributed = unattributed + ?18,"                    \
     " amount_pico = amount_pico + ?19"
 
+/* How many charges the line stands for, with its sign. */
+static int64_t count_of(const ly_charge *c)
+{
+    return c->sign * (c->weight ? c->weight : 1);
+}
+
 /* One of the two tables of sums; `bucket` in its unit. */
 static ly_status apply_main(ly_db *db, const ly_charge *c, const char *sql, int64_t bucket,
                             ly_err *err)
@@ -83,8 +89,8 @@ static ly_status apply_main(ly_db *db, const ly_charge *c, const char *sql, int6
     ly_bind_int(s, 7, c->prompt_name);
     ly_bind_int(s, 8, c->prompt_version);
     ly_bind_int(s, 9, state_of(c->amount_pico, c->source, c->price_why));
-    ly_bind_int(s, 10, c->sign);
-    ly_bind_int(s, 11, c->amount_pico == LY_UNKNOWN ? c->sign : 0);
+    ly_bind_int(s, 10, count_of(c));
+    ly_bind_int(s, 11, c->amount_pico == LY_UNKNOWN ? count_of(c) : 0);
     ly_bind_int(s, 12, c->sign * known(c->tokens.in_fresh));
     ly_bind_int(s, 13, c->sign * known(c->tokens.cache_read));
     ly_bind_int(s, 14, c->sign * known(c->tokens.cache_write));
@@ -114,8 +120,8 @@ static ly_status apply_who(ly_db *db, const ly_charge *c, int kind, int64_t word
     ly_bind_int(s, 2, bucket_of(c->at_ns));
     ly_bind_int(s, 3, word);
     ly_bind_int(s, 4, c->origin);
-    ly_bind_int(s, 5, c->sign);
-    ly_bind_int(s, 6, c->amount_pico == LY_UNKNOWN ? c->sign : 0);
+    ly_bind_int(s, 5, count_of(c));
+    ly_bind_int(s, 6, c->amount_pico == LY_UNKNOWN ? count_of(c) : 0);
     ly_bind_int(s, 7, c->sign * known(ly_tokens_in(&c->tokens)));
     ly_bind_int(s, 8, c->sign * known(c->tokens.cache_read));
     ly_bind_int(s, 9, c->sign * known(ly_tokens_out(&c->tokens)));
