@@ -9,8 +9,8 @@
 #define PAGE_ROWS 500
 /* Traces held in memory while scrolling down; further ones are reached by a filter. */
 #define MAX_ROWS 20000
-/* Pages of a filter that find nothing, in a row, before the list says so and goes on with the next key. */
-#define MAX_EMPTY_PAGES 4
+/* Pages (of half a second each) that find nothing before the list says so; a further key looks on. */
+#define MAX_EMPTY_PAGES 1
 
 static const char *const origins[] = {"app", "eval", "judge", "all"};
 
@@ -431,7 +431,10 @@ static void draw_empty(ly_app *app, int top)
     ly_grid *g = &app->grid;
     if (s->filter != NULL) {
         ly_buf_reset(&app->cell);
-        ly_buf_fmt(&app->cell, "No trace matches %s.", ly_buf_text(&s->filter_text));
+        ly_buf_fmt(&app->cell,
+                   s->more ? "Nothing yet matches %s: j looks further back."
+                           : "No trace matches %s.",
+                   ly_buf_text(&s->filter_text));
         (void)ly_grid_put(g, top, 2, g->cols - 3, ly_buf_view(&app->cell), LY_INK_TEXT);
         ly_buf_reset(&app->cell);
         if (s->total != LY_UNKNOWN) {

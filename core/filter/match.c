@@ -19,14 +19,35 @@ static bool contains(ly_str hay, ly_str needle, bool fold)
     if (needle.len == 0) {
         return true;
     }
-    for (size_t i = 0; i + needle.len <= hay.len; i++) {
-        size_t k = 0;
-        while (k < needle.len && lower(hay.ptr[i + k]) == lower(needle.ptr[k])) {
+    if (hay.len < needle.len) {
+        return false;
+    }
+    /* memchr for either case of the first letter, then the rest. */
+    char low = lower(needle.ptr[0]);
+    char up = low >= 'a' && low <= 'z' ? (char)(low - 32) : low;
+    const char *end = hay.ptr + hay.len;
+    const char *next_low = hay.ptr, *next_up = hay.ptr;
+    size_t last = hay.len - needle.len;
+    for (const char *at = hay.ptr; at != NULL && at <= hay.ptr + last;) {
+        if (next_low != NULL && next_low < at + (at == hay.ptr)) {
+            next_low = memchr(at, low, (size_t)(end - at));
+        }
+        if (next_up != NULL && next_up < at + (at == hay.ptr)) {
+            next_up = memchr(at, up, (size_t)(end - at));
+        }
+        const char *hit =
+            next_low == NULL || (next_up != NULL && next_up < next_low) ? next_up : next_low;
+        if (hit == NULL || hit > hay.ptr + last) {
+            return false;
+        }
+        size_t k = 1;
+        while (k < needle.len && lower(hit[k]) == lower(needle.ptr[k])) {
             k++;
         }
         if (k == needle.len) {
             return true;
         }
+        at = hit + 1;
     }
     return false;
 }

@@ -528,6 +528,12 @@ static void term_sql(walk *w, const ly_filter_node *n)
         function_sql(w, "ly_attr_ok", n);
         return;
     case LY_FLD_TEXT:
+        /* The bytes of the record first: most spans are done with after that. */
+        text(w, "ly_bytes_ok(");
+        node_param(w, n);
+        text(w, ", t.trace_id, t.epoch, ");
+        column(w, "id");
+        text(w, ") AND ");
         function_sql(w, "ly_text_ok", n);
         return;
     case LY_FLD__COUNT:

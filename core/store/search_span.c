@@ -183,6 +183,66 @@ static void text_ok(sqlite3_context *ctx, int n, sqlite3_value **args)
     sqlite3_result_int(ctx, any_message_holds(term, &m));
 }
 
+/* ---- messages, quickly ------------------------------------------------------------------------ */
+
+/* Words that stand in JSON as they are. */
+static bool plain(ly_str words)
+{
+    for (size_t i = 0; i < words.len; i++) {
+        unsigned char c = (unsigned char)words.ptr[i];
+        if (c < 0x20 || c >= 0x7F || c == '"' || c == '\\' || c == '/') {
+            return false;
+        }
+    }
+    return words.len > 0;
+}
+
+/* False only when the span cannot hold the words: plain words that its bytes do not hold, where nothing
+ * is written as \u00NN and no log record belongs to it. */
+static void bytes_ok(sqlite3_context *ctx, int n, sqlite3_value **args)
+{
+    (void)n;
+    looked_at *l = sqlite3_user_data(ctx);
+    const ly_filter_node *term = sqlite3_value_pointer(args[0], LY_SEARCH_NODE);
+    ly_db *db = ly_store_db(l->store);
+    ly_stmt *s = NULL;
+    ly_span_row row;
+    ly_row_ids ids;
+    ly_trace_id trace;
+    ly_str wire = LY_STR_NONE;
+    ly_err err = LY_ERR_INIT;
+    bool there = false;
+    sqlite3_result_int(ctx, 1);
+    if (term == NULL || !plain(term->text) || sqlite3_value_bytes(args[1]) != 16) {
+        return;
+    }
+    memcpy(trace.b, sqlite3_value_blob(args[1]), 16);
+    int64_t epoch = sqlite3_value_int64(args[2]), id = sqlite3_value_int64(args[3]);
+    if (ly_db_prep(db, "SELECT " LY_SPAN_COLUMNS " FROM span WHERE id = ?1", &s, &err) != LY_OK) {
+        return;
+    }
+    ly_bind_int(s, 1, id);
+    bool read = ly_db_step(db, s, &there, &err) == LY_OK && there;
+    if (read) {
+        ly_span_row_read(s, &row);
+        row.error_message = LY_STR_NONE; /* a view that ends with the statement */
+    }
+    ly_db_reset(s);
+    if (!read || row.flags & LY_SPAN_HAS_LOGS) {
+        return;
+    }
+    ly_row_ids_of(&row, trace, &ids);
+    ly_arena_reset(&l->arena);
+    l->full = NULL;
+    if (ly_payload_load(l->store, epoch, row.payload, &ids, &l->arena, &wire, &err) != LY_OK) {
+        return; /* the whole look says what is wrong */
+    }
+    ly_filter_node words = *term;
+    words.op = LY_FOP_CONTAINS;
+    bool may = ly_filter_text_ok(&words, wire) || ly_str_find(wire, LY_S("\\u00"), 0) != SIZE_MAX;
+    sqlite3_result_int(ctx, may);
+}
+
 /* ---- own time -------------------------------------------------------------------------------- */
 
 static int compare_ids(const void *a, const void *b)
@@ -250,6 +310,10 @@ ly_status ly_search_functions(ly_db *db, ly_err *err)
         sqlite3_create_function_v2(sql, "ly_attr_ok", 3, FLAGS, l, attr_ok, NULL, NULL, forget);
     if (rc == SQLITE_OK) {
         rc = sqlite3_create_function_v2(sql, "ly_text_ok", 3, FLAGS, l, text_ok, NULL, NULL, NULL);
+    }
+    if (rc == SQLITE_OK) {
+        rc =
+            sqlite3_create_function_v2(sql, "ly_bytes_ok", 4, FLAGS, l, bytes_ok, NULL, NULL, NULL);
     }
     if (rc == SQLITE_OK) {
         rc = sqlite3_create_function_v2(sql, "ly_self", 3, FLAGS, l, self_ns, NULL, NULL, NULL);
