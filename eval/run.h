@@ -5,9 +5,9 @@
  *                                                          \-> written with its scores and the replies
  *                                                              that were paid for, as it is done
  *
- * What is finished is in the file before more is started, so that a run killed at any moment repeats no call
- * whose reply was kept and loses no finished case. A case that a stop cut off (no key, no quota, budget,
- * interrupt) is not written; resuming does it.
+ * What is finished is in the file within 10 ms, many answers sharing a commit, so that a run killed at
+ * any moment repeats no call whose reply was kept and loses no finished case. A case that a stop cut off
+ * (no key, no quota, budget, interrupt) is not written; resuming does it.
  */
 #ifndef LY_EVAL_RUN_H
 #define LY_EVAL_RUN_H
