@@ -25,7 +25,7 @@
 static const struct {
     const char *operation; /* NULL = the name is the operation, "" = none */
     const char *subject;   /* the attribute that the name becomes; NULL = none */
-    const char *type;      /* lydite.type, where no convention says it */
+    const char *type;      /* lydite.span.type, where no convention says it */
     uint8_t kind;
     bool name_alone; /* the span's name is the name given, without the operation */
 } types[] = {

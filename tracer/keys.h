@@ -21,7 +21,7 @@
 #define LY_K_USER          "user.id"
 #define LY_K_TAGS          "tag.tags"
 #define LY_K_ERROR_TYPE    "error.type"
-#define LY_K_TYPE          "lydite.type"
+#define LY_K_TYPE          "lydite.span.type"
 #define LY_K_ORIGIN        "lydite.origin"
 #define LY_K_PENDING       "lydite.span.pending"
 #define LY_K_WITHHELD      "lydite.content.withheld"
