@@ -117,8 +117,10 @@ static void sum_traces(ly_store *store, ly_tokens *ret)
         ly_store_key key = {0};
         if (ly_store_trace_page(store, &query, &arena, &rows, &n, &key, &more, &err) != LY_OK)
             fail_msg("%s", err.text);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             assert_true(ly_tokens_add(ret, &rows[i].tokens));
+            assert_true(rows[i].n_spans + rows[i].n_logs > 0); /* no empty shells */
+        }
         query.after = key;
         more = more && n > 0;
     }
