@@ -1,0 +1,108 @@
+/* The input decoder: sequences to keys, halves, pastes, what is swallowed. */
+#include "test.h"
+
+#include "viewer/input.h"
+
+static size_t feed(ly_input *in, const char *bytes, size_t n, ly_key *keys, size_t max)
+{
+    size_t got = 0;
+    for (size_t i = 0; i < n; i++) {
+        ly_key key;
+        if (ly_input_byte(in, (unsigned char)bytes[i], &key) && got < max) {
+            keys[got++] = key;
+        }
+    }
+    return got;
+}
+
+static const struct {
+    const char *bytes;
+    uint32_t codes[6];
+    size_t n;
+} cases[] = {
+    {"j", {'j'}, 1},
+    {"\x1b[A\x1b[B\x1bOC\x1bOD", {LY_KEY_UP, LY_KEY_DOWN, LY_KEY_RIGHT, LY_KEY_LEFT}, 4},
+    {"\x1b[5~\x1b[6~\x1b[H\x1b[4~", {LY_KEY_PAGE_UP, LY_KEY_PAGE_DOWN, LY_KEY_HOME, LY_KEY_END}, 4},
+    {"\x1b[1;5A", {LY_KEY_UP}, 1},
+    {"\r\n\t\x7f\x08",
+     {LY_KEY_ENTER, LY_KEY_ENTER, LY_KEY_TAB, LY_KEY_BACKSPACE, LY_KEY_BACKSPACE},
+     5},
+    {"\xe6\x97\xa5", {0x65e5}, 1},
+    {"\xe6j", {'j'}, 1}, /* a broken character does not take the key with it */
+    {"\xff"
+     "a",
+     {'a'},
+     1},
+    {"\x1b]52;c;xyz\x07"
+     "k",
+     {'k'},
+     1}, /* an answer of the terminal is no typing */
+    {"\x1bP1$r0m\x1b\\k", {'k'}, 1},
+    {"\x1b[?62;22c"
+     "k",
+     {'k'},
+     1},
+    {"\x1b[<64;3;4Mk", {LY_KEY_WHEEL_UP, 'k'}, 2},
+    {"\x1b\x1b[A", {LY_KEY_ESC, LY_KEY_UP}, 2},
+    {"\x1bj", {'j'}, 1}, /* Alt is no way to a command of its own */
+};
+
+static void sequences(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ly_input in = {.n = 0};
+        ly_key keys[8];
+        size_t n = feed(&in, cases[i].bytes, strlen(cases[i].bytes), keys, 8);
+        if (n != cases[i].n) {
+            fail_msg("case %zu: %zu keys instead of %zu", i, n, cases[i].n);
+        }
+        for (size_t k = 0; k < n; k++) {
+            assert_int_equal(keys[k].code, cases[i].codes[k]);
+        }
+    }
+}
+
+static void escape_alone_needs_silence(void **state)
+{
+    (void)state;
+    ly_input in = {.n = 0};
+    ly_key key;
+    assert_false(ly_input_byte(&in, 27, &key));
+    assert_true(ly_input_flush(&in, &key));
+    assert_int_equal(key.code, LY_KEY_ESC);
+    assert_false(ly_input_flush(&in, &key));
+}
+
+static void a_paste_is_marked(void **state)
+{
+    (void)state;
+    ly_input in = {.n = 0};
+    ly_key keys[8];
+    const char *bytes = "\x1b[200~Q\r\x1b[201~Q";
+    assert_int_equal(feed(&in, bytes, strlen(bytes), keys, 8), 3);
+    assert_true(keys[0].pasted && keys[1].pasted);
+    assert_false(keys[2].pasted);
+}
+
+static void terminfo_names_win(void **state)
+{
+    (void)state;
+    static const ly_key_name names[] = {{"\x1b[11~", LY_KEY_HOME}, {"\x1bOX", LY_KEY_END}};
+    ly_input in = {.names = names, .n_names = 2};
+    ly_key keys[4];
+    assert_int_equal(feed(&in, "\x1b[11~\x1bOX", 8, keys, 4), 2);
+    assert_int_equal(keys[0].code, LY_KEY_HOME);
+    assert_int_equal(keys[1].code, LY_KEY_END);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sequences),
+        cmocka_unit_test(escape_alone_needs_silence),
+        cmocka_unit_test(a_paste_is_marked),
+        cmocka_unit_test(terminfo_names_win),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
