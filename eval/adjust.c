@@ -124,7 +124,7 @@ ly_status ly_max_t(const double *d, size_t n_rows, size_t n, bool studentised, s
     uint64_t rounds = full ? 1ull << n : draws;
     for (uint64_t k = 0; k < rounds; k++) {
         for (size_t i = 0; i < n; i++) {
-            flip[i] = (full ? k >> i : ly_prng_next(rng) >> 63) & 1;
+            flip[i] = (unsigned char)((full ? k >> i : ly_prng_next(rng) >> 63) & 1);
         }
         double top = 0;
         for (size_t r = 0; r < n_rows; r++) {
