@@ -5,6 +5,21 @@
 #include "base/clock.h"
 #include "base/term.h"
 
+/* "$4.5e-5": below a tenth of a cent zeros would push the digits out of a narrow column. */
+static void tiny_money(double size, const char *sign, ly_buf *out)
+{
+    int exponent = 0;
+    while (size < 0.9995) {
+        size *= 10;
+        exponent++;
+    }
+    if (size >= 9.95 && exponent > 0) {
+        size /= 10;
+        exponent--;
+    }
+    ly_buf_fmt(out, exponent < 10 ? "%s$%.1fe-%d" : "%s$%.0fe-%d", sign, size, exponent);
+}
+
 void ly_viewer_money(int64_t pico, ly_buf *out)
 {
     if (pico == LY_UNKNOWN) {
@@ -16,16 +31,16 @@ void ly_viewer_money(int64_t pico, ly_buf *out)
     const char *sign = usd < 0 ? "-" : "";
     if (pico == 0) {
         ly_buf_c(out, "$0");
-    } else if (size < 0.000001) {
-        ly_buf_fmt(out, "%s<$1e-6", sign);
     } else if (size < 0.001) {
-        ly_buf_fmt(out, "%s$%.6f", sign, size);
+        tiny_money(size, sign, out);
     } else if (size < 1) {
         ly_buf_fmt(out, "%s$%.4f", sign, size);
-    } else if (size < 10000) {
+    } else if (size < 999.995 || (usd > 0 && size < 9999.995)) {
         ly_buf_fmt(out, "%s$%.2f", sign, size);
+    } else if (size < 9999.5) {
+        ly_buf_fmt(out, "%s$%.0f", sign, size);
     } else {
-        ly_buf_fmt(out, "%s$%.1fk", sign, size / 1000);
+        ly_buf_fmt(out, usd < 0 ? "%s$%.0fk" : "%s$%.1fk", sign, size / 1000);
     }
 }
 
