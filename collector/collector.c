@@ -28,11 +28,19 @@ ly_config *ly_config_ref(ly_collector *c)
     return config;
 }
 
+static void book_unref(ly_shared_book *shared)
+{
+    if (!shared || atomic_fetch_sub(&shared->refs, 1) != 1)
+        return;
+    ly_price_book_free(shared->book);
+    ly_free(shared);
+}
+
 void ly_config_unref(ly_config *config)
 {
     if (!config || atomic_fetch_sub(&config->refs, 1) != 1)
         return;
-    ly_price_book_free(config->book);
+    book_unref(config->book);
     ly_access_free(config->access);
     ly_free(config);
 }
@@ -44,6 +52,29 @@ static ly_status load_access(ly_collector *c, ly_access **ret, ly_err *err)
     return ly_access_load(c->db, ret, err);
 }
 
+/* The book of the database, or where it cannot be read (a busy file) the one in use. The caller holds
+ * reload_lock, so that c->config stays. */
+static ly_status load_book(ly_collector *c, ly_config *config, ly_err *err)
+{
+    ly_price_book *book =
+        c->opts.hooks.load_book ? c->opts.hooks.load_book(c->opts.hooks.user, err) : NULL;
+    atomic_store(&c->book_unread, c->opts.hooks.load_book && !book);
+    if (book) {
+        config->book = ly_calloc(1, sizeof *config->book);
+        if (!config->book) {
+            ly_price_book_free(book);
+            return LY_NOMEM(err);
+        }
+        atomic_init(&config->book->refs, 1);
+        config->book->book = book;
+    } else if (c->config && c->config->book) {
+        config->book = c->config->book;
+        atomic_fetch_add(&config->book->refs, 1);
+    }
+    config->ingest.book = config->book ? config->book->book : ly_price_book_default();
+    return LY_OK;
+}
+
 /* A new configuration takes the old one's place; requests in hand keep the one they began with. */
 static ly_status load_config(ly_collector *c, ly_err *err)
 {
@@ -51,15 +82,14 @@ static ly_status load_config(ly_collector *c, ly_err *err)
     if (!config)
         return LY_NOMEM(err);
     atomic_init(&config->refs, 1);
+    config->ingest.redact = c->redact;
     ly_status status = load_access(c, &config->access, err);
+    if (!status)
+        status = load_book(c, config, err);
     if (status) {
-        ly_free(config);
+        ly_config_unref(config);
         return status;
     }
-    if (c->opts.hooks.load_book)
-        config->book = c->opts.hooks.load_book(c->opts.hooks.user, err);
-    config->ingest.redact = c->redact;
-    config->ingest.book = config->book ? config->book : ly_price_book_default();
     pthread_mutex_lock(&c->config_lock);
     ly_config *old = c->config;
     c->config = config;
@@ -70,7 +100,10 @@ static ly_status load_config(ly_collector *c, ly_err *err)
 
 ly_status ly_collector_reload(ly_collector *c, ly_err *err)
 {
-    return load_config(c, err);
+    pthread_mutex_lock(&c->reload_lock);
+    ly_status status = load_config(c, err);
+    pthread_mutex_unlock(&c->reload_lock);
+    return status;
 }
 
 /* ------------------------------------------------------------------- options */
@@ -239,8 +272,11 @@ static ly_status start(ly_collector *c, const ly_collector_opts *opts, ly_err *e
         status = ly_runtime_claim(c->db, &c->runtime, err);
     if (!status)
         status = open_stores(c, err);
+    /* The mark first: a price that is added in between is read twice, never missed. */
     if (!status)
-        status = load_config(c, err);
+        status = ly_price_mark_get(c->keeper_store, &c->prices, err);
+    if (!status)
+        status = ly_collector_reload(c, err);
     if (!status)
         status = check_keys(c, err);
     if (!status)
@@ -257,6 +293,7 @@ static ly_status start(ly_collector *c, const ly_collector_opts *opts, ly_err *e
 static void init(ly_collector *c)
 {
     pthread_mutex_init(&c->config_lock, NULL);
+    pthread_mutex_init(&c->reload_lock, NULL);
     pthread_mutex_init(&c->budget.lock, NULL);
     pthread_mutex_init(&c->stats.lock, NULL);
     pthread_mutex_init(&c->pool.lock, NULL);

@@ -28,8 +28,9 @@ typedef struct ly_collector ly_collector;
  * at a time each, and must not call back into it. */
 typedef struct ly_collector_hooks {
     void *user;
-    /* The price book in force; called at start and at each reload. The collector frees it when the
-     * last request that uses it is done. NULL result = keep the one in use. */
+    /* The price book in force; called at start, at each reload, and within a few seconds of a change of
+     * prices in the database. The collector frees it when the last request that uses it is done. NULL
+     * result = keep the one in use. */
     ly_price_book *(*load_book)(void *user, ly_err *err);
     /* GET /v1/prompts/NAME@REF: appends the prompt as JSON. LY_E_NOTFOUND gives 404. */
     ly_status (*get_prompt)(void *user, ly_str name_and_ref, ly_buf *ret_json, ly_err *err);

@@ -2,7 +2,8 @@
  * Inside the collector: what its files share.
  *
  * Locks. `budget.lock`, `stats.lock`, `config_lock`, `pool.lock`: each guards the fields beside it, is
- * held for a few instructions, and no two are held together; nothing is called under one.
+ * held for a few instructions, and no two are held together; nothing is called under one. `reload_lock`
+ * alone is held over a whole reload (files are read under it), and config_lock is taken under it.
  */
 #ifndef LY_COLLECTOR_IMPL_H
 #define LY_COLLECTOR_IMPL_H
@@ -17,6 +18,7 @@
 #include "base/queue.h"
 #include "collector/collector.h"
 #include "rpc/server.h"
+#include "store/price_store.h"
 
 #define ROOM "collector"
 /* What clients are told to wait when there is no room, and when the disk says no. */
@@ -27,11 +29,17 @@
 
 typedef struct ly_access ly_access; /* access keys (access.c) */
 
+/* A book that a reload may keep: then two configurations share it. */
+typedef struct ly_shared_book {
+    atomic_int refs;
+    ly_price_book *book; /* owned */
+} ly_shared_book;
+
 typedef struct ly_config {
     atomic_int refs;
     ly_ingest_config ingest;
-    ly_price_book *book; /* owned; ingest.book may be the default book instead */
-    ly_access *access;   /* owned; NULL = no key is asked for */
+    ly_shared_book *book; /* one reference; NULL = ingest.book is the compiled-in one */
+    ly_access *access;    /* owned; NULL = no key is asked for */
 } ly_config;
 
 ly_config *ly_config_ref(ly_collector *c);
@@ -132,7 +140,10 @@ struct ly_collector {
     ly_collector_info info;
     pthread_mutex_t config_lock;
     ly_config *config;
-    ly_redact *redact; /* lives as long as the collector */
+    pthread_mutex_t reload_lock; /* one reload at a time; config_lock may be taken under it */
+    ly_price_mark prices;        /* keeper: what the configuration in use was read at */
+    atomic_bool book_unread;     /* the last reload could not read the book and kept the old one */
+    ly_redact *redact;           /* lives as long as the collector */
     ly_budget budget;
     ly_stats stats;
     ly_queue *queue; /* of ly_request; the budget bounds it */

@@ -1,5 +1,5 @@
 /*
- * collector: the keeper thread: checkpoints, retention, upkeep, and the figures of the file.
+ * collector: the keeper thread: checkpoints, retention, upkeep, new prices, and the figures of the file.
  *
  * It has a store handle of its own, so that a checkpoint never stands between a client and its answer.
  * Retention goes in slices of a few milliseconds with a pause between them, so that ingest is never
@@ -15,11 +15,12 @@
 #define CHECKPOINT_NS    (5 * LY_NS_PER_SEC) /* also when smaller, this long after writing stopped */
 #define UPKEEP_NS        (60 * LY_NS_PER_SEC)
 #define PRUNE_NS         (60 * LY_NS_PER_SEC)
+#define PRICES_NS        (1 * LY_NS_PER_SEC) /* so soon a changed price counts */
 #define WARN_BYTES       (10LL << 30)
 
 typedef struct keeper {
     ly_collector *c;
-    int64_t figures_ns, checkpoint_ns, upkeep_ns, prune_ns;
+    int64_t figures_ns, checkpoint_ns, upkeep_ns, prune_ns, prices_ns;
     uint64_t commits; /* at the last look */
     bool warned_size, warned_disk, warned_wal;
 } keeper;
@@ -110,6 +111,32 @@ static void prune(keeper *k)
     }
 }
 
+static bool mark_same(const ly_price_mark *a, const ly_price_mark *b)
+{
+    return a->book == b->book && a->own == b->own && a->removed == b->removed;
+}
+
+/* Prices that another process changed ('lydite price add', 'import', 'use', ...) are read anew. The mark
+ * moves only when that went well: a busy file is asked again. */
+static void prices(keeper *k)
+{
+    ly_collector *c = k->c;
+    ly_price_mark now;
+    ly_err err = LY_ERR_INIT;
+    if (!c->opts.hooks.load_book || ly_price_mark_get(c->keeper_store, &now, &err))
+        return;
+    if (mark_same(&now, &c->prices) && !atomic_load(&c->book_unread))
+        return;
+    if (ly_collector_reload(c, &err)) {
+        ly_log(LY_LOG_WARN, ROOM, "prices: %s", err.text);
+        return;
+    }
+    if (atomic_load(&c->book_unread))
+        return;
+    c->prices = now;
+    ly_log(LY_LOG_INFO, ROOM, "the prices changed and are in force");
+}
+
 void *ly_keeper_main(void *arg)
 {
     ly_collector *c = arg;
@@ -123,6 +150,10 @@ void *ly_keeper_main(void *arg)
         if (now - k.figures_ns > FIGURES_NS) {
             figures(&k);
             k.figures_ns = now;
+        }
+        if (now - k.prices_ns > PRICES_NS) {
+            prices(&k);
+            k.prices_ns = now;
         }
         if (now - k.upkeep_ns > UPKEEP_NS) {
             ly_err err = LY_ERR_INIT;

@@ -163,6 +163,25 @@ ly_status ly_book_active(ly_store *store, ly_arena *arena, ly_stored_book *ret_b
     return st;
 }
 
+ly_status ly_price_mark_get(ly_store *store, ly_price_mark *ret_mark, ly_err *err)
+{
+    ly_db *db = ly_store_db(store);
+    ly_stmt *s = NULL;
+    bool row = false;
+    ly_status st = ly_db_prep(db,
+                              "SELECT coalesce((SELECT id FROM price_book WHERE active = 1), 0),"
+                              " coalesce((SELECT max(id) FROM price_own), 0),"
+                              " (SELECT count(*) FROM price_own WHERE removed_ns IS NOT NULL)",
+                              &s, err);
+    if (st)
+        return st;
+    st = ly_db_step(db, s, &row, err);
+    if (!st && row)
+        *ret_mark = (ly_price_mark){ly_col_int(s, 0), ly_col_int(s, 1), ly_col_int(s, 2)};
+    ly_db_reset(s);
+    return st;
+}
+
 ly_status ly_book_load(ly_store *store, int64_t number, ly_arena *arena, ly_stored_book *ret_book,
                        ly_err *err)
 {

@@ -25,6 +25,16 @@ LY_MUST_USE ly_status ly_book_activate(ly_store *store, int64_t number, ly_err *
 /* The book in force with its text; number 0 when there is none. */
 LY_MUST_USE ly_status ly_book_active(ly_store *store, ly_arena *arena, ly_stored_book *ret_book,
                                      ly_err *err);
+/*
+ * What prices are in force, in three numbers: two equal marks mean equal prices. A cheap look, so
+ * that a running collector may ask every second. A change of the compiled-in book needs a new process.
+ */
+typedef struct ly_price_mark {
+    int64_t book;    /* number of the book in force, 0 = the compiled-in one */
+    int64_t own;     /* number of the latest own price ever added */
+    int64_t removed; /* own prices that count no more */
+} ly_price_mark;
+LY_MUST_USE ly_status ly_price_mark_get(ly_store *store, ly_price_mark *ret_mark, ly_err *err);
 /* By number. LY_E_NOTFOUND. */
 LY_MUST_USE ly_status ly_book_load(ly_store *store, int64_t number, ly_arena *arena,
                                    ly_stored_book *ret_book, ly_err *err);

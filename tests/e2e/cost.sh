@@ -149,4 +149,33 @@ until_ok test -s "$dir/hook" || { cat "$dir/log"; fail "the webhook was not told
 [ "$(wc -l <"$dir/hook")" = 1 ] || { cat "$dir/hook"; fail "told more than once"; }
 grep -q '"event":"budget.passed","budget":"small"' "$dir/hook" || { cat "$dir/hook"; fail "event"; }
 "$LYDITE" budget rm small || fail "budget rm"
+
+# a running collector takes changed prices without a signal: added, put in force as a book, removed
+cat >"$dir/fresh.py" <<'PY'
+import json, sys, time
+now, no = int(time.time() * 1e9), int(sys.argv[1])
+attrs = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "acme", "gen_ai.request.model": "fresh-1"}
+attrs = [{"key": k, "value": {"stringValue": v}} for k, v in attrs.items()]
+attrs += [{"key": "gen_ai.usage.%s_tokens" % k, "value": {"intValue": "1000"}} for k in ("input", "output")]
+print(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "%032x" % (0xf000 + no), "spanId": "%016x" % (0xf000 + no),
+      "name": "chat", "kind": 3, "startTimeUnixNano": str(now - 10**6), "endTimeUnixNano": str(now), "attributes": attrs}]}]}]}))
+PY
+fresh=0
+# priced AS: a call posted now is priced so ("null" = unpriced)
+priced() {
+    fresh=$((fresh + 1))
+    python3 "$dir/fresh.py" $fresh | curl -sf -H 'content-type: application/json' --data-binary @- "$url/v1/traces" >/dev/null || return 1
+    "$LYDITE" cost explain --json "$(printf '%032x' $((0xf000 + fresh)))" >"$dir/out" || return 1
+    grep -q "\"amount_usd\":$1" "$dir/out"
+}
+until_ok priced null || { cat "$dir/out"; fail "fresh-1 has a price already"; }
+"$LYDITE" price add --provider acme --model fresh-1 input=1 output=2 -q >"$dir/added" || fail "price add"
+until_ok priced '"0.003"' || { cat "$dir/out" "$dir/log"; fail "an added price does not count without a signal"; }
+printf 'provider,model,input,output\nacme,fresh-1,5,5\nopenai,gpt-5,1.25,10\n' >"$dir/fresh.csv"
+"$LYDITE" price rm "$(grep -o '[0-9][0-9]*' "$dir/added" | head -1)" -q || fail "price rm"
+until_ok priced null || { cat "$dir/out" "$dir/added"; fail "a removed price still counts"; }
+"$LYDITE" price import "$dir/fresh.csv" -q >/dev/null || fail "price import"
+until_ok priced '"0.01"' || { cat "$dir/out" "$dir/log"; fail "an imported book does not count without a signal"; }
+"$LYDITE" price use default -q || fail "price use"
+until_ok priced null || { cat "$dir/out"; fail "the compiled-in book does not count again"; }
 echo ok
