@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "cli/cmd.h"
+#include "cli/work.h"
 #include "cli/files.h"
 #include "cli/trace_text.h"
 #include "eval/data.h"
@@ -10,30 +11,6 @@
 #include "store/score.h"
 #include "text/csv.h"
 #include "text/jsonw.h"
-
-typedef struct work {
-    ly_cli *cli;
-    ly_arena arena;
-    ly_store *store;
-    ly_err err;
-} work;
-
-static ly_status begin(work *w, ly_cli *cli, ly_store_role role)
-{
-    *w = (work){.cli = cli, .err = LY_ERR_INIT};
-    ly_store_opts opts = LY_STORE_OPTS_INIT;
-    opts.role = role;
-    ly_arena_init(&w->arena, 0, 0);
-    return ly_store_open(ly_cli_db(cli), &opts, &w->store, &w->err);
-}
-
-static int end(work *w, ly_status st, int code)
-{
-    int result = st ? ly_cli_fail(w->cli, &w->err) : code;
-    ly_store_close(w->store);
-    ly_arena_release(&w->arena);
-    return result;
-}
 
 static void print_version(ly_cli *cli, const ly_dataset_version *v)
 {
@@ -73,7 +50,7 @@ static ly_status nothing(void *user, ly_str key, ly_str data, ly_err *err)
 
 static int run_put(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_dataset_version v;
     ly_err err = LY_ERR_INIT;
     /* A bad file is found before the database is touched. */
@@ -81,7 +58,7 @@ static int run_put(ly_cli *cli)
         return ly_cli_fail(cli, &err);
     }
     const char *name = ly_cli_opt(cli, "name");
-    ly_status st = begin(&w, cli, LY_STORE_WRITER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_WRITER);
     if (!st) {
         st = ly_data_put_file(w.store, name ? ly_str_c(name) : ly_file_stem(cli->args[0], &w.arena),
                               cli->args[0], NULL, NULL, &w.arena, &v, &w.err);
@@ -89,16 +66,16 @@ static int run_put(ly_cli *cli)
     if (!st) {
         print_version(cli, &v);
     }
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 static int run_list(ly_cli *cli)
 {
     static const char *const heads[] = {"DATA SET", "VERSION", "ROWS", "HASH", "MADE", "SOURCE"};
-    work w;
+    ly_work w;
     ly_dataset_version *rows = NULL;
     size_t n = 0;
-    ly_status st = begin(&w, cli, LY_STORE_READER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_READER);
     if (!st) {
         st = ly_dataset_list(w.store, &w.arena, &rows, &n, &w.err);
     }
@@ -127,11 +104,11 @@ static int run_list(ly_cli *cli)
         ly_table_print(t);
     }
     ly_table_free(t);
-    return end(&w, st, n == 0 && cli->fail_empty ? LY_EXIT_NO : LY_EXIT_DONE);
+    return ly_work_end(&w, st, n == 0 && cli->fail_empty ? LY_EXIT_NO : LY_EXIT_DONE);
 }
 
 /* Rows of NAME[@N], at most -n. */
-static ly_status rows_of(work *w, const char *ref, size_t limit, ly_dataset_version *v,
+static ly_status rows_of(ly_work *w, const char *ref, size_t limit, ly_dataset_version *v,
                          ly_row **ret, size_t *ret_n)
 {
     ly_status st = ly_dataset_get(w->store, ly_str_c(ref), &w->arena, v, &w->err);
@@ -148,11 +125,11 @@ static void print_line(ly_cli *cli, ly_str s)
 
 static int run_show(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_dataset_version v;
     ly_row *rows = NULL;
     size_t n = 0;
-    ly_status st = begin(&w, cli, LY_STORE_READER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_READER);
     if (!st) {
         st = rows_of(&w, cli->args[0], cli->n > 0 ? (size_t)cli->n : 10, &v, &rows, &n);
     }
@@ -164,7 +141,7 @@ static int run_show(ly_cli *cli)
     for (size_t i = 0; i < n && !st; i++) {
         print_line(cli, rows[i].data);
     }
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 static void csv_header(const ly_json *row, ly_buf *out)
@@ -190,14 +167,14 @@ static void csv_row(const ly_json *head, const ly_json *row, ly_buf *out)
 
 static int run_export(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_dataset_version v;
     ly_row *rows = NULL;
     size_t n = 0;
     ly_json *head = NULL;
     ly_buf out;
     ly_buf_init(&out, LY_MAX_OUTPUT_BYTES);
-    ly_status st = begin(&w, cli, LY_STORE_READER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_READER);
     if (!st) {
         st = rows_of(&w, cli->args[0], 0, &v, &rows, &n);
     }
@@ -219,7 +196,7 @@ static int run_export(ly_cli *cli)
         }
     }
     ly_buf_release(&out);
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 static int compare_hash(const void *a, const void *b)
@@ -229,11 +206,11 @@ static int compare_hash(const void *a, const void *b)
 
 static int run_diff(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_dataset_version va, vb;
     ly_row *a = NULL, *b = NULL;
     size_t na = 0, nb = 0, removed = 0, added = 0, i = 0, k = 0;
-    ly_status st = begin(&w, cli, LY_STORE_READER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_READER);
     if (!st) {
         st = rows_of(&w, cli->args[0], 0, &va, &a, &na);
     }
@@ -259,12 +236,12 @@ static int run_diff(ly_cli *cli)
     if (!st) {
         ly_cli_note(cli, "%zu rows removed, %zu added, %zu the same", removed, added, na - removed);
     }
-    return end(&w, st,
-               removed + added && ly_cli_flag(cli, "exit-code") ? LY_EXIT_NO : LY_EXIT_DONE);
+    return ly_work_end(
+        &w, st, removed + added && ly_cli_flag(cli, "exit-code") ? LY_EXIT_NO : LY_EXIT_DONE);
 }
 
 /* Writes the chosen rows as a new data set. */
-static ly_status put_rows(work *w, ly_str name, ly_str source, const ly_row *rows,
+static ly_status put_rows(ly_work *w, ly_str name, ly_str source, const ly_row *rows,
                           const size_t *which, size_t n, ly_dataset_version *ret)
 {
     ly_dataset_writer *writer = NULL;
@@ -281,7 +258,7 @@ static ly_status put_rows(work *w, ly_str name, ly_str source, const ly_row *row
 }
 
 /* A permutation of 0..n-1 drawn from the seed. */
-static size_t *shuffled(work *w, size_t n, int64_t seed)
+static size_t *shuffled(ly_work *w, size_t n, int64_t seed)
 {
     size_t *order = LY_ARENA_ARRAY(&w->arena, size_t, n + 1);
     ly_prng rng;
@@ -302,7 +279,7 @@ static int compare_index(const void *a, const void *b)
 
 static int run_sample(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_dataset_version v, out;
     ly_row *rows = NULL;
     size_t n = 0;
@@ -314,7 +291,7 @@ static int run_sample(ly_cli *cli)
         return LY_EXIT_USAGE;
     }
     const char *name = ly_cli_opt(cli, "name");
-    ly_status st = begin(&w, cli, LY_STORE_WRITER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_WRITER);
     if (!st) {
         st = rows_of(&w, cli->args[0], 0, &v, &rows, &n);
     }
@@ -332,12 +309,12 @@ static int run_sample(ly_cli *cli)
     if (!st) {
         print_version(cli, &out);
     }
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 static int run_split(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_dataset_version v, first, second;
     ly_row *rows = NULL;
     size_t n = 0;
@@ -346,7 +323,7 @@ static int run_split(ly_cli *cli)
         !ly_cli_int(cli, "percent", 1, 99, 80, &percent)) {
         return LY_EXIT_USAGE;
     }
-    ly_status st = begin(&w, cli, LY_STORE_WRITER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_WRITER);
     if (!st) {
         st = rows_of(&w, cli->args[0], 0, &v, &rows, &n);
     }
@@ -367,10 +344,10 @@ static int run_split(ly_cli *cli)
         print_version(cli, &first);
         print_version(cli, &second);
     }
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
-static ly_status add_trace(work *w, ly_dataset_writer *writer, ly_trace_id id, int64_t *n_added)
+static ly_status add_trace(ly_work *w, ly_dataset_writer *writer, ly_trace_id id, int64_t *n_added)
 {
     ly_str in, out;
     ly_buf raw, canon;
@@ -408,13 +385,13 @@ static ly_status add_trace(work *w, ly_dataset_writer *writer, ly_trace_id id, i
 
 static int run_from_traces(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_dataset_writer *writer = NULL;
     ly_filter *filter = NULL;
     ly_dataset_version v;
     int64_t added = 0, limit = cli->n > 0 ? cli->n : 100;
     bool more = true;
-    ly_status st = begin(&w, cli, LY_STORE_WRITER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_WRITER);
     ly_trace_query query = LY_TRACE_QUERY_INIT;
     if (!st && cli->n_args > 1) {
         st = ly_filter_parse(ly_str_c(cli->args[1]), NULL, &filter, NULL, &w.err);
@@ -447,11 +424,11 @@ static int run_from_traces(ly_cli *cli)
         print_version(cli, &v);
     }
     ly_filter_free(filter);
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 /* The members of a row with one of them set. */
-static ly_status with_member(work *w, const ly_json *row, ly_str key, ly_str value, ly_buf *out)
+static ly_status with_member(ly_work *w, const ly_json *row, ly_str key, ly_str value, ly_buf *out)
 {
     size_t n = ly_json_count(row), k = 0;
     ly_json_member *items = LY_ARENA_ARRAY(&w->arena, ly_json_member, n + 2);
@@ -473,7 +450,7 @@ static ly_status with_member(work *w, const ly_json *row, ly_str key, ly_str val
 
 static int run_label(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_dataset_version v, out;
     ly_row *rows = NULL;
     size_t n = 0;
@@ -481,7 +458,7 @@ static int run_label(ly_cli *cli)
     ly_dataset_writer *writer = NULL;
     const char *column = ly_cli_opt(cli, "column");
     ly_str key = ly_str_c(cli->args[1]), column_name = ly_str_c(column ? column : "expected");
-    ly_status st = begin(&w, cli, LY_STORE_WRITER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_WRITER);
     if (!st) {
         st = rows_of(&w, cli->args[0], 0, &v, &rows, &n);
     }
@@ -520,7 +497,7 @@ static int run_label(ly_cli *cli)
     if (!st) {
         print_version(cli, &out);
     }
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 static const ly_opt name_opts[] = {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "cli/cmd.h"
+#include "cli/work.h"
 #include "cli/eval_print.h"
 #include "cli/files.h"
 #include "eval/data.h"
@@ -12,36 +13,6 @@
 #include "prompts/prompt_file.h"
 #include "store/prompt.h"
 #include "text/jsonw.h"
-
-typedef struct work {
-    ly_cli *cli;
-    ly_arena arena;
-    ly_store *store;
-    ly_err err;
-} work;
-
-static ly_status begin(work *w, ly_cli *cli, ly_store_role role)
-{
-    *w = (work){.cli = cli, .err = LY_ERR_INIT};
-    ly_store_opts opts = LY_STORE_OPTS_INIT;
-    opts.role = role;
-    ly_arena_init(&w->arena, 0, 0);
-    return ly_store_open(ly_cli_db(cli), &opts, &w->store, &w->err);
-}
-
-/* Ends a command: the status's exit code, or `code` when it went well. */
-static int end(work *w, ly_status st, int code)
-{
-    int result = st ? ly_cli_fail(w->cli, &w->err) : code;
-    ly_store_close(w->store);
-    ly_arena_release(&w->arena);
-    return result;
-}
-
-static ly_str arg(const work *w, int i)
-{
-    return w->cli->n_args > i ? ly_str_c(w->cli->args[i]) : LY_STR_NONE;
-}
 
 static ly_str actor(void)
 {
@@ -73,7 +44,7 @@ static void version_json(ly_buf *out, const ly_prompt_version *v, bool body)
     }
 }
 
-static int print_versions(work *w, const ly_prompt_version *rows, size_t n)
+static int print_versions(ly_work *w, const ly_prompt_version *rows, size_t n)
 {
     static const char *const heads[] = {"PROMPT", "VERSION", "HASH",   "ALIASES",
                                         "TAGS",   "MADE",    "MESSAGE"};
@@ -115,7 +86,7 @@ static int print_versions(work *w, const ly_prompt_version *rows, size_t n)
 
 static int run_put(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_arena early;
     ly_str text = LY_STR_NONE;
     ly_prompt_doc *doc = NULL;
@@ -130,7 +101,7 @@ static int run_put(ly_cli *cli)
         ly_arena_release(&early);
         return ly_cli_fail(cli, &err);
     }
-    st = begin(&w, cli, LY_STORE_WRITER);
+    st = ly_work_begin(&w, cli, LY_STORE_WRITER);
     const char *name = ly_cli_opt(cli, "name");
     ly_prompt_version v;
     if (!st) {
@@ -154,33 +125,34 @@ static int run_put(ly_cli *cli)
                 v.made_now ? "" : " (was there already)");
     }
     ly_arena_release(&early);
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 static int run_list(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_prompt_version *rows = NULL;
     size_t n = 0;
-    ly_status st = begin(&w, cli, LY_STORE_READER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_READER);
     if (!st) {
         st = ly_prompt_list(w.store, &w.arena, &rows, &n, &w.err);
     }
-    return end(&w, st, st ? 0 : print_versions(&w, rows, n));
+    return ly_work_end(&w, st, st ? 0 : print_versions(&w, rows, n));
 }
 
 static int run_log(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_prompt_version *rows = NULL;
     ly_alias_move *moves = NULL;
     size_t n = 0, m = 0;
-    ly_status st = begin(&w, cli, LY_STORE_READER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_READER);
     if (!st) {
-        st = ly_prompt_log(w.store, arg(&w, 0), &w.arena, &rows, &n, &w.err);
+        st = ly_prompt_log(w.store, ly_work_arg(&w, 0), &w.arena, &rows, &n, &w.err);
     }
     if (!st && !cli->json) {
-        st = ly_alias_history(w.store, arg(&w, 0), LY_STR_NONE, &w.arena, &moves, &m, &w.err);
+        st = ly_alias_history(w.store, ly_work_arg(&w, 0), LY_STR_NONE, &w.arena, &moves, &m,
+                              &w.err);
     }
     int code = st ? 0 : print_versions(&w, rows, n);
     for (size_t i = 0; i < m; i++) {
@@ -194,16 +166,16 @@ static int run_log(ly_cli *cli)
                 LY_STR_ARG(ly_str_sub(moves[i].run, 0, 8)));
         ly_buf_release(&time);
     }
-    return end(&w, st, code);
+    return ly_work_end(&w, st, code);
 }
 
 static int run_show(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_prompt_version v;
-    ly_status st = begin(&w, cli, LY_STORE_READER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_READER);
     if (!st) {
-        st = ly_prompt_get(w.store, arg(&w, 0), &w.arena, &v, &w.err);
+        st = ly_prompt_get(w.store, ly_work_arg(&w, 0), &w.arena, &v, &w.err);
     }
     if (!st && cli->json) {
         ly_buf out;
@@ -215,11 +187,11 @@ static int run_show(ly_cli *cli)
         /* A file that was put comes out as it went in. */
         fwrite(v.body.ptr, 1, v.body.len, cli->out);
     }
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 /* NAME[@REF] of the registry, or a file. */
-static ly_status body_of(work *w, const char *what, ly_str *ret, ly_err *err)
+static ly_status body_of(ly_work *w, const char *what, ly_str *ret, ly_err *err)
 {
     ly_prompt_version v;
     FILE *f = strchr(what, '@') ? NULL : fopen(what, "r");
@@ -235,7 +207,7 @@ static ly_status body_of(work *w, const char *what, ly_str *ret, ly_err *err)
 }
 
 /* --var name=value, and --vars FILE (a JSON object). */
-static ly_status read_vars(work *w, ly_json **ret, ly_err *err)
+static ly_status read_vars(ly_work *w, ly_json **ret, ly_err *err)
 {
     ly_cli *cli = w->cli;
     const char *file = ly_cli_opt(cli, "vars");
@@ -313,13 +285,13 @@ static void print_messages(ly_cli *cli, const ly_shape_msg *msgs, size_t n)
 
 static int run_render(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_str body = LY_STR_NONE;
     ly_prompt_doc *doc = NULL;
     ly_json *vars = NULL;
     ly_shape_msg *msgs = NULL;
     size_t n = 0;
-    ly_status st = begin(&w, cli, LY_STORE_READER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_READER);
     if (!st) {
         st = body_of(&w, cli->args[0], &body, &w.err);
     }
@@ -335,17 +307,17 @@ static int run_render(ly_cli *cli)
     if (!st) {
         print_messages(cli, msgs, n);
     }
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 static int run_diff(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_str a = LY_STR_NONE, b = LY_STR_NONE;
     bool changed = false;
     ly_buf out;
     ly_buf_init(&out, LY_MAX_OUTPUT_BYTES);
-    ly_status st = begin(&w, cli, LY_STORE_READER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_READER);
     if (!st) {
         st = body_of(&w, cli->args[0], &a, &w.err);
     }
@@ -360,11 +332,12 @@ static int run_diff(ly_cli *cli)
         fwrite(ly_buf_text(&out), 1, out.len, cli->out);
     }
     ly_buf_release(&out);
-    return end(&w, st, changed && ly_cli_flag(cli, "exit-code") ? LY_EXIT_NO : LY_EXIT_DONE);
+    return ly_work_end(&w, st,
+                       changed && ly_cli_flag(cli, "exit-code") ? LY_EXIT_NO : LY_EXIT_DONE);
 }
 
 typedef struct first_row {
-    work *w;
+    ly_work *w;
     ly_prompt_doc *doc;
     const char *path, *what;
     bool seen;
@@ -395,7 +368,7 @@ static ly_status check_row(void *user, ly_str key, ly_str data, ly_err *err)
 
 static int run_check(ly_cli *cli)
 {
-    work w = {.cli = cli, .err = LY_ERR_INIT};
+    ly_work w = {.cli = cli, .err = LY_ERR_INIT};
     ly_str body = LY_STR_NONE;
     ly_prompt_doc *doc = NULL;
     const ly_template_name *names = NULL;
@@ -408,7 +381,7 @@ static int run_check(ly_cli *cli)
         fclose(f);
     } else {
         ly_arena_release(&w.arena);
-        st = begin(&w, cli, LY_STORE_READER);
+        st = ly_work_begin(&w, cli, LY_STORE_READER);
     }
     if (!st) {
         st = body_of(&w, cli->args[0], &body, &w.err);
@@ -430,48 +403,50 @@ static int run_check(ly_cli *cli)
         }
         fprintf(cli->out, "%s\n", n ? "" : " none");
     }
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 static int run_tag(ly_cli *cli)
 {
-    work w;
-    ly_status st = begin(&w, cli, LY_STORE_WRITER);
+    ly_work w;
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_WRITER);
     for (int i = 1; i < cli->n_args && !st; i++) {
-        st = ly_prompt_tag(w.store, arg(&w, 0), arg(&w, i), !ly_cli_flag(cli, "remove"), &w.err);
+        st = ly_prompt_tag(w.store, ly_work_arg(&w, 0), ly_work_arg(&w, i),
+                           !ly_cli_flag(cli, "remove"), &w.err);
     }
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 static int run_alias(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_prompt_version v;
-    ly_status st = begin(&w, cli, LY_STORE_WRITER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_WRITER);
     if (!st) {
-        st = ly_prompt_get(w.store, arg(&w, 0), &w.arena, &v, &w.err);
+        st = ly_prompt_get(w.store, ly_work_arg(&w, 0), &w.arena, &v, &w.err);
     }
     if (!st && ly_cli_flag(cli, "remove")) {
-        st = ly_alias_drop(w.store, v.name, arg(&w, 1), actor(), &w.err);
+        st = ly_alias_drop(w.store, v.name, ly_work_arg(&w, 1), actor(), &w.err);
     } else if (!st) {
-        st = ly_alias_set(w.store, v.name, arg(&w, 1), v.number, -1, actor(),
+        st = ly_alias_set(w.store, v.name, ly_work_arg(&w, 1), v.number, -1, actor(),
                           ly_str_c(ly_cli_opt(cli, "message")), NULL, LY_STR_NONE, &w.err);
         if (!st) {
             fprintf(cli->out, "%.*s@%s -> %lld\n", LY_STR_ARG(v.name), cli->args[1],
                     (long long)v.number);
         }
     }
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 static int run_rollback(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_alias_move *moves = NULL;
     size_t n = 0;
-    ly_status st = begin(&w, cli, LY_STORE_WRITER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_WRITER);
     if (!st) {
-        st = ly_alias_history(w.store, arg(&w, 0), arg(&w, 1), &w.arena, &moves, &n, &w.err);
+        st = ly_alias_history(w.store, ly_work_arg(&w, 0), ly_work_arg(&w, 1), &w.arena, &moves, &n,
+                              &w.err);
     }
     if (!st && (n == 0 || moves[0].from == 0)) {
         st =
@@ -479,18 +454,18 @@ static int run_rollback(ly_cli *cli)
                     cli->args[0], cli->args[1]);
     }
     if (!st) {
-        st = ly_alias_set(w.store, arg(&w, 0), arg(&w, 1), moves[0].from, moves[0].to, actor(),
-                          LY_S("rollback"), NULL, LY_STR_NONE, &w.err);
+        st = ly_alias_set(w.store, ly_work_arg(&w, 0), ly_work_arg(&w, 1), moves[0].from,
+                          moves[0].to, actor(), LY_S("rollback"), NULL, LY_STR_NONE, &w.err);
     }
     if (!st) {
         fprintf(cli->out, "%s@%s: %lld -> %lld\n", cli->args[0], cli->args[1],
                 (long long)moves[0].to, (long long)moves[0].from);
     }
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 /* The worst verdict of a version in a run against its baseline. */
-static ly_status evidence(work *w, const ly_report *r, const ly_prompt_version *v,
+static ly_status evidence(ly_work *w, const ly_report *r, const ly_prompt_version *v,
                           ly_gate_answer *ret, ly_str *ret_text)
 {
     ly_str ref = ly_arena_fmt(&w->arena, "%.*s@%lld", LY_STR_ARG(v->name), (long long)v->number);
@@ -519,16 +494,16 @@ static ly_status evidence(work *w, const ly_report *r, const ly_prompt_version *
 
 static int run_promote(ly_cli *cli)
 {
-    work w;
+    ly_work w;
     ly_prompt_version v;
     ly_report *report = NULL;
     ly_gate_answer answer = LY_GATE_CANNOT_SAY;
     ly_str text = LY_STR_NONE;
     const char *run = ly_cli_opt(cli, "run");
     bool moved = false;
-    ly_status st = begin(&w, cli, LY_STORE_WRITER);
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_WRITER);
     if (!st) {
-        st = ly_prompt_get(w.store, arg(&w, 0), &w.arena, &v, &w.err);
+        st = ly_prompt_get(w.store, ly_work_arg(&w, 0), &w.arena, &v, &w.err);
     }
     if (!st) {
         st =
@@ -538,8 +513,8 @@ static int run_promote(ly_cli *cli)
         st = evidence(&w, report, &v, &answer, &text);
     }
     if (!st && (answer == LY_GATE_PASS || ly_cli_flag(cli, "force"))) {
-        st = ly_alias_set(w.store, v.name, arg(&w, 1), v.number, -1, actor(), LY_S("promoted"),
-                          report->run.run_id, text, &w.err);
+        st = ly_alias_set(w.store, v.name, ly_work_arg(&w, 1), v.number, -1, actor(),
+                          LY_S("promoted"), report->run.run_id, text, &w.err);
         moved = !st;
     }
     if (!st) {
@@ -547,17 +522,17 @@ static int run_promote(ly_cli *cli)
                 moved ? "->" : "not moved to", (long long)v.number, LY_STR_ARG(text),
                 report->run_hex);
     }
-    return end(&w, st, moved ? LY_EXIT_DONE : ly_gate_exit(answer));
+    return ly_work_end(&w, st, moved ? LY_EXIT_DONE : ly_gate_exit(answer));
 }
 
 static int run_rm(ly_cli *cli)
 {
-    work w;
-    ly_status st = begin(&w, cli, LY_STORE_WRITER);
+    ly_work w;
+    ly_status st = ly_work_begin(&w, cli, LY_STORE_WRITER);
     if (!st) {
-        st = ly_prompt_remove(w.store, arg(&w, 0), &w.err);
+        st = ly_prompt_remove(w.store, ly_work_arg(&w, 0), &w.err);
     }
-    return end(&w, st, LY_EXIT_DONE);
+    return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
 static const ly_opt put_opts[] = {

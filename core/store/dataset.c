@@ -371,17 +371,7 @@ ly_status ly_dataset_list(ly_store *store, ly_arena *arena, ly_dataset_version *
         read_version(s, arena, &rows[n++]);
     }
     ly_db_reset(s);
-    if (!st) {
-        *ret_rows = LY_ARENA_ARRAY(arena, ly_dataset_version, n + 1);
-        if (!*ret_rows) {
-            st = LY_NOMEM(err);
-        } else if (n) {
-            memcpy(*ret_rows, rows, n * sizeof *rows);
-        }
-        *ret_n = n;
-    }
-    ly_free(rows);
-    return st;
+    return ly_rows_end(st, rows, n, sizeof *rows, arena, ret_rows, ret_n, err);
 }
 
 ly_status ly_dataset_rows(ly_store *store, ly_str name, int64_t number, int64_t from, size_t limit,
@@ -424,17 +414,7 @@ ly_status ly_dataset_rows(ly_store *store, ly_str name, int64_t number, int64_t 
         }
     }
     ly_db_reset(s);
-    if (!st) {
-        *ret_rows = LY_ARENA_ARRAY(arena, ly_row, n + 1);
-        if (!*ret_rows) {
-            st = LY_NOMEM(err);
-        } else if (n) {
-            memcpy(*ret_rows, rows, n * sizeof *rows);
-        }
-        *ret_n = n;
-    }
-    ly_free(rows);
-    return st;
+    return ly_rows_end(st, rows, n, sizeof *rows, arena, ret_rows, ret_n, err);
 }
 
 ly_status ly_dataset_remove(ly_store *store, ly_str name, ly_err *err)

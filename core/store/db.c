@@ -539,3 +539,21 @@ void ly_store_counters_get(const ly_store *store, ly_store_counters *ret)
 {
     *ret = store->db.n;
 }
+
+ly_status ly_rows_end(ly_status status, void *rows, size_t n, size_t row_bytes, ly_arena *arena,
+                      void *ret_rows, size_t *ret_n, ly_err *err)
+{
+    if (!status) {
+        void *kept = ly_arena_zalloc(arena, n + 1, row_bytes, _Alignof(max_align_t));
+        if (kept) {
+            if (n)
+                memcpy(kept, rows, n * row_bytes);
+            memcpy(ret_rows, &kept, sizeof kept);
+            *ret_n = n;
+        } else {
+            status = LY_NOMEM(err);
+        }
+    }
+    ly_free(rows);
+    return status;
+}

@@ -133,6 +133,12 @@ static inline ly_str ly_col_copy(ly_stmt *s, int i, ly_arena *arena)
     return v.ptr ? ly_arena_copy(arena, v) : v;
 }
 
+/* The end of a listing: rows that grew by ly_grow go into the arena as one array at *ret_rows (a pointer
+ * to the caller's typed pointer; never NULL, n may be 0) and are freed. With a status that is not LY_OK
+ * they are only freed, and it is returned. */
+LY_MUST_USE ly_status ly_rows_end(ly_status status, void *rows, size_t n, size_t row_bytes,
+                                  ly_arena *arena, void *ret_rows, size_t *ret_n, ly_err *err);
+
 /* Words: an interned string's id, made when it is not there (write transaction only). An empty view is
  * 0, which is stored as NULL by ly_bind_word. Text that is not valid UTF-8 or longer than
  * LY_MAX_WORD_BYTES is made so. */

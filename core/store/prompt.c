@@ -299,17 +299,7 @@ static ly_status all_versions(ly_db *db, ly_stmt *s, ly_arena *arena, ly_prompt_
         read_version(s, arena, &rows[n++]);
     }
     ly_db_reset(s);
-    if (!st) {
-        *ret_rows = LY_ARENA_ARRAY(arena, ly_prompt_version, n + 1);
-        if (!*ret_rows) {
-            st = LY_NOMEM(err);
-        } else if (n) {
-            memcpy(*ret_rows, rows, n * sizeof *rows);
-        }
-        *ret_n = n;
-    }
-    ly_free(rows);
-    return st;
+    return ly_rows_end(st, rows, n, sizeof *rows, arena, ret_rows, ret_n, err);
 }
 
 ly_status ly_prompt_list(ly_store *store, ly_arena *arena, ly_prompt_version **ret_rows,
@@ -557,17 +547,7 @@ ly_status ly_alias_history(ly_store *store, ly_str name, ly_str alias, ly_arena 
             ly_col_copy(s, 6, arena), ly_col_copy(s, 7, arena), ly_col_copy(s, 8, arena)};
     }
     ly_db_reset(s);
-    if (!st) {
-        *ret_rows = LY_ARENA_ARRAY(arena, ly_alias_move, n + 1);
-        if (!*ret_rows) {
-            st = LY_NOMEM(err);
-        } else if (n) {
-            memcpy(*ret_rows, rows, n * sizeof *rows);
-        }
-        *ret_n = n;
-    }
-    ly_free(rows);
-    return st;
+    return ly_rows_end(st, rows, n, sizeof *rows, arena, ret_rows, ret_n, err);
 }
 
 ly_status ly_prompt_tag(ly_store *store, ly_str ref, ly_str tag, bool add, ly_err *err)

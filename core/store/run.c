@@ -341,17 +341,7 @@ ly_status ly_run_cases(ly_store *store, const uint8_t id[16], ly_arena *arena, l
         }
     }
     ly_db_reset(s);
-    if (!st) {
-        *ret_rows = LY_ARENA_ARRAY(arena, ly_case, n + 1);
-        if (!*ret_rows) {
-            st = LY_NOMEM(err);
-        } else if (n) {
-            memcpy(*ret_rows, rows, n * sizeof *rows);
-        }
-        *ret_n = n;
-    }
-    ly_free(rows);
-    return st;
+    return ly_rows_end(st, rows, n, sizeof *rows, arena, ret_rows, ret_n, err);
 }
 
 ly_status ly_run_scores(ly_store *store, const uint8_t id[16], ly_arena *arena, ly_score **ret_rows,

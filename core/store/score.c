@@ -257,17 +257,7 @@ ly_status ly_score_gather(ly_db *db, ly_stmt *s, ly_arena *arena, ly_score **ret
         ly_score_read(s, arena, &rows[n++]);
     }
     ly_db_reset(s);
-    if (!st) {
-        *ret_rows = LY_ARENA_ARRAY(arena, ly_score, n + 1);
-        if (!*ret_rows) {
-            st = LY_NOMEM(err);
-        } else if (n) {
-            memcpy(*ret_rows, rows, n * sizeof *rows);
-        }
-        *ret_n = n;
-    }
-    ly_free(rows);
-    return st;
+    return ly_rows_end(st, rows, n, sizeof *rows, arena, ret_rows, ret_n, err);
 }
 
 ly_status ly_score_list(ly_store *store, const ly_score_query *query, ly_arena *arena,
