@@ -429,7 +429,8 @@ static ly_status read_exporter(const reader *r, ly_err *err)
     if (value && !ly_str_eq_nocase(ly_str_c(value), LY_S("otlp"))) {
         if (ours) {
             return LY_FAIL(err, LY_E_INVALID,
-                           "exporter is %s: it must be otlp, console, file:PATH or none", value);
+                           "%s is %s: it must be otlp, console, file:PATH or none",
+                           r->opts->exporter ? "option exporter" : "LYDITE_EXPORTER", value);
         }
         note(r,
              "OTEL_TRACES_EXPORTER is %s: liblydite knows otlp, console, file:PATH and none; otlp "
