@@ -605,7 +605,7 @@ static ly_status read_parent(const reader *r, ly_err *err)
     for (int i = 0; i < 3; i++) {
         lydite_context_header(context, names[i][1], env(r, names[i][0]));
     }
-    if (context->valid) {
+    if (context->valid || context->baggage.len) {
         r->config->env_parent = context;
     } else {
         lydite_context_free(context);

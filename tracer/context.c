@@ -1,7 +1,7 @@
 /*
  * Trace context between processes: W3C traceparent, tracestate and baggage, by headers and by
  * environment. Rules: otlp-and-genai-conventions §1.11. What is invalid is ignored; an invalid
- * traceparent takes its tracestate with it and starts a new trace.
+ * traceparent takes its tracestate with it and starts a new trace; baggage does not depend on it.
  */
 #include "tracer/engine.h"
 

@@ -221,7 +221,7 @@ typedef struct ly_config {
     size_t n_processors;
     lydite_diag_fn diag;
     void *diag_user;
-    lydite_context *env_parent; /* TRACEPARENT and so on; NULL = none valid */
+    lydite_context *env_parent; /* TRACEPARENT and so on, or BAGGAGE alone; or NULL */
 } ly_config;
 
 /* Reads options (may be NULL) and environment; `get` stands for getenv in tests. *ret is set on success

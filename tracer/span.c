@@ -158,24 +158,6 @@ static bool sampler_says(const lydite_tracer *tracer, const uint64_t trace[2], b
     return tracer->config.sampler == LYDITE_SAMPLE_RATIO && sampled_by_ratio(tracer, trace);
 }
 
-static bool begin_remote(ly_slot *slot, const lydite_context *context)
-{
-    ly_rec *rec = &slot->rec;
-    memcpy(rec->trace_id, context->trace_id, sizeof rec->trace_id);
-    memcpy(&rec->parent_id, context->span_id, sizeof rec->parent_id);
-    rec->flags = LY_REC_HAS_PARENT | LY_REC_REMOTE;
-    rec->trace_flags = context->flags & 3;
-    if (context->state.len) {
-        slot->bag = ly_bag_with(NULL, LY_BAG_STATE, ly_buf_view(&context->state));
-    }
-    if (context->baggage.len) {
-        ly_bag *old = slot->bag;
-        slot->bag = ly_bag_with(old, LY_BAG_BAGGAGE, ly_buf_view(&context->baggage));
-        ly_bag_unref(old);
-    }
-    return rec->trace_flags & 1;
-}
-
 static inline bool begin_child(ly_slot *slot, uintptr_t handle)
 {
     ly_slot *parent = ly_handle_slot(handle);
@@ -199,6 +181,30 @@ static inline void begin_root(ly_thread *self, ly_slot *slot)
     rec->parent_id = 0;
     rec->flags = 0;
     rec->trace_flags = 2; /* the id is random */
+}
+
+/* A context that came from elsewhere. Without a valid traceparent a new trace begins and the tracestate
+ * goes, but the baggage stays: W3C Baggage is of its own. */
+static bool begin_remote(ly_thread *self, ly_slot *slot, const lydite_context *context)
+{
+    ly_rec *rec = &slot->rec;
+    if (context->valid) {
+        memcpy(rec->trace_id, context->trace_id, sizeof rec->trace_id);
+        memcpy(&rec->parent_id, context->span_id, sizeof rec->parent_id);
+        rec->flags = LY_REC_HAS_PARENT | LY_REC_REMOTE;
+        rec->trace_flags = context->flags & 3;
+    } else {
+        begin_root(self, slot);
+    }
+    if (context->valid && context->state.len) {
+        slot->bag = ly_bag_with(NULL, LY_BAG_STATE, ly_buf_view(&context->state));
+    }
+    if (context->baggage.len) {
+        ly_bag *old = slot->bag;
+        slot->bag = ly_bag_with(old, LY_BAG_BAGGAGE, ly_buf_view(&context->baggage));
+        ly_bag_unref(old);
+    }
+    return rec->trace_flags & 1;
 }
 
 static inline void count(_Atomic uint64_t *counter)
@@ -263,7 +269,8 @@ static inline __attribute__((always_inline)) lydite_span *begin(lydite_tracer *t
     if (LY_LIKELY(parent != 0)) {
         sampled = begin_child(slot, parent);
     } else if (context || (context = from->root ? NULL : tracer->config.env_parent) != NULL) {
-        sampled = begin_remote(slot, context);
+        sampled = begin_remote(self, slot, context);
+        has_parent = context->valid;
     } else {
         begin_root(self, slot);
         has_parent = false;
@@ -331,8 +338,7 @@ lydite_span *lydite_start_with(lydite_tracer *tracer, lydite_type type, const ch
         }
     }
     if (o.context && !o.root && !from.parent) {
-        from.context = o.context->valid ? o.context : NULL;
-        from.root = !o.context->valid;
+        from.context = o.context;
     }
     return begin(tracer, type, name, false, &from);
 }

@@ -237,6 +237,68 @@ static void test_baggage(void **state)
     (void)lydite_close(t, 1000, NULL);
 }
 
+/* W3C Baggage does not depend on traceparent: it passes on whatever that is worth; tracestate does. */
+static void test_baggage_alone(void **state)
+{
+    static const struct {
+        const char *parent, *state, *baggage;
+        bool joins, passes_state;
+    } rows[] = {
+        {GOOD, "a=1", "k=v", true, true},
+        {NULL, NULL, "k=v", false, false},
+        {NULL, "a=1", "k=v", false, false},
+        {"", "a=1", "k=v", false, false},
+        {"nonsense", "a=1", "k=v", false, false},
+        {"00-" T "-0000000000000000-01", "a=1", "k=v", false, false},
+        {"ff-" T "-" S "-01", "a=1", "k=v", false, false},
+        {"00-" T "-" S "-1", NULL, "k=v", false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+        const bool by_env = i % 2;
+        lydite_options opts = LYDITE_OPTIONS_INIT;
+        lydite_start_options how = LYDITE_START_INIT;
+        lydite_tracer *t = NULL;
+        lydite_context *c = lydite_context_new();
+        char trace[33], id[17], value[16];
+        const char *const names[] = {"TRACEPARENT", "TRACESTATE", "BAGGAGE"};
+        const char *const values[] = {rows[i / 2].parent, rows[i / 2].state, rows[i / 2].baggage};
+        for (int k = 0; k < 3; k++) {
+            if (values[k] && by_env) {
+                setenv(names[k], values[k], 1);
+            } else if (values[k]) {
+                lydite_context_header(c, names[k], values[k]);
+            }
+        }
+        opts.export_fn = take;
+        how.context = by_env ? NULL : c;
+        assert_int_equal(lydite_open(&opts, &t, NULL), LYDITE_OK);
+        lydite_span *span = lydite_start_with(t, LYDITE_AGENT, "a", &how);
+        lydite_span *child = lydite_start(t, LYDITE_STEP, "s");
+        assert_true(lydite_recording(span)); /* nobody decided against it */
+        lydite_span_ids(child, trace, id);
+        ly_buf all;
+        ly_buf_init(&all, 4096);
+        lydite_inject(child, keep, &all);
+        const char *out = ly_buf_text(&all);
+        if ((strcmp(trace, T) == 0) != rows[i / 2].joins || !strstr(out, "baggage: k=v\n") ||
+            (strstr(out, "tracestate: a=1\n") != NULL) != rows[i / 2].passes_state ||
+            lydite_get_baggage(child, "k", value, sizeof value) != LYDITE_OK ||
+            strcmp(value, "v") != 0) {
+            fail_msg("row %zu%s: trace %s, sent:\n%s", i / 2, by_env ? " by environment" : "",
+                     trace, out);
+        }
+        ly_buf_release(&all);
+        lydite_end(child);
+        lydite_end(span);
+        lydite_context_free(c);
+        (void)lydite_close(t, 1000, NULL);
+        for (int k = 0; k < 3; k++) {
+            unsetenv(names[k]);
+        }
+    }
+}
+
 static void test_environment(void **state)
 {
     (void)state;
@@ -262,9 +324,9 @@ static void test_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_traceparent), cmocka_unit_test(test_continues_or_begins),
-        cmocka_unit_test(test_tracestate),  cmocka_unit_test(test_baggage),
-        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_traceparent),   cmocka_unit_test(test_continues_or_begins),
+        cmocka_unit_test(test_tracestate),    cmocka_unit_test(test_baggage),
+        cmocka_unit_test(test_baggage_alone), cmocka_unit_test(test_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

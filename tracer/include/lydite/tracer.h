@@ -535,7 +535,8 @@ LYDITE_API void lydite_inject_env(const lydite_span *span, lydite_inject_fn set,
 LYDITE_API void lydite_traceparent(const lydite_span *span, char out[56]);
 
 /* Extract: make a context, feed it every header you got (names in any case, others are ignored), and
- * start with lydite_start_options.context. An invalid traceparent starts a new trace. */
+ * start with lydite_start_options.context. An invalid traceparent, or none, starts a new
+ * trace, without the tracestate beside it; baggage is kept all the same. */
 LYDITE_API lydite_context *lydite_context_new(void);
 LYDITE_API void lydite_context_free(lydite_context *context);
 LYDITE_API void lydite_context_header(lydite_context *context, const char *name, const char *value);
