@@ -70,16 +70,18 @@ need_packages() {
   fi
 }
 
-# build_in FOLDER cmake arguments...
+# build_in FOLDER cmake arguments... [-- target...]
 build_in() {
-  local dir=$1
+  local dir=$1 args=()
   shift
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do args+=("$1"); shift; done
+  [ $# -gt 0 ] && shift
   mkdir -p "$dir"
-  if ! cmake -S . -B "$dir" -G Ninja "$@" >"$dir/configure.log" 2>&1; then
+  if ! cmake -S . -B "$dir" -G Ninja "${args[@]}" >"$dir/configure.log" 2>&1; then
     tail -n 20 "$dir/configure.log" >&2
     die 3 "cmake failed; the whole log: $dir/configure.log"
   fi
-  if ! ninja -C "$dir" >"$dir/build.log" 2>&1; then
+  if ! ninja -C "$dir" "$@" >"$dir/build.log" 2>&1; then
     grep -E 'error|FAILED' "$dir/build.log" | head -n 20 >&2
     die 3 "the build failed; the whole log: $dir/build.log"
   fi
