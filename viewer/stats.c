@@ -304,8 +304,10 @@ static void finish(work *w, ly_stat_row *rows)
 {
     for (size_t i = 0; i < w->n; i++) {
         group *g = &w->groups[i];
-        qsort(g->durs, g->n_durs, sizeof *g->durs, ascending);
-        qsort(g->ttfts, g->n_ttfts, sizeof *g->ttfts, ascending);
+        if (g->n_durs)
+            qsort(g->durs, g->n_durs, sizeof *g->durs, ascending);
+        if (g->n_ttfts)
+            qsort(g->ttfts, g->n_ttfts, sizeof *g->ttfts, ascending);
         g->row.p50_ns = percentile(g->durs, g->n_durs, 0.50);
         g->row.p95_ns = percentile(g->durs, g->n_durs, 0.95);
         g->row.p99_ns = percentile(g->durs, g->n_durs, 0.99);
