@@ -209,13 +209,18 @@ static int run_run(ly_cli *cli)
     if (code)
         return EXIT_OURS;
     ly_collecting_log(cli, true);
-    if (find_place(cli, &c, &where, &err))
+    if (find_place(cli, &c, &where, &err)) {
+        ly_collecting_end(&c);
         return ours(cli, &err);
+    }
     char **env = ly_child_env(where.grpc_port, where.http_port, where.tls, cli->args, cli->n_args);
     const char **argv = ly_calloc((size_t)cli->n_args + 1, sizeof *argv);
     int64_t since = ly_wall_ns();
     if (!env || !argv) {
         ly_collector_stop(where.inside, 0);
+        ly_collecting_end(&c);
+        ly_child_env_free(env);
+        ly_free(argv);
         (void)LY_NOMEM(&err);
         return ours(cli, &err);
     }
