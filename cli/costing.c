@@ -31,6 +31,7 @@ int ly_costing_open(ly_cli *cli, ly_store **ret_store)
     if (status != LY_OK) {
         return ly_cli_fail(cli, &err);
     }
+    ly_store_book_with(store, ly_costing_book_of);
     if (ly_store_writable(store) &&
         ly_store_settle(store, SETTLE_NS, true, &left, &settle_err) == LY_OK && left > 0) {
         ly_cli_note(cli, "%lld traces are not settled yet; their cost is not in these sums",
@@ -48,6 +49,7 @@ int ly_costing_open_writer(ly_cli *cli, ly_store **ret_store)
     if (ly_store_open(ly_cli_db(cli), &opts, ret_store, &err) != LY_OK) {
         return ly_cli_fail(cli, &err);
     }
+    ly_store_book_with(*ret_store, ly_costing_book_of);
     return LY_EXIT_DONE;
 }
 
@@ -254,4 +256,11 @@ ly_price_book *ly_costing_load_book(void *user, ly_err *err)
     }
     ly_store_close(store);
     return book;
+}
+
+ly_price_book *ly_costing_book_of(ly_store *store)
+{
+    ly_err ignored = LY_ERR_INIT;
+    ly_price_book *book = NULL;
+    return ly_cost_book_open(store, &book, &ignored) == LY_OK ? book : NULL;
 }

@@ -54,6 +54,9 @@ LY_MUST_USE ly_status ly_costing_read_file(const char *path, size_t max, ly_buf 
  * path is `user`; NULL (nothing in err) where there is no file yet or it cannot be read. */
 ly_price_book *ly_costing_load_book(void *user, ly_err *err);
 
+/* For ly_store_book_with: the book in force in this store; NULL where it cannot be read. */
+ly_price_book *ly_costing_book_of(ly_store *store);
+
 /* ly_budget_event_fn: POSTs the event to the budget's webhook, if it has one; a failure is logged. */
 void ly_costing_budget_event(const ly_budget *budget, const ly_budget_state *state, bool passed);
 

@@ -1,6 +1,7 @@
 /* The verbs of `lydite eval` that look at runs, and what they share with those that run. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "cli/costing.h"
 #include "cli/eval_cmd.h"
 #include "cli/files.h"
 #include "text/jsonw.h"
@@ -9,7 +10,11 @@ ly_status ly_eval_open(ly_cli *cli, ly_store_role role, ly_store **ret, ly_err *
 {
     ly_store_opts opts = LY_STORE_OPTS_INIT;
     opts.role = role;
-    return ly_store_open(ly_cli_db(cli), &opts, ret, err);
+    ly_status st = ly_store_open(ly_cli_db(cli), &opts, ret, err);
+    if (st == LY_OK) {
+        ly_store_book_with(*ret, ly_costing_book_of);
+    }
+    return st;
 }
 
 void ly_eval_release(ly_eval_session *s)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/term.h"
+#include "cli/costing.h"
 #include "viewer/text.h"
 
 /* A saved name; short enough to type. */
@@ -20,6 +21,7 @@ ly_store *ly_cli_store(ly_cli *cli, ly_store_role role, int *ret_exit)
     opts.role = role;
     ly_status st = ly_store_open(ly_cli_db(cli), &opts, &store, &err);
     if (st == LY_OK) {
+        ly_store_book_with(store, ly_costing_book_of);
         return store;
     }
     *ret_exit = ly_cli_fail(cli, &err);

@@ -122,8 +122,11 @@ struct ly_store {
     int64_t next_trace; /* inside a transaction */
     ly_priced (*price)(void *user, const ly_canon *canon, int64_t at_ns);
     void *price_user;
-    ly_arena scratch; /* reset by each ingest */
-    ly_buf buf, buf2; /* reset by each item */
+    ly_price_book *(*open_book)(ly_store *store); /* ly_store_book_with */
+    ly_price_book *book;                          /* owned: what open_book gave */
+    bool book_asked;                              /* by the settling that runs */
+    ly_arena scratch;                             /* reset by each ingest */
+    ly_buf buf, buf2;                             /* reset by each item */
 };
 
 static inline ly_store *ly_db_store(ly_db *db)
@@ -362,6 +365,8 @@ LY_MUST_USE ly_status ly_ledger_load(ly_db *db, int64_t from, int64_t to, ly_are
 #define LY_SPAN_DEAD (1 << 30)
 /* join.c: enriches the spans of a trace by its log records, and makes synthetic ones; one write. */
 LY_MUST_USE ly_status ly_logs_join(ly_store *store, int64_t trace, ly_err *err);
+/* Before it, outside of a transaction: the book that calls of logs are priced by (ly_store_book_with). */
+void ly_join_book(ly_store *store);
 
 /* ---- calls whose logs name no trace (call_key.c); inside the ingest transaction ---- */
 

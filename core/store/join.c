@@ -108,13 +108,13 @@ static size_t key_find(const join *j, uint64_t key)
     return lo < j->n_keys && j->keys[lo].key == key ? lo : j->n_keys;
 }
 
-static bool canon_usage_same(const ly_span_row *a, const ly_span_row *b)
+/* Whether settling again found what it found before. */
+static bool canon_same(const ly_span_row *a, const ly_span_row *b)
 {
     return memcmp(&a->tokens, &b->tokens, sizeof a->tokens) == 0 &&
            a->client_cost_pico == b->client_cost_pico && memcmp(&a->w, &b->w, sizeof a->w) == 0 &&
            a->response_key == b->response_key && a->ttft_ns == b->ttft_ns && a->flags == b->flags &&
-           a->usage_mode == b->usage_mode && a->type == b->type && a->role == b->role &&
-           a->priced.amount_pico == b->priced.amount_pico;
+           a->usage_mode == b->usage_mode && a->type == b->type && a->role == b->role;
 }
 
 static ly_status write_row(join *j, const ly_span_row *row, ly_err *err)
@@ -126,6 +126,14 @@ static ly_status write_row(join *j, const ly_span_row *row, ly_err *err)
     uint8_t side[64];
     ly_span_row_bind(s, row, side);
     return ly_db_run(&j->store->db, s, err);
+}
+
+static ly_priced price_of(const join *j, const ly_canon *canon, int64_t at_ns)
+{
+    const ly_store *store = j->store;
+    if (store->price)
+        return store->price(store->price_user, canon, at_ns);
+    return ly_price_span(store->book ? store->book : ly_price_book_default(), canon, at_ns);
 }
 
 /* One span with all its logs. Logs of other kinds than calls only mark that they are there. */
@@ -154,19 +162,18 @@ static ly_status enrich(join *j, const ly_span_row *old, ly_err *err)
             changed |= ly_genai_enrich(&canon, &l->info);
         }
     ly_span_row row;
-    ly_priced priced = old->priced;
-    if (changed)
-        priced = j->store->price ? j->store->price(j->store->price_user, &canon, old->start_ns)
-                                 : ly_price_span(ly_price_book_default(), &canon, old->start_ns);
-    ly_span_row_from(&span, &canon, priced, &row);
+    ly_span_row_from(&span, &canon, old->priced, &row);
     row.id = old->id;
     row.payload = old->payload;
     row.resource = old->resource;
     row.scope = old->scope;
     row.flags |= has_logs ? LY_SPAN_HAS_LOGS : 0;
     st = ly_span_row_words(&j->store->db, &span, &canon, &row.w, err);
-    if (st || canon_usage_same(&row, old))
+    /* What was joined before keeps its price: only 'cost reprice' changes history. */
+    if (st || canon_same(&row, old))
         return st;
+    if (changed)
+        row.priced = price_of(j, &canon, old->start_ns);
     return write_row(j, &row, err);
 }
 
@@ -186,7 +193,7 @@ static bool candidate(const join *j, const ly_span_row *row)
 
 /* Logs of one call that no span came for: the one of the lowest rank becomes the leaf, others with a
  * common key add what it lacks. */
-static ly_status leaf(join *j, size_t first, ly_err *err)
+static ly_status leaf(join *j, size_t first, const ly_trace_nodes *nodes, ly_err *err)
 {
     joined *l = &j->logs[first];
     ly_db *db = &j->store->db;
@@ -217,11 +224,8 @@ static ly_status leaf(join *j, size_t first, ly_err *err)
     };
     if (!canon.dialect)
         canon.dialect = "";
-    ly_priced priced = j->store->price
-                           ? j->store->price(j->store->price_user, &canon, l->info.start_ns)
-                           : ly_price_span(ly_price_book_default(), &canon, l->info.start_ns);
     ly_span_row row;
-    ly_span_row_from(&span, &canon, priced, &row);
+    ly_span_row_from(&span, &canon, LY_PRICED_NONE, &row);
     row.flags |= LY_SPAN_SYNTHETIC | LY_SPAN_HAS_LOGS;
     bool found = false;
     ly_status st = ly_span_row_find(db, j->trace, span.span_id, &row.id, &found, err);
@@ -234,6 +238,10 @@ static ly_status leaf(join *j, size_t first, ly_err *err)
     if (st)
         return st;
     j->leaves[j->n_leaves++] = row.id;
+    const ly_span_row *old = NULL;
+    for (size_t i = 0; found && i < nodes->n && !old; i++)
+        old = nodes->rows[i].id == row.id ? &nodes->rows[i] : NULL;
+    row.priced = old && canon_same(&row, old) ? old->priced : price_of(j, &canon, l->info.start_ns);
     return write_row(j, &row, err);
 }
 
@@ -280,7 +288,7 @@ static ly_status run(join *j, ly_err *err)
             st = enrich(j, &nodes.rows[i], err);
     for (size_t i = 0; !st && i < j->n_logs; i++)
         if (!j->logs[i].matched && j->logs[i].info.makes_leaf)
-            st = leaf(j, i, err);
+            st = leaf(j, i, &nodes, err);
     for (size_t i = 0; !st && i < nodes.n; i++)
         if (nodes.rows[i].flags & LY_SPAN_SYNTHETIC && !wanted(j, nodes.rows[i].id))
             st = row_delete(&j->store->db, nodes.rows[i].id, err);
@@ -312,6 +320,23 @@ ly_status ly_logs_join(ly_store *store, int64_t trace, ly_err *err)
         st = run(&j, err);
     ly_arena_release(&arena);
     return ly_db_write_end(db, st, err);
+}
+
+void ly_join_book(ly_store *store)
+{
+    if (store->price || !store->open_book || store->book_asked)
+        return;
+    store->book_asked = true;
+    ly_price_book *book = store->open_book(store);
+    if (!book)
+        return; /* the one that was in use, or the compiled-in one */
+    ly_price_book_free(store->book);
+    store->book = book;
+}
+
+void ly_store_book_with(ly_store *store, ly_price_book *(*open)(ly_store *store))
+{
+    store->open_book = open;
 }
 
 void ly_store_price_with(ly_store *store,

@@ -307,6 +307,7 @@ void ly_store_close(ly_store *store)
         return;
     ly_db_close_handle(&store->db);
     ly_packer_free(store->packer);
+    ly_price_book_free(store->book);
     ly_id_map_release(&store->words);
     ly_id_map_release(&store->resources);
     ly_id_map_release(&store->scopes);

@@ -581,8 +581,10 @@ static ly_status settle_round(ly_store *store, bool all, int64_t until, int64_t 
     size_t n = 0, made = 0, nodes = 0;
     ly_status st = due(store, all, *after, plans, &n, err);
     for (size_t i = 0; !st && i < n; i++)
-        if (plans[i].logs)
+        if (plans[i].logs) {
+            ly_join_book(store);
             st = ly_logs_join(store, plans[i].trace, err);
+        }
     if (!st)
         st = ly_db_read_begin(&store->db, err);
     if (st)
@@ -611,6 +613,7 @@ ly_status ly_store_settle(ly_store *store, int64_t budget_ns, bool all, int64_t 
     ly_status st = LY_OK;
     bool more = true;
     int64_t after = 0;
+    store->book_asked = false;
     do {
         ly_arena_reset(&arena);
         st = settle_round(store, all, until, &after, &arena, &more, err);

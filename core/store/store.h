@@ -144,11 +144,16 @@ LY_MUST_USE ly_status ly_store_ingest(ly_store *store, const ly_store_batch *bat
 LY_MUST_USE ly_status ly_store_settle(ly_store *store, int64_t budget_ns, bool all,
                                       int64_t *ret_left, ly_err *err);
 
-/* How settling prices a call that got its counts from a log record. Without it: by the book that is
- * compiled in. The callback must outlive the store and be pure. */
+/* How settling prices a call that got its counts from a log record. The callback must outlive the store
+ * and be pure. Without it: see ly_store_book_with; without that: by the book that is compiled in. */
 void ly_store_price_with(ly_store *store,
                          ly_priced (*price)(void *user, const ly_canon *canon, int64_t at_ns),
                          void *user);
+
+/* The same for handles of one command: `open` gives the book in force in this store (NULL = the one that
+ * is compiled in). It is asked outside of transactions, by a settling that has calls of logs to look at,
+ * once for each ly_store_settle; the store owns and frees the book. */
+void ly_store_book_with(ly_store *store, ly_price_book *(*open)(ly_store *store));
 
 /* Upkeep that must not happen inside a request: trains the compression dictionary when there is
  * enough to learn from, refreshes planner statistics. Call it when idle, at most every minute. */

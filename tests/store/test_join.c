@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "genai/price_build.h"
 #include "store/score.h"
 
 typedef struct event {
@@ -184,12 +185,75 @@ static void a_log_without_a_trace_makes_one(void **state)
     folder_remove(&f);
 }
 
+/* A call of a log, joined or on its own, is priced by the book in force and not by the compiled-in one;
+ * settled again under another book it keeps its price. */
+static int64_t book_input_usd;
+
+static ly_price_book *book_in_force(ly_store *store)
+{
+    (void)store;
+    ly_price_book *book = NULL;
+    ly_err err = LY_ERR_INIT;
+    char csv[128];
+    snprintf(csv, sizeof csv, "provider,model,input,output\nopenai,gpt-4o,%d,0\n",
+             (int)book_input_usd);
+    assert_ok(ly_price_read_csv(ly_str_c(csv), LY_S("t"), LY_S(""), 1, 0, &book, &err), err);
+    return book;
+}
+
+static ly_priced price_flat(void *user, const ly_canon *canon, int64_t at_ns)
+{
+    (void)canon;
+    (void)at_ns;
+    return (ly_priced){*(int64_t *)user, LY_PRICE_OK, 1, 0};
+}
+
+static void calls_of_logs_cost_by_the_book_in_force(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *store = open_writer(f.db);
+    ly_store_book_with(store, book_in_force);
+    book_input_usd = 3;
+    say span = {.trace = 1, .span = 1, .operation = "chat", .model = "gpt-4o"};
+    event joined = {.name = DETAILS, .model = "gpt-4o", .trace = 1, .span = 1, .in = 100, .out = 1};
+    event alone = {.name = DETAILS, .model = "gpt-4o", .trace = 2, .span = 7, .in = 10, .out = 1};
+    (void)ingest_one(store, span);
+    assert_int_equal(ingest_event(store, joined), LY_STORED);
+    assert_int_equal(ingest_event(store, alone), LY_STORED);
+    settle_all(store);
+    ly_arena arena;
+    ly_arena_init(&arena, 0, 0);
+    for (int round = 0; round < 2; round++) {
+        ly_trace *one = load_trace(store, 1, &arena), *two = load_trace(store, 2, &arena);
+        assert_int_equal(one->nodes[0].priced.amount_pico, 300000000); /* 100 at $3 a million */
+        assert_int_equal(two->nodes[0].priced.amount_pico, 30000000);
+        book_input_usd = 5; /* the next settling sees another book */
+        say more = {.trace = 1, .span = 20, .operation = "chat", .model = "x", .start_ms = 50};
+        (void)ingest_one(store, more);
+        more.trace = 2;
+        (void)ingest_one(store, more);
+        settle_all(store);
+    }
+    /* The collector's way: a callback. */
+    int64_t flat = 42;
+    ly_store_price_with(store, price_flat, &flat);
+    alone.trace = 3;
+    assert_int_equal(ingest_event(store, alone), LY_STORED);
+    settle_all(store);
+    assert_int_equal(load_trace(store, 3, &arena)->nodes[0].priced.amount_pico, 42);
+    ly_arena_release(&arena);
+    ly_store_close(store);
+    folder_remove(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_enriches_its_span),
         cmocka_unit_test(a_log_alone_is_a_call),
         cmocka_unit_test(a_log_without_a_trace_makes_one),
+        cmocka_unit_test(calls_of_logs_cost_by_the_book_in_force),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
