@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "cli/collecting.h"
 #include "cli/trace_verbs.h"
+#include "prompts/prompt_file.h"
 #include "store/score.h"
 
 typedef struct joined {
@@ -88,6 +89,13 @@ static ly_status save_filter(void *user, ly_str name, ly_str text, ly_err *err)
 {
     (void)user;
     return ly_cli_save_filter(name, text, err);
+}
+
+static ly_status diff(void *user, ly_str a, ly_str b, ly_buf *out, ly_err *err)
+{
+    bool changed;
+    (void)user;
+    return ly_text_diff(a, b, out, &changed, err);
 }
 
 /* ---- replay ---------------------------------------------------------------------------------- */
@@ -174,6 +182,7 @@ static int show_screens(ly_cli *cli, joined *j, const ly_filter *filter, bool me
                                      .score = score,
                                      .filter_lookup = filter_lookup,
                                      .save_filter = save_filter,
+                                     .diff = diff,
                                      .user = j}};
     if (!memory && !collecting(j)) {
         opts.calls.collect = collect;

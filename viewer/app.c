@@ -1,5 +1,5 @@
 /* The frame around the screens: tabs, keys, the typing line, help, and time. */
-#include "viewer/app.h"
+#include "viewer/fill.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -107,6 +107,11 @@ void ly_app_go(ly_app *app, ly_screen_id screen)
     screens[screen]->load(app, false);
 }
 
+void ly_app_load(ly_app *app)
+{
+    screens[app->screen]->load(app, false);
+}
+
 void ly_app_open_trace(ly_app *app, ly_trace_id id)
 {
     bool same = app->trace.open && ly_trace_id_eq(app->trace.id, id);
@@ -188,6 +193,7 @@ ly_status ly_app_new(const ly_viewer_opts *opts, ly_store *store, ly_app **ret_a
     ly_text_view_init(&app->trace.messages);
     for (int i = 0; i < LY_SCREEN__COUNT; i++) {
         ly_arena_init(&app->tables[i].arena, 0, 0);
+        ly_text_view_init(&app->tables[i].detail);
     }
     if (opts->filter != NULL) {
         (void)ly_traces_set_filter(app, ly_filter_text(opts->filter));
@@ -213,6 +219,7 @@ void ly_app_free(ly_app *app)
     ly_trace_state_release(&app->trace);
     for (int i = 0; i < LY_SCREEN__COUNT; i++) {
         ly_arena_release(&app->tables[i].arena);
+        ly_text_view_release(&app->tables[i].detail);
     }
     ly_text_view_release(&app->page);
     ly_grid_release(&app->grid);
@@ -276,6 +283,9 @@ bool ly_app_tick(ly_app *app, int64_t now_ns)
 
 static void close_screen(ly_app *app, bool may_quit)
 {
+    if (screens[app->screen]->keys == LY_ON_TABLE && ly_fill_up(app)) {
+        return;
+    }
     if (app->n_before > 0) {
         app->screen = app->before[--app->n_before];
         screens[app->screen]->load(app, true);

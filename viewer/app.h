@@ -157,8 +157,15 @@ typedef struct ly_tables_state {
     ly_arena arena;
     ly_table_view view;
     int grouping;
-    ly_str *keys; /* what a row stands for: session id, model, ... */
+    ly_str *keys;    /* what a row stands for: session id, model, ... */
+    ly_str *details; /* clean lines about a row; empty = none (fill.h) */
     bool loaded;
+    int level;    /* 1 = inside a row of the outer table: cases of a run, versions of a prompt */
+    char of[136]; /* ... of this row's key */
+    size_t outer_at, outer_top;
+    ly_text_view detail; /* details of row detail_of, wrapped */
+    size_t detail_of;
+    int detail_width;
 } ly_tables_state;
 
 struct ly_app {
@@ -208,6 +215,8 @@ void ly_app_draw(ly_app *app);
 /* For screens. */
 void ly_app_say(ly_app *app, bool error, const char *fmt, ...) LY_PRINTF(3, 4);
 void ly_app_go(ly_app *app, ly_screen_id screen);
+/* Reads what the screen shows. */
+void ly_app_load(ly_app *app);
 void ly_app_open_trace(ly_app *app, ly_trace_id id);
 /* Shows app->page (its text filled and wrapped by this call). */
 void ly_app_show_page(ly_app *app, const char *title);

@@ -32,7 +32,7 @@ static const ly_key_row rows[] = {
     {'s', 0, LY_DO_LENS_STEPS, LY_ON_TRACE, "steps: what the agent did", NULL},
     {'w', 0, LY_DO_LENS_WATERFALL, LY_ON_TRACE, "waterfall: every span in time", NULL},
     {'m', 0, LY_DO_LENS_MESSAGES, LY_ON_TRACE, "messages: what was said", NULL},
-    {'m', 0, LY_DO_LENS_MESSAGES, LY_ON_TABLE, "conversation of the session", NULL},
+    {'m', 0, LY_DO_LENS_MESSAGES, LY_ON_TABLE, "all of the row: conversation, case, version", NULL},
     {LY_KEY_TAB, 0, LY_DO_NEXT_PANE, LY_ON_TRACE, "next pane", NULL},
     {']', 0, LY_DO_NEXT_DETAIL, LY_ON_TRACE, "next part of the detail", "[ ] detail"},
     {'[', 0, LY_DO_PREVIOUS_DETAIL, LY_ON_TRACE, "previous part of the detail", NULL},

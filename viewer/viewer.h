@@ -93,6 +93,8 @@ typedef struct ly_viewer_calls {
     /* Saved filters: filter:NAME and :save NAME. The text is copied by the viewer at once. */
     ly_str (*filter_lookup)(void *user, ly_str name);
     ly_status (*save_filter)(void *user, ly_str name, ly_str text, ly_err *err);
+    /* Lines of b against those of a: "-", "+" and " " before each; nothing appended when they are equal. */
+    ly_status (*diff)(void *user, ly_str a, ly_str b, ly_buf *out, ly_err *err);
     void *user;
 } ly_viewer_calls;
 

@@ -11,6 +11,9 @@
 #include "genai/normalise.h"
 #include "otlp/decode.h"
 #include "otlp/encode.h"
+#include "prompts/prompt_file.h"
+#include "store/prompt.h"
+#include "store/run.h"
 #include "viewer/app.h"
 
 typedef struct made {
@@ -117,6 +120,66 @@ static const fixture_span small_spans[] = {
     {3, 1, LY_TYPE_TOOL, "lookup\x1b]0;x\x07", 1100, 200, "not \n found", 0, 0, 0, NULL, NULL, 0},
 };
 
+/* A run of two targets over two rows: one case failed, one scored low with a reason, two well. */
+static void store_run(ly_store *store)
+{
+    ly_err err = LY_ERR_INIT;
+    uint8_t id[16];
+    assert_int_equal(ly_run_make(store, LY_S("greeting"),
+                                 LY_S("{\"targets\":[{\"name\":\"short\"},{\"name\":\"long\"}]}"),
+                                 LY_S("questions"), 1, id, &err),
+                     LY_OK);
+    static const double values[] = {0.9, 0.25, 1};
+    static const char *const reasons[] = {"says hello", "no\x1b[2J greeting\nat all", "warm"};
+    for (int i = 0; i < 4; i++) {
+        ly_score score = {.name = LY_S("politeness"),
+                          .value = values[i % 3],
+                          .reason = ly_str_c(reasons[i % 3]),
+                          .source = LY_SCORE_JUDGE};
+        ly_case_done done = {{.row = i / 2,
+                              .target = i % 2,
+                              .failed = i == 3,
+                              .output = LY_S("Good day,\nhow can I help?"),
+                              .error = LY_S("429 too many requests"),
+                              .duration_ns = 5,
+                              .cost_pico = LY_UNKNOWN,
+                              .tokens_in = 3,
+                              .tokens_out = LY_UNKNOWN},
+                             &score,
+                             i == 3 ? 0 : 1};
+        if (i != 2) {
+            done.about.trace_id.b[0] = 0x7f; /* of the traces stored above; the third has none */
+            done.about.trace_id.b[15] = (uint8_t)(i + 1);
+        }
+        assert_int_equal(ly_run_write(store, id, &done, 1, NULL, 0, &err), LY_OK);
+    }
+    assert_int_equal(ly_run_state(store, id, LY_S("done"), LY_S(""), &err), LY_OK);
+}
+
+static void store_prompts(made *m, ly_store *store)
+{
+    static const char *const bodies[] = {
+        "Be brief.\nGreet {{name}}.\n", "Be kind\x1b[31m.\nGreet {{name}}.\nAsk what is needed.\n"};
+    ly_err err = LY_ERR_INIT;
+    for (size_t i = 0; i < LY_COUNT(bodies); i++) {
+        ly_prompt_version version;
+        assert_int_equal(ly_prompt_put(store, LY_S("greet"), ly_str_c(bodies[i]),
+                                       i ? LY_S("kinder") : LY_S("first"), LY_S("ann"), &m->arena,
+                                       &version, &err),
+                         LY_OK);
+    }
+    assert_int_equal(ly_alias_set(store, LY_S("greet"), LY_S("live"), 1, -1, LY_S("ann"), LY_S(""),
+                                  NULL, LY_S(""), &err),
+                     LY_OK);
+}
+
+static ly_status diff(void *user, ly_str a, ly_str b, ly_buf *out, ly_err *err)
+{
+    bool changed;
+    (void)user;
+    return ly_text_diff(a, b, out, &changed, err);
+}
+
 static int set_up(void **state)
 {
     static made m;
@@ -136,6 +199,8 @@ static int set_up(void **state)
     }
     /* Without the pending span and the orphans, whose ids the store would reject. */
     store_trace(&m, store, 30, agent_spans, LY_COUNT(agent_spans) - 3, "session-2");
+    store_run(store);
+    store_prompts(&m, store);
     assert_int_equal(ly_store_settle(store, 0, true, &left, &err), LY_OK);
     ly_store_close(store);
     *state = &m;
@@ -161,7 +226,8 @@ static ly_app *open_app(const made *m, int rows, int cols, bool unicode)
     ly_store *store = NULL;
     ly_app *app = NULL;
     ly_store_opts store_opts = LY_STORE_OPTS_INIT;
-    ly_viewer_opts opts = {.db_path = m->path, .unicode = unicode, .memory = true};
+    ly_viewer_opts opts = {
+        .db_path = m->path, .unicode = unicode, .memory = true, .calls = {.diff = diff}};
     if (ly_store_open(m->path, &store_opts, &store, &err) != LY_OK ||
         ly_app_new(&opts, store, &app, &err) != LY_OK) {
         fail_msg("%s", err.text);
@@ -236,7 +302,10 @@ static const struct {
     {"trace_output", "\rj]]"},
     {"sessions", "3"},
     {"evals", "4"},
+    {"evals_cases", "4\rj"},
+    {"evals_case", "4\rjm"},
     {"prompts", "5"},
+    {"prompts_versions", "5\r"},
     {"cost", "6"},
     {"stats", "7"},
     {"help", "?"},
@@ -413,10 +482,50 @@ static void a_cursor_move_allocates_nothing(void **state)
     ly_app_free(app);
 }
 
+static void a_case_leads_to_its_trace(void **state)
+{
+    ly_app *app = open_app(*state, 24, 80, true);
+    type(app, "4\r");
+    /* worst first: the failed one, then by score; Enter opens the trace of the case */
+    assert_true(ly_str_eqc(app->tables[LY_SCREEN_EVALS].view.cells[4], "failed"));
+    type(app, "j\r");
+    assert_int_equal(app->screen, LY_SCREEN_TRACE);
+    assert_int_equal(app->trace.id.b[15], 2);
+    assert_true(app->trace.trace != NULL && app->trace.trace->n == 3);
+    /* back on the same case; from there to the run */
+    type(app, "\x1b");
+    assert_int_equal(app->screen, LY_SCREEN_EVALS);
+    assert_int_equal(app->tables[LY_SCREEN_EVALS].level, 1);
+    assert_int_equal(app->tables[LY_SCREEN_EVALS].view.at, 1);
+    /* a case without a trace says so */
+    type(app, "G\r");
+    assert_int_equal(app->screen, LY_SCREEN_EVALS);
+    assert_non_null(strstr(app->message, "no trace"));
+    type(app, "\x1b");
+    assert_int_equal(app->tables[LY_SCREEN_EVALS].level, 0);
+    assert_int_equal(app->screen, LY_SCREEN_EVALS);
+    ly_app_free(app);
+}
+
+static void a_version_leads_to_its_traces(void **state)
+{
+    ly_app *app = open_app(*state, 24, 80, true);
+    type(app, "5\rj");
+    ly_app_draw(app);
+    type(app, "k\r");
+    assert_int_equal(app->screen, LY_SCREEN_TRACES);
+    assert_string_equal(ly_buf_text(&app->traces.filter_text), "prompt:\"greet@v2\"");
+    assert_non_null(app->traces.filter);
+    assert_int_equal(app->traces.n_shown, 0);
+    ly_app_free(app);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_screens),
+        cmocka_unit_test(a_case_leads_to_its_trace),
+        cmocka_unit_test(a_version_leads_to_its_traces),
         cmocka_unit_test(too_small),
         cmocka_unit_test(an_unchanged_frame_writes_nothing),
         cmocka_unit_test(a_cursor_move_allocates_nothing),
