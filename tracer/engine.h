@@ -350,6 +350,10 @@ void ly_futex_wake(_Atomic uint32_t *word);
 /* Makes stores of other threads visible before what we read next, without a fence on their side. */
 bool ly_barrier_all(void);
 
+/* signals.c: the main thread has ended by pthread_exit, the process goes on. */
+extern _Atomic bool ly_main_left;
+bool ly_thread_is_main(void);
+
 /* exporter.c */
 void *ly_exporter_main(void *tracer);
 /* Frees an exporter whose thread has ended. */

@@ -533,7 +533,7 @@ static void sleep_on_wake(lydite_tracer *t, uint32_t seen, int64_t ns)
     atomic_store(&t->sleeping, false);
 }
 
-static void idle_sleep(ly_exporter *e, uint32_t seen)
+static void idle_sleep(ly_exporter *e, uint32_t seen, int64_t signals_wait)
 {
     lydite_tracer *t = e->tracer;
     atomic_store(&t->idle, true);
@@ -542,13 +542,14 @@ static void idle_sleep(ly_exporter *e, uint32_t seen)
     if (!anything_queued(t)) {
         int64_t wait = sure ? IDLE_WAIT : IDLE_WAIT_POOR;
         wait = t->config.spool_dir && wait > SPOOL_EVERY ? SPOOL_EVERY : wait;
-        sleep_on_wake(t, seen, beats(e) && wait > HEARTBEAT / 4 ? HEARTBEAT / 4 : wait);
+        wait = beats(e) && wait > HEARTBEAT / 4 ? HEARTBEAT / 4 : wait;
+        sleep_on_wake(t, seen, wait < signals_wait ? wait : signals_wait);
     }
     atomic_store(&t->idle, false);
     e->drain_at = ly_mono_ns() + t->config.schedule_ns;
 }
 
-static void rest(ly_exporter *e, uint32_t seen, int64_t next)
+static void rest(ly_exporter *e, uint32_t seen, int64_t next, int64_t signals_wait)
 {
     lydite_tracer *t = e->tracer;
     const int64_t now = ly_mono_ns();
@@ -562,7 +563,7 @@ static void rest(ly_exporter *e, uint32_t seen, int64_t next)
     if (ly_requests_in(e, LY_REQ_READY) == 0 && !e->flushing && !atomic_load(&t->pressure) &&
         !anything_queued(t) && !scores_wait(t)) {
         if (!atomic_load(&t->stop)) {
-            idle_sleep(e, seen);
+            idle_sleep(e, seen, signals_wait);
         }
         return;
     }
@@ -616,7 +617,7 @@ static void turn(ly_exporter *e)
     int64_t next = send_due(e, now);
     take_replies(e);
     flush_step(e);
-    rest(e, seen, next);
+    rest(e, seen, next, ly_exporter_signals(e, now));
 }
 
 static ly_exporter *exporter_new(lydite_tracer *t)

@@ -29,9 +29,13 @@ typedef struct ly_exporter {
     uint64_t rng;
     uint64_t token; /* this exporter's in the names of spool files */
     int told_code;
+    int64_t look_at;       /* signals.c */
+    uint32_t signals_seen; /* pending at the last look, a bit each */
 } ly_exporter;
 
 uint32_t ly_requests_in(const ly_exporter *e, ly_req_state state);
+/* signals.c: see there. Returns how long the exporter may sleep at most because of it. */
+int64_t ly_exporter_signals(ly_exporter *e, int64_t now_ns);
 /* Free again; the buffer is kept. */
 void ly_request_reset(ly_request *r);
 /* The first loss is told once, the recovery too. */

@@ -44,6 +44,9 @@ static void seed(ly_thread *self)
 static void thread_end(void *arg)
 {
     ly_thread *self = arg;
+    if (ly_thread_is_main()) {
+        atomic_store(&ly_main_left, true);
+    }
     for (uint32_t i = 0; i < LY_MAX_TRACERS; i++) {
         if (self->producers[i].producer) {
             ly_tracer_leave(i, self->producers[i].serial, self->producers[i].producer);
@@ -215,6 +218,7 @@ void ly_thread_fork_unlock(void)
 void ly_thread_after_fork(void)
 {
     pthread_mutex_init(&depot_lock, NULL);
+    atomic_store(&ly_main_left, false); /* the forking thread is the child's main thread */
     if (ly_thread_self) {
         seed(ly_thread_self);
     }

@@ -94,7 +94,7 @@ void ly_tracer_run(lydite_tracer *tracer)
     sigset_t all, old;
     pthread_mutex_lock(&tracer->lock);
     if (tracer->run == LY_RUN_NOT) {
-        /* The host's signals are the host's: none is delivered to our thread. */
+        /* The host's signals are the host's: none is delivered to our thread (signals.c). */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &old);
         if (pthread_create(&tracer->thread, NULL, ly_exporter_main, tracer) == 0) {
@@ -366,6 +366,9 @@ void ly_tracer_leave(uint32_t index, uint32_t serial, ly_producer *producer)
     pthread_mutex_lock(&registry_lock);
     if (atomic_load(&ly_tracer_table[index]) && atomic_load(&ly_tracer_serials[index]) == serial) {
         atomic_store(&producer->used, false);
+        if (atomic_load(&ly_main_left)) {
+            ly_tracer_wake(atomic_load(&ly_tracer_table[index]));
+        }
     }
     pthread_mutex_unlock(&registry_lock);
 }

@@ -25,6 +25,13 @@ static void some(int n)
     }
 }
 
+static void *fifty(void *arg)
+{
+    sleep(1); /* so that the main thread has left */
+    some(50);
+    return arg;
+}
+
 static void *forever(void *arg)
 {
     (void)arg;
@@ -91,6 +98,40 @@ static int unload(const char *path)
     return 0;
 }
 
+/* SIGTERM is blocked by all threads, pending for two seconds, then waited for: nobody else takes it. */
+static void *wait_for_term(void *arg)
+{
+    sigset_t set;
+    int got = 0;
+    (void)arg;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    kill(getpid(), SIGTERM);
+    sleep(2);
+    _exit(sigwait(&set, &got) == 0 && got == SIGTERM ? 7 : 1);
+}
+
+static void on_term(int signum)
+{
+    (void)signum;
+    _exit(8); /* on a thread that is not the host's */
+}
+
+static void leave(const char *how)
+{
+    sigset_t set;
+    pthread_t thread;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    if (strcmp(how, "leave-wait") == 0) {
+        pthread_sigmask(SIG_BLOCK, &set, NULL);
+        pthread_create(&thread, NULL, wait_for_term, NULL);
+    } else if (strcmp(how, "leave-handler") == 0) {
+        signal(SIGTERM, on_term);
+    }
+    pthread_exit(NULL); /* not closed; the exporter's thread lives on */
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -106,6 +147,11 @@ int main(int argc, char **argv)
     if (strcmp(what, "manners") == 0) {
         return manners();
     }
+    if (strcmp(what, "leave-untraced") == 0) { /* the main thread has no part in the tracing */
+        pthread_t thread;
+        pthread_create(&thread, NULL, fifty, NULL);
+        pthread_exit(NULL);
+    }
     some(50);
     if (strcmp(what, "exit") == 0) {
         exit(0); /* not closed: the flush at exit */
@@ -115,6 +161,8 @@ int main(int argc, char **argv)
         abort();
     } else if (strcmp(what, "term") == 0) {
         raise(SIGTERM);
+    } else if (strncmp(what, "leave", 5) == 0) {
+        leave(what);
     } else if (strcmp(what, "cancel") == 0) {
         for (int i = 0; i < 50; i++) {
             pthread_t thread;
