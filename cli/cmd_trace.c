@@ -18,6 +18,7 @@ typedef struct list {
     ly_table *table;
     ly_buf json;
     int64_t left, shown, now_ns;
+    size_t n_cols;
 } list;
 
 static void duration_cell(ly_table *table, int64_t ns, ly_buf *cell)
@@ -27,19 +28,31 @@ static void duration_cell(ly_table *table, int64_t ns, ly_buf *cell)
     ly_table_cell(table, ly_buf_view(cell));
 }
 
+/* On a screen of 80 columns the name is worth more than the date, the id's tail and two counts. */
+static bool narrow(const list *l)
+{
+    return l->cli->tty && !l->cli->plain && l->cli->width < 112;
+}
+
 static void add_table_row(list *l, const ly_trace_row *r)
 {
     ly_buf cell;
     char hex[33];
     ly_buf_init(&cell, LY_KIB(8));
-    ly_text_time(r->start_ns, &cell);
+    if (narrow(l)) {
+        ly_text_clock(r->start_ns, l->now_ns, &cell);
+    } else {
+        ly_text_time(r->start_ns, &cell);
+    }
     ly_table_cell(l->table, ly_buf_view(&cell));
     ly_table_cell(l->table, r->name.len                   ? r->name
                             : r->flags & LY_TRACE_NO_ROOT ? LY_S("(root not received)")
                                                           : LY_S("(no name)"));
     ly_table_cellf(l->table, "%lld", (long long)r->n_spans);
-    ly_table_cellf(l->table, "%lld", (long long)r->n_generations);
-    ly_table_cellf(l->table, "%lld", (long long)r->n_tools);
+    if (!narrow(l)) {
+        ly_table_cellf(l->table, "%lld", (long long)r->n_generations);
+        ly_table_cellf(l->table, "%lld", (long long)r->n_tools);
+    }
     ly_buf_reset(&cell);
     ly_viewer_count(ly_tokens_total(&r->tokens), &cell);
     ly_table_cell(l->table, ly_buf_view(&cell));
@@ -58,7 +71,7 @@ static void add_table_row(list *l, const ly_trace_row *r)
     }
     ly_table_cell(l->table, ly_buf_view(&cell));
     ly_hex_encode(r->trace_id.b, 16, hex);
-    ly_table_cell(l->table, ly_str_c(hex));
+    ly_table_cell(l->table, ly_str_n(hex, narrow(l) ? 8 : 32));
     ly_buf_release(&cell);
 }
 
@@ -68,14 +81,20 @@ static bool new_table(list *l)
         const char *head;
         ly_align align;
         int max;
-    } cols[] = {{"START", LY_LEFT, 0}, {"NAME", LY_LEFT, 48}, {"SPANS", LY_RIGHT, 0},
-                {"GEN", LY_RIGHT, 0},  {"TOOL", LY_RIGHT, 0}, {"TOKENS", LY_RIGHT, 0},
-                {"COST", LY_RIGHT, 0}, {"DUR", LY_RIGHT, 0},  {"STATE", LY_LEFT, 0},
-                {"TRACE", LY_LEFT, 0}};
-    l->table = ly_table_new(l->cli, LY_COUNT(cols));
+        bool wide; /* only where there is room */
+    } cols[] = {{"START", LY_LEFT, 0, false},  {"NAME", LY_LEFT, 48, false},
+                {"SPANS", LY_RIGHT, 0, false}, {"GEN", LY_RIGHT, 0, true},
+                {"TOOL", LY_RIGHT, 0, true},   {"TOKENS", LY_RIGHT, 0, false},
+                {"COST", LY_RIGHT, 0, false},  {"DUR", LY_RIGHT, 0, false},
+                {"STATE", LY_LEFT, 0, false},  {"TRACE", LY_LEFT, 0, false}};
+    size_t n = 0;
+    l->n_cols = LY_COUNT(cols) - (narrow(l) ? 2 : 0);
+    l->table = ly_table_new(l->cli, l->n_cols);
     for (size_t c = 0; l->table != NULL && c < LY_COUNT(cols); c++) {
-        ly_table_col(l->table, c, cols[c].head, cols[c].align,
-                     l->cli->tty && !l->cli->plain ? cols[c].max : 0);
+        if (!(cols[c].wide && narrow(l))) {
+            ly_table_col(l->table, n++, cols[c].head, cols[c].align,
+                         l->cli->tty && !l->cli->plain ? cols[c].max : 0);
+        }
     }
     return l->table != NULL;
 }
@@ -138,7 +157,7 @@ static void follow_line(list *l, const ly_trace_row *r)
     } else if (new_table(l)) {
         add_table_row(l, r);
         /* One line, no heading: a stream is not a table. */
-        for (size_t c = 0; c < 10; c++) {
+        for (size_t c = 0; c < l->n_cols; c++) {
             ly_table_col(l->table, c, "", LY_LEFT, 0);
         }
         ly_table_print(l->table);

@@ -161,7 +161,7 @@ static int ways_in(ly_cli *cli)
                   "  lydite collect             receive traces on 4317 (gRPC) and 4318 (HTTP)\n"
                   "  lydite connect             the lines for your client library\n"
                   "  lydite view FILE           look at an OTLP file\n"
-                  "  lydite eval init           compare prompts over a file of rows\n"
+                  "  lydite eval run --help     compare prompts over a file of rows\n"
                   "  lydite --help              all commands\n",
                   ly_cli_db(cli));
     return LY_EXIT_DONE;

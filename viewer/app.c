@@ -649,13 +649,18 @@ void ly_app_key(ly_app *app, ly_key key)
 static void draw_tabs(ly_app *app)
 {
     ly_grid *g = &app->grid;
-    bool narrow = g->cols < 100;
+    /* Where not even the short names fit, only the screen one is on keeps its name. */
+    bool narrow = g->cols < 100, numbers = g->cols < 70;
     int col = 0;
     for (int i = 0; i < LY_SCREEN__COUNT && col < g->cols; i++) {
         char text[32];
         bool here = (int)app->screen == i;
         const char *name = narrow ? screens[i]->short_name : screens[i]->name;
-        (void)snprintf(text, sizeof text, here ? "[%d]%s" : " %d %s", i + 1, name);
+        if (numbers && !here) {
+            (void)snprintf(text, sizeof text, " %d", i + 1);
+        } else {
+            (void)snprintf(text, sizeof text, here ? "[%d]%s" : " %d %s", i + 1, name);
+        }
         col += ly_grid_puts(g, 0, col, g->cols - col, text, here ? LY_INK_TITLE : LY_INK_DIM);
         col++;
     }
