@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/term.h"
 #include "cli/cmd.h"
 #include "cli/eval_cmd.h"
 #include "cli/files.h"
@@ -310,6 +311,36 @@ static int end_code(ly_eval_session *s, const ly_eval_result *result, const char
                                               : LY_EXIT_NETWORK;
 }
 
+/* Says how a case failed, where some did; exit 4 or 5 when there is not one output to judge. */
+static int tell_failed(ly_eval_session *s, const uint8_t run_id[16])
+{
+    ly_err err = LY_ERR_INIT;
+    ly_arena arena;
+    ly_case *cases = NULL;
+    size_t n = 0, failed = 0;
+    const ly_case *first = NULL;
+    ly_arena_init(&arena, LY_KIB(64), LY_GIB(1));
+    if (ly_run_cases(s->store, run_id, &arena, &cases, &n, &err) == LY_OK) {
+        for (size_t i = 0; i < n; i++) {
+            first = cases[i].failed && !first ? &cases[i] : first;
+            failed += cases[i].failed;
+        }
+    }
+    if (first) {
+        ly_buf text;
+        ly_buf_init(&text, LY_KIB(64));
+        ly_term_clean(&text, ly_str_sub(first->error, 0, 300), 0);
+        fprintf(stderr, "lydite: %zu of %zu cases failed, the first of row %lld: %s\n", failed, n,
+                (long long)first->row + 1, ly_buf_text(&text));
+        ly_buf_release(&text);
+    }
+    int code = !first || failed < n                           ? LY_EXIT_DONE
+               : ly_str_starts(first->error, LY_S("network")) ? LY_EXIT_NETWORK
+                                                              : LY_EXIT_CANNOT_SAY;
+    ly_arena_release(&arena);
+    return code;
+}
+
 static int execute(ly_eval_session *s, const uint8_t run_id[16], double budget_usd)
 {
     ly_err err = LY_ERR_INIT;
@@ -349,7 +380,8 @@ static int execute(ly_eval_session *s, const uint8_t run_id[16], double budget_u
     int shown = result.progress.before + result.progress.done > 0
                     ? ly_eval_report(s, hex, LY_STR_NONE, NULL)
                     : LY_EXIT_DONE;
-    return code ? code : shown;
+    int failed = result.progress.failed > 0 ? tell_failed(s, run_id) : LY_EXIT_DONE;
+    return code ? code : shown ? shown : failed;
 }
 
 static bool read_numbers(ly_eval_session *s, double *budget)

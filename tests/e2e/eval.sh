@@ -158,4 +158,10 @@ timeout 120 "$LYDITE" eval run --prompt "$q/short.txt" --data "$q/rows.csv" --mo
 code=$?
 [ $code = 4 ] || bad "no provider: exit $code: $(cat err)"
 grep -q 'lydite eval resume' err || bad "no provider: no resume line"
+# so few rows that the run ends before it gives up: still no success, and why is said
+timeout 120 "$LYDITE" eval run --prompt "$q/short.txt" --data "$q/rows.csv" --rows 2 --model openai:stand-in-1 \
+  --judge not-empty >out 2>err
+code=$?
+[ $code = 4 ] || bad "two rows, no provider: exit $code: $(cat err)"
+grep -q '2 of 2 cases failed, the first of row 1: network' err || bad "the failure is not told: $(cat err)"
 echo ok
