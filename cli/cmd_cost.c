@@ -150,12 +150,34 @@ static size_t text_width(view *v, ly_str text)
     return width;
 }
 
-/* Key columns get what the numbers leave of the screen. */
-static size_t key_room(view *v, size_t numbers)
+/* The most that one key may take, so that all of them and the numbers fit the screen: short keys leave
+ * their part to long ones. Nothing is cut where no screen is. */
+static size_t key_room(view *v, size_t numbers, int64_t n_rows)
 {
-    size_t screen = v->cli->tty && v->cli->width > SCREEN ? (size_t)v->cli->width : SCREEN;
-    size_t room = screen > numbers ? screen - numbers : 0;
-    return room / v->ask.n_by > 8 ? room / v->ask.n_by : 8;
+    size_t widest[LY_COST_KEYS_MAX] = {0}, longest = 0, sum;
+    for (size_t k = 0; k < v->ask.n_by; k++) {
+        widest[k] = strlen(ly_cost_key_name(v->ask.by[k]));
+        for (int64_t i = 0; i < n_rows; i++) {
+            size_t one = text_width(v, v->report.rows[i].key[k]);
+            widest[k] = one > widest[k] ? one : widest[k];
+        }
+        longest = widest[k] > longest ? widest[k] : longest;
+    }
+    if (!v->cli->tty) {
+        return longest > 8 ? longest : 8;
+    }
+    size_t screen = v->cli->width > SCREEN ? (size_t)v->cli->width : SCREEN;
+    size_t left = screen > numbers ? screen - numbers : 0;
+    for (size_t most = longest; most > 8; most--) {
+        sum = 0;
+        for (size_t k = 0; k < v->ask.n_by; k++) {
+            sum += (widest[k] < most ? widest[k] : most) + (k ? 2 : 0);
+        }
+        if (sum <= left) {
+            return most;
+        }
+    }
+    return 8;
 }
 
 static void cut_cell(view *v, ly_table *table, ly_str text, size_t most)
@@ -215,7 +237,8 @@ static int print_table(view *v)
     /* amount, before, share, cached, calls with their gaps, and a bar */
     size_t numbers =
         v->month ? 2 + 10 + 2 + 10 + 2 + 5 + 2 + 6 + 2 + 6 + 2 : 2 + 10 + 2 + 5 + 2 + 6 + 2 + 6 + 2;
-    size_t room = key_room(v, numbers + 8);
+    int64_t largest = 0, n = shown_rows(v);
+    size_t room = key_room(v, numbers, n);
     ly_table *table = ly_table_new(v->cli, cols);
     if (!table) {
         return LY_EXIT_INPUT;
@@ -231,7 +254,6 @@ static int print_table(view *v)
     ly_table_col(table, c++, "cached", LY_RIGHT, 0);
     ly_table_col(table, c++, "calls", LY_RIGHT, 0);
     ly_table_col(table, c++, "", LY_LEFT, 0);
-    int64_t largest = 0, n = shown_rows(v);
     for (int64_t i = 0; i < n; i++) {
         largest = r->rows[i].amount_pico > largest ? r->rows[i].amount_pico : largest;
         size_t width = 0;
@@ -690,11 +712,11 @@ static int run_report(ly_cli *cli)
     return code;
 }
 
-#define TIME_OPTS                                                                         \
-    {"since", 0, "TIME", "from: 30d, 2026-11-01, 2026-11, last-month", false},            \
-        {"until", 0, "TIME", "up to, not including", false},                              \
-    {                                                                                     \
-        "tz", 0, "ZONE", "time zone of days and dates: UTC, +02:00, Europe/Berlin", false \
+#define TIME_OPTS                                                                                \
+    {"since", 0, "TIME", "from: 30d, 2026-11-01; 2026-11 and last-month are that month", false}, \
+        {"until", 0, "TIME", "up to, not including", false},                                     \
+    {                                                                                            \
+        "tz", 0, "ZONE", "time zone of days and dates: UTC, +02:00, Europe/Berlin", false        \
     }
 
 static const ly_opt report_opts[] = {

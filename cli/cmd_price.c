@@ -28,6 +28,14 @@ static void prices_text(const ly_price_row *row, ly_buf *out)
     }
 }
 
+static void condition(const char *word, ly_str value, ly_buf *out)
+{
+    if (value.len) {
+        ly_buf_fmt(out, "%s%s %.*s", out->len ? " " : "", word, LY_STR_ARG(value));
+    }
+}
+
+/* When a row counts: its days, hours and tier, and of an own row where. */
 static void validity_text(const ly_price_row *row, ly_buf *out)
 {
     if (row->from_ns != INT64_MIN) {
@@ -45,6 +53,9 @@ static void validity_text(const ly_price_row *row, ly_buf *out)
     if (row->service_tier.len) {
         ly_buf_fmt(out, "%s%.*s", out->len ? " " : "", LY_STR_ARG(row->service_tier));
     }
+    condition("service", row->service, out);
+    condition("key", row->access_key, out);
+    condition("gateway", row->gateway, out);
 }
 
 static int json_row(ly_cli *cli, const ly_price_row *row)
@@ -73,6 +84,9 @@ static int json_row(ly_cli *cli, const ly_price_row *row)
     }
     if (row->access_key.len) {
         ly_jsonw_kv_str(&w, "access_key", row->access_key);
+    }
+    if (row->gateway.len) {
+        ly_jsonw_kv_str(&w, "gateway", row->gateway);
     }
     ly_jsonw_kv_bool(&w, "free", row->free);
     ly_jsonw_key(&w, "prices");
@@ -114,7 +128,8 @@ static void table_row(ly_table *table, const ly_price_row *row)
 {
     ly_buf text;
     ly_buf_init(&text, LY_KIB(64));
-    ly_table_cellf(table, "%lld", (long long)row->id);
+    ly_table_cellf(table, row->id < 0 ? "own %lld" : "%lld",
+                   (long long)(row->id < 0 ? -row->id : row->id));
     ly_table_cell(table, row->provider.len ? row->provider : LY_S("*"));
     ly_table_cell(table, row->model.len ? row->model : LY_S("*"));
     validity_text(row, &text);
@@ -421,7 +436,7 @@ static int run_add(ly_cli *cli)
         code = ly_cli_fail(cli, &err);
     }
     if (!code) {
-        fprintf(cli->out, "own price %lld\n", (long long)-id);
+        fprintf(cli->out, "own price %lld\n", (long long)id);
         ly_cli_note(cli, "%s", later);
     }
     ly_store_close(store);

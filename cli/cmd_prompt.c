@@ -159,9 +159,15 @@ static int run_log(ly_cli *cli)
         ly_buf time;
         ly_buf_init(&time, 64);
         ly_time_format(moves[i].moved_ns, 0, &time);
-        fprintf(cli->out, "%s%s  %.*s: %lld -> %lld%s%.*s%s%.*s\n", i ? "" : "\n",
-                ly_buf_text(&time), LY_STR_ARG(moves[i].alias), (long long)moves[i].from,
-                (long long)moves[i].to, moves[i].reason.len ? "  " : "",
+        char from[24] = "new", to[24] = "removed";
+        if (moves[i].from) {
+            (void)snprintf(from, sizeof from, "%lld", (long long)moves[i].from);
+        }
+        if (moves[i].to) {
+            (void)snprintf(to, sizeof to, "%lld", (long long)moves[i].to);
+        }
+        fprintf(cli->out, "%s%s  %.*s: %s -> %s%s%.*s%s%.*s\n", i ? "" : "\n", ly_buf_text(&time),
+                LY_STR_ARG(moves[i].alias), from, to, moves[i].reason.len ? "  " : "",
                 LY_STR_ARG(moves[i].reason), moves[i].run.len ? "  run " : "",
                 LY_STR_ARG(ly_str_sub(moves[i].run, 0, 8)));
         ly_buf_release(&time);

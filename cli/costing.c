@@ -102,11 +102,15 @@ bool ly_costing_time_parse(ly_str text, const ly_zone *zone, int64_t *ret_from_n
 int ly_costing_time_opts(ly_cli *cli, const ly_zone *zone, ly_costing_time *ret)
 {
     const char *since = ly_cli_opt(cli, "since"), *until = ly_cli_opt(cli, "until");
-    int64_t ignored;
+    int64_t ignored, day;
     *ret = (ly_costing_time){INT64_MIN, INT64_MAX, since || until};
     if (since && !ly_costing_time_parse(ly_str_c(since), zone, &ret->from_ns, &ret->until_ns)) {
         return ly_cli_usage(
             cli, "--since '%s' is no time; use 30d, 2026-11-01, 2026-11, last-month", since);
+    }
+    /* A month, a year and last-month are that time; a date is where the time begins. */
+    if (since && strlen(since) >= strlen("2026-11-01") && ly_time_parse(ly_str_c(since), &day)) {
+        ret->until_ns = INT64_MAX;
     }
     if (until && !ly_costing_time_parse(ly_str_c(until), zone, &ret->until_ns, &ignored)) {
         return ly_cli_usage(cli, "--until '%s' is no time; use 2026-11-01, 2026-11, today", until);

@@ -37,6 +37,27 @@ static void option_line(const ly_opt *opt, ly_buf *out)
     ly_buf_fmt(out, "%s%s\n", opt->help, opt->repeats && opt->arg ? " (may be repeated)" : "");
 }
 
+/* Long lines broken at spaces: help is read on a terminal, whatever the source's lines are. */
+static void wrapped(const char *text, ly_buf *out)
+{
+    enum { MOST = 100 };
+    ly_str rest = ly_str_c(text), line;
+    while (ly_str_split(&rest, '\n', &line)) {
+        while (line.len > MOST) {
+            size_t cut = MOST;
+            while (cut > 0 && line.ptr[cut] != ' ')
+                cut--;
+            if (cut == 0)
+                break;
+            ly_buf_str(out, ly_str_sub(line, 0, cut));
+            ly_buf_char(out, '\n');
+            line = ly_str_sub(line, cut + 1, line.len);
+        }
+        ly_buf_str(out, line);
+        ly_buf_char(out, '\n');
+    }
+}
+
 /* Paragraphs, each line behind `indent`. */
 static void paragraphs(const char *text, const char *indent, ly_buf *out)
 {
@@ -58,7 +79,7 @@ void ly_help_verb(const ly_cmd *cmd, const ly_verb *verb, ly_buf *out)
     ly_buf_fmt(out, "\n\n%s\n", verb->summary);
     if (verb->details && verb->details[0]) {
         ly_buf_char(out, '\n');
-        paragraphs(verb->details, "", out);
+        wrapped(verb->details, out);
     }
     ly_buf_c(out, "\nOptions:\n");
     for (size_t i = 0; i < verb->n_opts; i++)

@@ -280,7 +280,8 @@ static bool agreed(ly_cli *cli, const ly_store_removed *what)
         return true;
     }
     if (!isatty(STDIN_FILENO)) {
-        ly_cli_note(cli, "%lld traces would go; -y removes them", (long long)what->n_traces);
+        ly_cli_note(cli, "%lld trace%s would go; -y removes %s", (long long)what->n_traces,
+                    what->n_traces == 1 ? "" : "s", what->n_traces == 1 ? "it" : "them");
         return false;
     }
     (void)fprintf(stderr, "forget %lld traces with %lld spans? [y/N] ", (long long)what->n_traces,

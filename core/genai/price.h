@@ -215,6 +215,7 @@ typedef struct ly_price_row {
     bool free;          /* published as free of charge: every unit costs 0 */
     /* the user's own rows only: where they apply; "" = anywhere */
     ly_str service, access_key;
+    ly_str gateway; /* filled by ly_price_add_own, for lists */
     const ly_price *prices;
     size_t n_prices;
 } ly_price_row;

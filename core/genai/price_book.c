@@ -280,9 +280,10 @@ ly_status ly_price_add_own(ly_price_book *book, ly_str provider, ly_str model, l
     }
     own.row.provider = ly_arena_copy(&book->arena, provider);
     own.row.model = ly_arena_copy(&book->arena, model);
+    own.row.gateway = ly_arena_copy(&book->arena, address);
     own.rank = (own.address ? 16 : 0) + (row->access_key.len ? 8 : 0) + (row->service.len ? 4 : 0) +
                (own.model ? 2 : 0) + (own.provider ? 1 : 0);
-    if (!own.row.provider.ptr || !own.row.model.ptr ||
+    if (!own.row.provider.ptr || !own.row.model.ptr || !own.row.gateway.ptr ||
         !ly_grow(&book->own, &book->cap_own, book->n_own + 1, MAX_ITEMS, sizeof book->own[0])) {
         return LY_NOMEM(err);
     }

@@ -95,8 +95,15 @@ trace=$(printf '%032x' $((0xabc1)))
 "$LYDITE" cost explain "$trace" >"$dir/screen" || fail "explain"
 grep -q 'cache read  *600' "$dir/screen" && grep -q 'platform.openai.com' "$dir/screen" || { cat "$dir/screen"; fail "explain"; }
 
+today=$(date -u +%Y-%m-%d)
+"$LYDITE" cost --by provider,model --since "$today" >"$dir/out" || fail "cost --since a day"
+grep -q 'gpt-5-mini' "$dir/out" && grep -q "^Cost from $today 00:00 (UTC)$" "$dir/out" || { cat "$dir/out"; fail "a date is not where the time begins"; }
+
 # a price of one's own, then history again: difference first, the old line stays
 "$LYDITE" price add --provider acme --model nobody-1 input=1 output=2 -q >/dev/null || fail "price add"
+"$LYDITE" price add --provider acme --gateway gw.example -q >/dev/null || fail "price add --gateway"
+"$LYDITE" price list --own | grep -q 'gateway gw.example' || fail "an own price does not say for which gateway it is"
+"$LYDITE" price rm 2 -q || fail "price rm"
 "$LYDITE" cost reprice --dry-run --json -q >"$dir/out" || fail "reprice --dry-run"
 check "difference" "row('row',model='nobody-1')['difference_usd'], len([r for r in rows if r['kind']=='row'])" "('0.00003', 1)"
 "$LYDITE" cost reprice -y -q >/dev/null || fail "reprice"
