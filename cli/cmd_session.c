@@ -1,11 +1,16 @@
 /* `lydite session`: list sessions, print one as a conversation. */
+#include <time.h>
+
+#include "base/clock.h"
 #include "base/mem.h"
+#include "cli/json_csv.h"
 #include "cli/reading.h"
 #include "viewer/text.h"
 
 #define DEFAULT_ROWS 50
 
-static ly_status print_rows(ly_cli *cli, const ly_session_row *rows, size_t n, ly_err *err)
+static ly_status print_rows(ly_cli *cli, const ly_session_row *rows, size_t n, bool heading,
+                            ly_err *err)
 {
     static const char *const heads[] = {"LAST",   "TRACES", "SPANS", "ERRORS",
                                         "TOKENS", "COST",   "USER",  "SESSION"};
@@ -16,7 +21,7 @@ static ly_status print_rows(ly_cli *cli, const ly_session_row *rows, size_t n, l
     }
     ly_buf_init(&cell, LY_KIB(8));
     for (size_t c = 0; c < LY_COUNT(heads); c++) {
-        ly_table_col(table, c, heads[c], c >= 1 && c <= 5 ? LY_RIGHT : LY_LEFT, 0);
+        ly_table_col(table, c, heading ? heads[c] : "", c >= 1 && c <= 5 ? LY_RIGHT : LY_LEFT, 0);
     }
     for (size_t i = 0; i < n; i++) {
         const ly_session_row *r = &rows[i];
@@ -41,6 +46,98 @@ static ly_status print_rows(ly_cli *cli, const ly_session_row *rows, size_t n, l
     return LY_OK;
 }
 
+/* --json and --csv. */
+static ly_status print_machine(ly_cli *cli, ly_json_csv *csv, const ly_session_row *rows, size_t n,
+                               ly_err *err)
+{
+    ly_buf out;
+    ly_buf_init(&out, LY_MAX_OUTPUT_BYTES);
+    for (size_t i = 0; i < n; i++) {
+        ly_viewer_json_session(&rows[i], &out);
+    }
+    ly_status st = ly_buf_status(&out, "the sessions", err);
+    if (st == LY_OK && cli->csv) {
+        st = ly_json_csv_put(csv, cli, ly_buf_view(&out), err);
+    } else if (st == LY_OK) {
+        (void)fwrite(ly_buf_text(&out), 1, out.len, cli->out);
+    }
+    ly_buf_release(&out);
+    return st;
+}
+
+static ly_status print(ly_cli *cli, ly_json_csv *csv, const ly_session_row *rows, size_t n,
+                       bool heading, ly_err *err)
+{
+    if (cli->json || cli->csv) {
+        return print_machine(cli, csv, rows, n, err);
+    }
+    return n > 0 ? print_rows(cli, rows, n, heading, err) : LY_OK;
+}
+
+/* ---- -f -------------------------------------------------------------------------------------- */
+
+#define POLL_MS   250
+#define MAX_KNOWN 1024 /* sessions looked at; those with the latest activity */
+
+typedef struct known {
+    uint64_t session; /* hash of the id */
+    int64_t n_spans;
+} known;
+
+static bool has_grown(const known *seen, size_t n, const ly_session_row *r)
+{
+    uint64_t hash = ly_str_hash(r->session);
+    for (size_t i = 0; i < n; i++) {
+        if (seen[i].session == hash) {
+            return seen[i].n_spans != r->n_spans;
+        }
+    }
+    return true;
+}
+
+/* A line for a session each time it has grown; sessions as they were at the start are not printed
+ * unless --since asks for them. */
+static ly_status follow(ly_cli *cli, ly_store *store, ly_json_csv *csv, ly_arena *arena,
+                        ly_err *err)
+{
+    ly_status st = LY_OK;
+    uint64_t last = UINT64_MAX;
+    bool first = cli->since_ns == INT64_MIN;
+    size_t n_seen = 0;
+    known *seen = ly_calloc(MAX_KNOWN, sizeof *seen);
+    if (seen == NULL) {
+        return LY_NOMEM(err);
+    }
+    while (st == LY_OK && !ly_cli_interrupted()) {
+        uint64_t count = last;
+        ly_session_row *rows = NULL;
+        ly_store_key key = {0};
+        size_t n = 0;
+        st = ly_store_change_count(store, &count, err);
+        if (st == LY_OK && count != last) {
+            last = count;
+            ly_arena_reset(arena);
+            st = ly_store_session_page(store, cli->since_ns, cli->until_ns, MAX_KNOWN, &key, arena,
+                                       &rows, &n, err);
+        }
+        for (size_t i = n; st == LY_OK && i-- > 0;) {
+            if (!first && has_grown(seen, n_seen, &rows[i])) {
+                st = print(cli, csv, &rows[i], 1, false, err);
+            }
+        }
+        for (size_t i = 0; i < n; i++) {
+            seen[i] = (known){ly_str_hash(rows[i].session), rows[i].n_spans};
+            n_seen = n;
+        }
+        first = false;
+        (void)fflush(cli->out);
+        struct timespec pause = {0, POLL_MS * 1000000L};
+        (void)nanosleep(&pause, NULL);
+    }
+    ly_free(seen);
+    return st;
+}
+
 static int run_list(ly_cli *cli)
 {
     int exit_code = LY_EXIT_DONE;
@@ -49,24 +146,24 @@ static int run_list(ly_cli *cli)
     ly_session_row *rows = NULL;
     size_t n = 0;
     ly_store_key key = {0};
+    ly_json_csv csv;
     ly_store *store = ly_cli_store(cli, LY_STORE_READER, &exit_code);
     if (store == NULL) {
         return exit_code;
     }
+    ly_json_csv_init(&csv);
     ly_arena_init(&arena, 0, 0);
-    ly_status st = ly_store_session_page(store, cli->since_ns, cli->until_ns,
-                                         cli->n >= 0 ? (size_t)cli->n : DEFAULT_ROWS, &key, &arena,
-                                         &rows, &n, &err);
-    if (st == LY_OK && cli->json) {
-        ly_buf out;
-        ly_buf_init(&out, LY_MAX_OUTPUT_BYTES);
-        for (size_t i = 0; i < n; i++) {
-            ly_viewer_json_session(&rows[i], &out);
-        }
-        st = ly_buf_status(&out, "the sessions", &err);
-        exit_code = ly_cli_flush(cli, &out, st, &err);
-    } else if (st == LY_OK && n > 0) {
-        st = print_rows(cli, rows, n, &err);
+    ly_status st;
+    if (cli->follow) {
+        st = follow(cli, store, &csv, &arena, &err);
+        exit_code = st != LY_OK ? ly_cli_fail(cli, &err) : ly_cli_signal_exit();
+        goto out;
+    }
+    st = ly_store_session_page(store, cli->since_ns, cli->until_ns,
+                               cli->n >= 0 ? (size_t)cli->n : DEFAULT_ROWS, &key, &arena, &rows, &n,
+                               &err);
+    if (st == LY_OK) {
+        st = print(cli, &csv, rows, n, true, &err);
     }
     if (st != LY_OK) {
         exit_code = ly_cli_fail(cli, &err);
@@ -74,6 +171,8 @@ static int run_list(ly_cli *cli)
         ly_cli_note(cli, "no sessions: no span carries a session id");
         exit_code = cli->fail_empty ? LY_EXIT_NO : LY_EXIT_DONE;
     }
+out:
+    ly_json_csv_release(&csv);
     ly_arena_release(&arena);
     ly_store_close(store);
     return exit_code;
@@ -114,9 +213,13 @@ static int run_show(ly_cli *cli)
 static const ly_verb verbs[] = {
     {"list", "", 0, 0, "list sessions, latest activity first",
      "--json: one object a line with session first last traces spans errors generations tokens_in "
-     "tokens_out tokens cost_usd user service model; unknown is null.",
+     "tokens_out tokens cost_usd user service model; unknown is null. --csv: the same fields. -f "
+     "prints a line for a "
+     "session each time it has grown.",
      "lydite session list -n 20\nlydite session list --since 1d --json",
-     LY_COMMON_READ | LY_COMMON_N | LY_COMMON_TIME | LY_COMMON_FAIL_EMPTY, NULL, 0, run_list},
+     LY_COMMON_READ | LY_COMMON_CSV | LY_COMMON_N | LY_COMMON_FOLLOW | LY_COMMON_TIME |
+         LY_COMMON_FAIL_EMPTY,
+     NULL, 0, run_list},
     {"show", "SESSION", 1, 1, "print a session as a conversation over its traces",
      "SESSION is an id or a unique prefix. --json prints its traces, oldest first, with the fields "
      "of "

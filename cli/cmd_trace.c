@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/json_csv.h"
 #include "cli/reading.h"
 #include "cli/trace_verbs.h"
 #include "viewer/text.h"
@@ -17,6 +18,7 @@ typedef struct list {
     ly_cli *cli;
     ly_table *table;
     ly_buf json;
+    ly_json_csv csv;
     int64_t left, shown, now_ns;
     size_t n_cols;
 } list;
@@ -99,6 +101,20 @@ static bool new_table(list *l)
     return l->table != NULL;
 }
 
+/* --json and --csv. */
+static ly_status machine_line(list *l, const ly_trace_row *r, ly_err *err)
+{
+    ly_status st = LY_OK;
+    ly_viewer_json_row(r, &l->json);
+    if (l->cli->csv) {
+        st = ly_json_csv_put(&l->csv, l->cli, ly_buf_view(&l->json), err);
+    } else {
+        (void)fwrite(ly_buf_text(&l->json), 1, l->json.len, l->cli->out);
+    }
+    ly_buf_reset(&l->json);
+    return st;
+}
+
 static ly_status list_pages(list *l, ly_store *store, ly_trace_query *query, ly_err *err)
 {
     ly_arena arena;
@@ -112,10 +128,8 @@ static ly_status list_pages(list *l, ly_store *store, ly_trace_query *query, ly_
         ly_arena_reset(&arena);
         st = ly_store_trace_page(store, query, &arena, &rows, &n, &query->after, &more, err);
         for (size_t i = 0; st == LY_OK && i < n; i++) {
-            if (l->cli->json) {
-                ly_viewer_json_row(&rows[i], &l->json);
-                (void)fwrite(ly_buf_text(&l->json), 1, l->json.len, l->cli->out);
-                ly_buf_reset(&l->json);
+            if (l->cli->json || l->cli->csv) {
+                st = machine_line(l, &rows[i], err);
             } else {
                 add_table_row(l, &rows[i]);
             }
@@ -148,12 +162,11 @@ static bool was_seen(const follower *f, ly_trace_id id)
     return false;
 }
 
-static void follow_line(list *l, const ly_trace_row *r)
+static ly_status follow_line(list *l, const ly_trace_row *r, ly_err *err)
 {
-    if (l->cli->json) {
-        ly_viewer_json_row(r, &l->json);
-        (void)fwrite(ly_buf_text(&l->json), 1, l->json.len, l->cli->out);
-        ly_buf_reset(&l->json);
+    ly_status st = LY_OK;
+    if (l->cli->json || l->cli->csv) {
+        st = machine_line(l, r, err);
     } else if (new_table(l)) {
         add_table_row(l, r);
         /* One line, no heading: a stream is not a table. */
@@ -165,6 +178,7 @@ static void follow_line(list *l, const ly_trace_row *r)
         l->table = NULL;
     }
     (void)fflush(l->cli->out);
+    return st;
 }
 
 /* One line per trace once it is over; polls the number of commits, so an idle file costs nothing. */
@@ -202,7 +216,7 @@ static ly_status follow(list *l, ly_store *store, ly_trace_query *query, ly_err 
                 const char *state = ly_viewer_trace_state(&rows[i], l->now_ns);
                 bool over = strcmp(state, "live") != 0 && strcmp(state, "quiet") != 0;
                 if (over && !was_seen(f, rows[i].trace_id)) {
-                    follow_line(l, &rows[i]);
+                    st = follow_line(l, &rows[i], err);
                     f->seen[f->n_seen++ % SEEN_SLOTS] = rows[i].trace_id;
                 }
             }
@@ -223,6 +237,7 @@ int ly_trace_run_list(ly_cli *cli)
     ly_store *store = NULL;
     list l = {.cli = cli, .left = cli->n >= 0 ? cli->n : DEFAULT_ROWS, .now_ns = ly_wall_ns()};
     ly_buf_init(&l.json, LY_MIB(4));
+    ly_json_csv_init(&l.csv);
     if (!ly_cli_filter(cli, 0, &filter, &exit_code)) {
         goto out;
     }
@@ -246,7 +261,7 @@ int ly_trace_run_list(ly_cli *cli)
         exit_code = st != LY_OK ? ly_cli_fail(cli, &err) : ly_cli_signal_exit();
         goto out;
     }
-    if (!cli->json && !new_table(&l)) {
+    if (!cli->json && !cli->csv && !new_table(&l)) {
         exit_code = LY_EXIT_INPUT;
         goto out;
     }
@@ -255,7 +270,7 @@ int ly_trace_run_list(ly_cli *cli)
         exit_code = ly_cli_fail(cli, &err);
         goto out;
     }
-    if (!cli->json && l.shown > 0) {
+    if (l.table != NULL && l.shown > 0) {
         ly_table_print(l.table);
     }
     if (l.shown == 0) {
@@ -270,6 +285,7 @@ int ly_trace_run_list(ly_cli *cli)
 out:
     ly_table_free(l.table);
     ly_buf_release(&l.json);
+    ly_json_csv_release(&l.csv);
     ly_filter_free(filter);
     ly_store_close(store);
     return exit_code;
@@ -403,10 +419,12 @@ static const ly_verb verbs[] = {
      "errors "
      "generations tools orphans logs tokens_in tokens_out tokens cache_read cache_write reasoning "
      "cost_usd cost_partial provider model service env release session user prompt prompt_version "
-     "error_type pinned; unknown is null. -f prints a line for each trace when it is over.",
+     "error_type pinned; unknown is null. --csv: the same fields. -f prints a line for each trace "
+     "when it is over.",
      "lydite trace list -n 20\nlydite trace list 'status:error since:2h'\n"
      "lydite trace list --json 'cost>0.05' | jq .trace_id",
-     LY_COMMON_READ | LY_COMMON_N | LY_COMMON_FOLLOW | LY_COMMON_TIME | LY_COMMON_FAIL_EMPTY,
+     LY_COMMON_READ | LY_COMMON_CSV | LY_COMMON_N | LY_COMMON_FOLLOW | LY_COMMON_TIME |
+         LY_COMMON_FAIL_EMPTY,
      list_opts, LY_COUNT(list_opts), ly_trace_run_list},
     {"show", "[TRACE]", 0, 1, "print a trace as a tree of steps",
      "TRACE is an id, a unique prefix of 4 digits or more, @last or @last~N; without one the last. "
@@ -426,11 +444,11 @@ static const ly_verb verbs[] = {
      "figure: errors>2% errors>5 p50 p95 p99 ttft (durations) tokens/s cost calls score.NAME. "
      "--json: one object a line with the keys of --by, calls errors p50_ns p95_ns p99_ns "
      "ttft_p50_ns tokens_per_s tokens_in tokens_out cost_usd unpriced scores (mean, n) before (the "
-     "same of the time before, or null).",
+     "same of the time before, or null). --csv: the same fields, scores and before as JSON.",
      "lydite trace stats --by model,service\n"
      "lydite trace stats --since 1h --fail-if 'errors>2%' --fail-if 'p95>8s'",
-     LY_COMMON_READ | LY_COMMON_TIME | LY_COMMON_N | LY_COMMON_FAIL_EMPTY, stats_opts,
-     LY_COUNT(stats_opts), ly_trace_run_stats},
+     LY_COMMON_READ | LY_COMMON_CSV | LY_COMMON_TIME | LY_COMMON_N | LY_COMMON_FAIL_EMPTY,
+     stats_opts, LY_COUNT(stats_opts), ly_trace_run_stats},
     {"diff", "TRACE TRACE", 2, 2, "compare two traces step by step",
      "Steps are matched by their place: type and name below the same parents, in order. Lines: = "
      "in both, "

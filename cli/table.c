@@ -136,9 +136,15 @@ void ly_table_print(ly_table *t)
     measure(t);
     ly_buf *line = &t->scratch;
     ly_buf_reset(line);
-    for (size_t c = 0; c < t->n_cols; c++)
+    bool headed = false;
+    for (size_t c = 0; c < t->n_cols; c++) {
         put_cell(t, line, c, ly_str_c(t->cols[c].head));
-    if (t->cli->color)
+        headed = headed || t->cols[c].head[0] != '\0';
+    }
+    /* Lines of a stream have no heading. */
+    if (!headed)
+        ly_buf_reset(line);
+    else if (t->cli->color)
         fprintf(t->cli->out, "\033[1m%s\033[0m\n", ly_buf_text(line));
     else
         fprintf(t->cli->out, "%s\n", ly_buf_text(line));

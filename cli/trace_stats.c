@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/json_csv.h"
 #include "cli/trace_verbs.h"
 #include "viewer/json.h"
 #include "viewer/stats.h"
@@ -145,10 +146,14 @@ static void json_row(ly_jsonw *w, const ly_stat_row *r)
     ly_jsonw_object_end(w);
 }
 
-static void print_json(ly_cli *cli, const ly_stat_query *q, const ly_stat_row *rows, size_t n,
-                       const ly_stat_row *before, size_t n_before)
+/* --json and --csv. */
+static ly_status print_machine(ly_cli *cli, const ly_stat_query *q, const ly_stat_row *rows,
+                               size_t n, const ly_stat_row *before, size_t n_before, ly_err *err)
 {
-    for (size_t i = 0; i < n; i++) {
+    ly_status st = LY_OK;
+    ly_json_csv csv;
+    ly_json_csv_init(&csv);
+    for (size_t i = 0; st == LY_OK && i < n; i++) {
         const ly_stat_row *b = ly_stat_find(before, n_before, &rows[i], q->n_by);
         ly_buf line;
         ly_jsonw w;
@@ -169,9 +174,15 @@ static void print_json(ly_cli *cli, const ly_stat_query *q, const ly_stat_row *r
         }
         ly_jsonw_object_end(&w);
         ly_buf_char(&line, '\n');
-        (void)fwrite(ly_buf_text(&line), 1, line.len, cli->out);
+        if (cli->csv) {
+            st = ly_json_csv_put(&csv, cli, ly_buf_view(&line), err);
+        } else {
+            (void)fwrite(ly_buf_text(&line), 1, line.len, cli->out);
+        }
         ly_buf_release(&line);
     }
+    ly_json_csv_release(&csv);
+    return st;
 }
 
 /* Each row that a condition does not let pass is named. */
@@ -248,8 +259,10 @@ int ly_trace_run_stats(ly_cli *cli)
         goto out;
     }
     size_t shown = cli->n >= 0 && (size_t)cli->n < n ? (size_t)cli->n : n;
-    if (cli->json) {
-        print_json(cli, &query, rows, shown, before, n_before);
+    if (cli->json || cli->csv) {
+        if (print_machine(cli, &query, rows, shown, before, n_before, &err) != LY_OK) {
+            exit_code = ly_cli_fail(cli, &err);
+        }
     } else if (n > 0) {
         exit_code = print_table(cli, &query, rows, shown, before, n_before);
     } else {

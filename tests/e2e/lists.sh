@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Lists as CSV (the fields of --json, nothing that a spreadsheet would run) and as a stream (-f).
+set -u
+lydite=${LYDITE:?}
+tmp=$(mktemp -d) || exit 1
+pids=()
+cleanup() {
+  for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done
+  rm -rf "$tmp"
+}
+trap cleanup EXIT
+unset NO_COLOR
+export HOME=$tmp XDG_CONFIG_HOME=$tmp/config XDG_DATA_HOME=$tmp/data LC_ALL=C.UTF-8 LYDITE_DB=$tmp/t.db
+bad=0
+complain() { echo "$1"; bad=1; }
+
+now=$(date +%s)
+span() { # trace id parent name session extra
+  printf '{"traceId":"7f3a00000000000000000000000000%02x","spanId":"00000000000000%02x",' "$1" "$2"
+  [ "$3" = 0 ] || printf '"parentSpanId":"00000000000000%02x",' "$3"
+  printf '"name":"%s","kind":1,"startTimeUnixNano":"%d000000000","endTimeUnixNano":"%d500000000",' "$4" $((now - 300)) $((now - 300))
+  printf '"attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.request.model","value":{"stringValue":"gpt-4o"}},{"key":"gen_ai.conversation.id","value":{"stringValue":"%s"}}]}' "$5"
+}
+doc() { printf '{"resourceSpans":[{"resource":{},"scopeSpans":[{"spans":[%s]}]}]}\n' "$1"; }
+store() { doc "$1" >"$tmp/in.jsonl"; "$lydite" trace import "$tmp/in.jsonl" 2>"$tmp/err" || complain "import: $(cat "$tmp/err")"; }
+
+store "$(span 1 1 0 '=1+1,\"x\"' s-1),$(span 1 2 1 '@SUM(A1)' s-1)"
+for what in 'trace list' 'span list' 'session list' 'trace stats --by name'; do
+  # shellcheck disable=SC2086
+  "$lydite" $what --csv >"$tmp/csv" 2>"$tmp/err" || complain "$what --csv: $(cat "$tmp/err")"
+  # shellcheck disable=SC2086
+  "$lydite" $what --json >"$tmp/json"
+  python3 - "$what" "$tmp/csv" "$tmp/json" <<'P' || complain "$what --csv differs from --json"
+import csv, json, sys
+what, c, j = sys.argv[1:]
+rows = list(csv.reader(open(c, newline="")))
+objs = [json.loads(l) for l in open(j)]
+assert len(objs) > 0 and len(rows) == len(objs) + 1, (rows, objs)
+assert rows[0] == list(objs[0]), rows[0]
+for row, o in zip(rows[1:], objs):
+    assert len(row) == len(o), row
+    for name, text in zip(rows[0], row):
+        v = o[name]
+        assert text[:1] not in "=+@\t\r" or text == "", (name, text)
+        if v is None: assert text == "", (name, text)
+        elif isinstance(v, str): assert text in (v, "'" + v), (name, text, v)
+        else: assert json.loads(text) == v, (name, text, v)
+names = [r[rows[0].index("name")] for r in rows[1:]] if "name" in rows[0] else []
+assert not names or "'=1+1,\"x\"" in names, names
+P
+done
+"$lydite" trace list --csv --json >/dev/null 2>&1; [ $? = 2 ] || complain "--csv --json is no usage error"
+
+lines() { # file n: waits until the file has n lines
+  for _ in $(seq 100); do [ "$(wc -l <"$1")" -ge "$2" ] && return 0; sleep 0.1; done
+  complain "$1 has $(wc -l <"$1") lines, not $2: $(cat "$1")"
+}
+"$lydite" span list -f 7f3a0000000000000000000000000001 >"$tmp/spans" 2>&1 & pids+=($!)
+"$lydite" session list -f --since 1h >"$tmp/sessions" 2>&1 & pids+=($!)
+"$lydite" session list -f --csv --since 1h >"$tmp/sessions.csv" 2>&1 & pids+=($!)
+lines "$tmp/spans" 2; lines "$tmp/sessions" 1; lines "$tmp/sessions.csv" 2
+store "$(span 1 3 1 later s-1)"
+lines "$tmp/spans" 3; lines "$tmp/sessions" 2; lines "$tmp/sessions.csv" 3
+store "$(span 2 4 0 other s-2)"
+lines "$tmp/sessions" 3; lines "$tmp/sessions.csv" 4
+[ "$(grep -c . "$tmp/spans")" = 3 ] || complain "a span of another trace is printed: $(cat "$tmp/spans")"
+grep -q later "$tmp/spans" || complain "the later span is not printed: $(cat "$tmp/spans")"
+[ "$(grep -c '^session,' "$tmp/sessions.csv")" = 1 ] || complain "the heading is not there once: $(cat "$tmp/sessions.csv")"
+kill -INT "${pids[0]}"; wait "${pids[0]}"; code=$?
+[ $code = 130 ] || complain "-f leaves with $code after ^C"
+exit $bad
