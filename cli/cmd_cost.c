@@ -768,7 +768,8 @@ static const ly_verb verbs[] = {
      "the client's own figure beside it, and what the ledger was charged.\n"
      "\n"
      "--json: span_id, trace_id, provider, model, why, amount_*, client_*, charged_*, row (id,\n"
-     "book, provider, model, source), cells (name, count, unit, price_usd, per, amount_*).",
+     "book, provider, model, source), cells (name, count, unit, price_usd, per, amount_*),\n"
+     "unknown_fees (tools charged by use that the span does not count).",
      "lydite cost explain @last", LY_COMMON_READ, explain_opts, LY_COUNT(explain_opts),
      ly_cost_run_explain},
     {"reprice", "", 0, 0, "price history again by the book in force",

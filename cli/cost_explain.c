@@ -139,6 +139,36 @@ static void print_cell(teller *t, const ly_cell *cell)
     ly_buf_release(&line);
 }
 
+/* Tools that the provider charges by use, of which the call's row has a price and the span no count: true
+ * and the unit for each of the two. */
+static bool unsaid_fee(const explained *e, int which, ly_unit *ret_unit)
+{
+    const ly_tokens *tokens = &e->node->canon.tokens;
+    *ret_unit = which ? LY_UNIT_CODE : LY_UNIT_WEB;
+    return e->has_sum && !e->hit.local &&
+           (which ? tokens->code_executions : tokens->web_searches) == LY_UNKNOWN &&
+           (ly_price_row_get(e->hit.own, *ret_unit) || ly_price_row_get(e->hit.base, *ret_unit));
+}
+
+static void print_unsaid_fees(teller *t, const explained *e)
+{
+    ly_unit unit;
+    for (int i = 0; i < 2; i++) {
+        if (!unsaid_fee(e, i, &unit)) {
+            continue;
+        }
+        const ly_price *price = ly_price_row_get(e->hit.own, unit);
+        ly_buf text;
+        ly_buf_init(&text, 64);
+        ly_rate_format((price ? price : ly_price_row_get(e->hit.base, unit))->base, &text);
+        fprintf(t->cli->out,
+                "  %-20s %12s    the span does not say how many; $%s / %lld not in this amount\n",
+                i ? "code executions" : "web searches", "unknown", ly_buf_text(&text),
+                (long long)ly_unit_per(unit));
+        ly_buf_release(&text);
+    }
+}
+
 static void print_row(teller *t, const ly_price_row *row, const ly_price_book *book)
 {
     ly_buf line;
@@ -293,6 +323,7 @@ static void print_explained(teller *t, const explained *e)
         for (size_t i = 0; i < e->sum.n_cells; i++) {
             print_cell(t, &e->sum.cells[i]);
         }
+        print_unsaid_fees(t, e);
         if (e->sum.priced.tier) {
             fprintf(t->cli->out, "  context tier %d: total input %lld, cache included\n",
                     (int)e->sum.priced.tier, (long long)e->sum.input_total);
@@ -379,6 +410,15 @@ static int json_explained(teller *t, const explained *e)
     ly_jsonw_array(&w);
     for (size_t i = 0; e->has_sum && i < e->sum.n_cells; i++) {
         json_cell(&w, &e->sum.cells[i]);
+    }
+    ly_jsonw_array_end(&w);
+    ly_jsonw_key(&w, "unknown_fees");
+    ly_jsonw_array(&w);
+    for (int i = 0; i < 2; i++) {
+        ly_unit unit;
+        if (unsaid_fee(e, i, &unit)) {
+            ly_jsonw_str(&w, ly_str_c(ly_unit_usage_key(unit)));
+        }
     }
     ly_jsonw_array_end(&w);
     ly_jsonw_object_end(&w);

@@ -75,6 +75,8 @@ typedef enum ly_slot {
     S_CACHE_READ_AUDIO,
     S_OUT_AUDIO,
     S_OUT_IMAGE,
+    S_WEB_SEARCHES, /* uses of the provider's own tools, charged one by one */
+    S_CODE_EXECUTIONS,
     S_BUCKETS,      /* Langfuse usage_details: exclusive buckets by name */
     S_COST_BUCKETS, /* Langfuse cost_details */
     S_COST,         /* N25, pico-dollars after conversion; rank = ly_cost_source order */

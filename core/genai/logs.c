@@ -328,13 +328,24 @@ static int known_buckets(const ly_tokens *t)
     return n;
 }
 
+/* A log's counts in place of the span's; uses of tools that only the span told stay. */
+static void put_tokens(ly_canon *c, const ly_log_info *log)
+{
+    const ly_tokens own = c->tokens;
+    c->tokens = log->canon.tokens;
+    if (c->tokens.web_searches == LY_UNKNOWN)
+        c->tokens.web_searches = own.web_searches;
+    if (c->tokens.code_executions == LY_UNKNOWN)
+        c->tokens.code_executions = own.code_executions;
+    c->usage_mode = log->canon.usage_mode | LY_USAGE_FROM_LOG;
+}
+
 static bool take_tokens(ly_canon *c, const ly_log_info *log)
 {
     if (!log->has_usage)
         return false;
     if (!ly_tokens_known(&c->tokens)) {
-        c->tokens = log->canon.tokens;
-        c->usage_mode = log->canon.usage_mode | LY_USAGE_FROM_LOG;
+        put_tokens(c, log);
         return true;
     }
     int64_t own[2], theirs[2];
@@ -344,8 +355,7 @@ static bool take_tokens(ly_canon *c, const ly_log_info *log)
         known_buckets(&log->canon.tokens) <= known_buckets(&c->tokens))
         return false;
     /* The same counts, in finer parts: cache and reasoning that the span left out. */
-    c->tokens = log->canon.tokens;
-    c->usage_mode = log->canon.usage_mode | LY_USAGE_FROM_LOG;
+    put_tokens(c, log);
     return true;
 }
 

@@ -222,6 +222,33 @@ static int64_t write_total(const ly_extract *x)
     return (m5 == LY_UNKNOWN ? 0 : m5) + (h1 == LY_UNKNOWN ? 0 : h1);
 }
 
+/* What Langfuse's object of counts says by the providers' own names. */
+static int64_t tool_uses(const ly_extract *x, ly_slot slot, ly_val object, const char *names)
+{
+    int64_t n;
+    const ly_val inner = ly_val_get(object, "server_tool_use");
+    if (ly_extract_has(x, slot))
+        return ly_extract_num(x, slot);
+    const bool said =
+        ly_val_i64(ly_val_pick(object, names), &n) || ly_val_i64(ly_val_pick(inner, names), &n);
+    return said && n >= 0 && n <= 1000000 ? n : LY_UNKNOWN;
+}
+
+static void set_tool_uses(const ly_extract *x, ly_tokens *ret)
+{
+    const ly_val object = ly_extract_has(x, S_BUCKETS)
+                              ? ly_val_open(ly_val_any(x->value[S_BUCKETS].any), x->arena)
+                              : LY_IS_ABSENT;
+    ret->web_searches =
+        tool_uses(x, S_WEB_SEARCHES, object,
+                  "web_search_requests|web_searches|server_tool_use.web_search_requests|"
+                  "server_tool_use_web_search_requests|num_search_queries");
+    ret->code_executions = tool_uses(x, S_CODE_EXECUTIONS, object,
+                                     "code_execution_requests|code_executions|"
+                                     "server_tool_use.code_execution_requests|"
+                                     "server_tool_use_code_execution_requests");
+}
+
 static void set_tokens(const ly_extract *x, const ly_span *span, const ly_dialect *dialect,
                        ly_canon *c, bool *ret_rejected)
 {
@@ -484,6 +511,8 @@ static ly_status fill(ly_extract *x, const ly_span *span, ly_canon *c)
     set_models(x, c);
     bool rejected = x->rejected;
     set_tokens(x, span, dialect, c, &rejected);
+    if (ly_tokens_known(&c->tokens))
+        set_tool_uses(x, &c->tokens);
     set_cost(x, c);
     const int8_t role = set_type(x, span, dialect, c);
     fix_embedding(c);

@@ -391,6 +391,8 @@ bool ly_usage_from_tokens(const ly_tokens *t, ly_usage *ret, ly_price_why *ret_w
     count[LY_UNIT_OUT] = out + count[LY_UNIT_REASON];
     count[LY_UNIT_AUDIO_OUT] = least(known(t->out_audio), out);
     count[LY_UNIT_IMAGE_OUT] = least(known(t->out_image), out - count[LY_UNIT_AUDIO_OUT]);
+    count[LY_UNIT_WEB] = least(known(t->web_searches), (int64_t)1 << 50);
+    count[LY_UNIT_CODE] = least(known(t->code_executions), (int64_t)1 << 50);
     count[LY_UNIT_REQUESTS] = 1;
     return true;
 }

@@ -197,7 +197,7 @@ static const struct {
     [LY_PRICE_NO_USAGE] = {"no_usage", "no token counts"},
     [LY_PRICE_NO_MODEL] = {"no_model", "no model name"},
     [LY_PRICE_UNKNOWN_MODEL] = {"unknown_model", "no price for the model"},
-    [LY_PRICE_UNKNOWN_BUCKET] = {"unknown_bucket", "no price for a kind of token"},
+    [LY_PRICE_UNKNOWN_BUCKET] = {"unknown_bucket", "no price for a kind of token or tool use"},
     [LY_PRICE_OVERFLOW] = {"overflow", "the amount does not fit"},
     [LY_PRICE_UNKNOWN_TIER] = {"unknown_tier", "no price for the service tier"},
     [LY_PRICE_BAD_USAGE] = {"bad_usage", "the counts contradict each other"},

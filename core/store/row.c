@@ -9,10 +9,13 @@
 
 /* ---- audio and image counts: five varints of value + 1, trailing unknowns left out ---- */
 
+/* Stored in this order: append only. */
+enum { SIDE_FIELDS = 7 };
+
 static int64_t *side_field(ly_tokens *t, int i)
 {
-    int64_t *fields[] = {&t->in_audio, &t->in_image, &t->cache_read_audio, &t->out_audio,
-                         &t->out_image};
+    int64_t *fields[] = {&t->in_audio,  &t->in_image,     &t->cache_read_audio, &t->out_audio,
+                         &t->out_image, &t->web_searches, &t->code_executions};
     return fields[i];
 }
 
@@ -20,7 +23,7 @@ static size_t side_write(const ly_tokens *tokens, uint8_t out[static 64])
 {
     ly_tokens t = *tokens;
     size_t n = 0, used = 0;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < SIDE_FIELDS; i++) {
         int64_t value = *side_field(&t, i);
         uint64_t v = value == LY_UNKNOWN ? 0 : (uint64_t)value + 1;
         while (v >= 0x80) {
@@ -36,7 +39,7 @@ static size_t side_write(const ly_tokens *tokens, uint8_t out[static 64])
 
 static void side_read(ly_str in, ly_tokens *t)
 {
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < SIDE_FIELDS; i++) {
         uint64_t v = 0;
         unsigned shift = 0;
         while (in.len && shift < 64) {

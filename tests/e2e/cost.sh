@@ -43,6 +43,7 @@ spans = [
     chat(1, "openai", "gpt-5", 1000, 500, gen_ai__usage__cache_read__input_tokens=600, session__id="s1", user__id="u1"),
     chat(2, "anthropic", "claude-sonnet-4-5", 2000, 300, gen_ai__usage__cache_read__input_tokens=1000,
          gen_ai__usage__cache_creation__input_tokens=500, session__id="s1"),
+    chat(9, "anthropic", "claude-sonnet-4-5", 1000, 100, gen_ai__usage__details__web_search_requests=2, lydite__origin="eval"),
     chat(3, "acme", "nobody-1", 10, 10, user__id="=HYPERLINK(1)"),
     chat(4, "openai", "gpt-5-mini", 5000, 100, server__address="127.0.0.1"),
     chat(5, "openai", "gpt-4o", 1000, 100, gen_ai__usage__cost=0.5),
@@ -98,6 +99,12 @@ grep -q 'cache read  *600' "$dir/screen" && grep -q 'platform.openai.com' "$dir/
 today=$(date -u +%Y-%m-%d)
 "$LYDITE" cost --by provider,model --since "$today" >"$dir/out" || fail "cost --since a day"
 grep -q 'gpt-5-mini' "$dir/out" && grep -q "^Cost from $today 00:00 (UTC)$" "$dir/out" || { cat "$dir/out"; fail "a date is not where the time begins"; }
+
+# tools charged by use: counted where the span says how many, told as unknown where it does not
+"$LYDITE" cost explain "$(printf '%032x' $((0xabc9)))" --json >"$dir/out" || fail "explain of tool fees"
+check "tool fees" "rows[0]['amount_usd'], rows[0]['unknown_fees'], [c['count'] for c in rows[0]['cells'] if c['name']=='web searches']" "('0.0245', [], [2])"
+"$LYDITE" cost explain "$(printf '%032x' $((0xabc2)))" >"$dir/screen"
+grep -q 'web searches  *unknown .*not in this amount' "$dir/screen" || { cat "$dir/screen"; fail "an unknown fee is told"; }
 
 # a price of one's own, then history again: difference first, the old line stays
 "$LYDITE" price add --provider acme --model nobody-1 input=1 output=2 -q >/dev/null || fail "price add"

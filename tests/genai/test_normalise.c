@@ -316,6 +316,33 @@ static void numbers_in_all_forms(void **state)
     END;
 }
 
+/* Uses of tools that the provider charges one by one; what nobody said stays unknown, and 0 is said. */
+static void tool_uses(void **state)
+{
+    BEGIN;
+    SPAN(&k, "x", "s", -1, 1, OP("chat"), MODEL, IN(10), OUT(1),
+         INT("gen_ai.usage.server_tool_use.web_search_requests", 3),
+         INT("gen_ai.usage.details.code_executions", 0));
+    assert_int_equal(C(0).tokens.web_searches, 3);
+    assert_int_equal(C(0).tokens.code_executions, 0);
+    assert_int_equal(ly_tokens_total(&C(0).tokens), 11);
+    SPAN(&k, "x", "s", -1, 1, OP("chat"), MODEL, IN(10), OUT(1));
+    assert_int_equal(C(1).tokens.web_searches, LY_UNKNOWN);
+    assert_int_equal(C(1).tokens.code_executions, LY_UNKNOWN);
+    SPAN(&k, "x", "s", -1, 1, STR("langfuse.observation.type", "generation"),
+         STR("langfuse.observation.usage_details",
+             "{\"input\":10,\"output\":1,\"web_search_requests\":2}"));
+    assert_int_equal(C(2).tokens.web_searches, 2);
+    assert_int_equal(C(2).tokens.in_fresh, 10);
+    SPAN(&k, "x", "s", -1, 1, STR("openinference.span.kind", "LLM"),
+         INT("llm.token_count.prompt", 10), INT("llm.token_count.completion", 1),
+         STR("output.value", "{\"usage\":{\"input_tokens\":10,\"server_tool_use\":"
+                             "{\"web_search_requests\":4,\"code_execution_requests\":1}}}"));
+    assert_int_equal(C(3).tokens.web_searches, 4);
+    assert_int_equal(C(3).tokens.code_executions, 1);
+    END;
+}
+
 static void last_of_equal_keys_wins(void **state)
 {
     BEGIN;
@@ -713,6 +740,7 @@ int main(void)
         cmocka_unit_test(owners),
         cmocka_unit_test(prompts),
         cmocka_unit_test(numbers_in_all_forms),
+        cmocka_unit_test(tool_uses),
         cmocka_unit_test(last_of_equal_keys_wins),
         cmocka_unit_test(json_in_json),
         cmocka_unit_test(python_repr),

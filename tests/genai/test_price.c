@@ -66,6 +66,33 @@ static const char *const PLAIN =
     "google,long,1.25,0.125,,,10,,\n"
     "google,long,2.5,0.25,,,15,200000,\n";
 
+/* Tools that the provider charges by use: counted once a use, beside the tokens; a use without a price
+ * makes the amount unknown, and no count is no charge. */
+static void tool_fees(void **state)
+{
+    (void)state;
+    ly_price_book *book = book_of("provider,model,input,output,web_search\n"
+                                  "anthropic,c,3,15,10\nanthropic,d,3,15,\n");
+    ly_canon c = call("anthropic", "c", 1000, -1, -1, 100, -1);
+    const int64_t tokens = 1000 * 3 * USD / 1000000 + 100 * 15 * USD / 1000000;
+    c.tokens.web_searches = c.tokens.code_executions = LY_UNKNOWN;
+    expect(price(book, &c), LY_PRICE_OK, tokens);
+    c.tokens.web_searches = 0;
+    expect(price(book, &c), LY_PRICE_OK, tokens);
+    c.tokens.web_searches = 3;
+    expect(price(book, &c), LY_PRICE_OK, tokens + 3 * USD / 100);
+    c.tokens.code_executions = 1;
+    expect(price(book, &c), LY_PRICE_UNKNOWN_BUCKET, LY_UNKNOWN);
+    c = call("anthropic", "d", 1000, -1, -1, 100, -1);
+    c.tokens.web_searches = 1;
+    expect(price(book, &c), LY_PRICE_UNKNOWN_BUCKET, LY_UNKNOWN);
+    ly_price_book_free(book);
+    /* The compiled-in book has Anthropic's: $10 a thousand. */
+    c = call("anthropic", "claude-sonnet-4-5", 0, -1, -1, 0, -1);
+    c.tokens.web_searches = 1;
+    expect(price(ly_price_book_default(), &c), LY_PRICE_OK, USD / 100);
+}
+
 static void rates(void **state)
 {
     (void)state;
@@ -560,13 +587,21 @@ static void default_book(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rates),         cmocka_unit_test(rounding),
-        cmocka_unit_test(overflow),      cmocka_unit_test(complaints),
-        cmocka_unit_test(context_tiers), cmocka_unit_test(dates_and_windows),
-        cmocka_unit_test(clauses),       cmocka_unit_test(local_addresses),
-        cmocka_unit_test(modalities),    cmocka_unit_test(evidence_for_the_provider),
-        cmocka_unit_test(own_prices),    cmocka_unit_test(bad_usage),
-        cmocka_unit_test(bad_books),     cmocka_unit_test(properties),
+        cmocka_unit_test(rates),
+        cmocka_unit_test(tool_fees),
+        cmocka_unit_test(rounding),
+        cmocka_unit_test(overflow),
+        cmocka_unit_test(complaints),
+        cmocka_unit_test(context_tiers),
+        cmocka_unit_test(dates_and_windows),
+        cmocka_unit_test(clauses),
+        cmocka_unit_test(local_addresses),
+        cmocka_unit_test(modalities),
+        cmocka_unit_test(evidence_for_the_provider),
+        cmocka_unit_test(own_prices),
+        cmocka_unit_test(bad_usage),
+        cmocka_unit_test(bad_books),
+        cmocka_unit_test(properties),
         cmocka_unit_test(default_book),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
