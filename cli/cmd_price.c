@@ -414,8 +414,9 @@ static ly_status check_clauses(const ly_own_price *p, ly_err *err)
     return status;
 }
 
-static const char later[] = "a running collector prices by it within seconds; 'lydite cost reprice' "
-                            "applies it to what is stored";
+static const char later[] =
+    "a running collector prices by it within seconds; 'lydite cost reprice' "
+    "applies it to what is stored";
 
 static int run_add(ly_cli *cli)
 {
