@@ -19,7 +19,9 @@ cd "$dir/examples"
 sanitize=$(sed -n 's/^LYDITE_SANITIZE:STRING=//p' "$BUILD/CMakeCache.txt" | tr ';' ',')
 flags=${sanitize:+-fsanitize=$sanitize}
 cc -std=c11 -pedantic -Wall -Wextra -Werror $flags minimal.c $(pkg-config --cflags --libs lydite) -o "$dir/minimal"
-export LD_LIBRARY_PATH=$lib
+# Found where it was installed, without LD_LIBRARY_PATH.
+LYDITE_EXPORTER=file:"$dir/minimal.jsonl" "$dir/minimal" && [ -s "$dir/minimal.jsonl" ] ||
+    fail "a program linked by pkg-config does not find the library"
 if [ -z "$sanitize" ]; then
     others=$(ldd "$dir/minimal" | grep -vE 'linux-vdso|ld-linux|libc\.so|liblydite\.so' || true)
     [ -z "$others" ] || fail "a program that links liblydite loads more than libc: $others"
