@@ -151,6 +151,19 @@ static bool is_file(const char *name)
     return strcmp(name, "-") == 0 || (stat(name, &st) == 0 && !S_ISDIR(st.st_mode));
 }
 
+/* What can only be meant as a file, so that its absence is told rather than searched for. */
+static bool is_path(const char *name)
+{
+    static const char *const ends[] = {".json", ".jsonl", ".pb", ".otlp"};
+    ly_str text = ly_str_c(name);
+    bool path = ly_str_starts(text, LY_S("/")) || ly_str_starts(text, LY_S("./")) ||
+                ly_str_starts(text, LY_S("../"));
+    for (size_t i = 0; i < LY_COUNT(ends); i++) {
+        path = path || ly_str_ends(text, ly_str_c(ends[i]));
+    }
+    return path && strpbrk(name, ":<> ") == NULL;
+}
+
 /* ---- the command ----------------------------------------------------------------------------- */
 
 static int ways_in(ly_cli *cli)
@@ -218,6 +231,10 @@ static int run_view(ly_cli *cli)
     }
     bool replayed = cli->n_args > 0;
     for (int i = 0; i < cli->n_args; i++) {
+        if (!is_file(cli->args[i]) && is_path(cli->args[i])) {
+            (void)LY_FAIL(&err, LY_E_NOTFOUND, "%s: %s", cli->args[i], strerror(errno));
+            return ly_cli_fail(cli, &err);
+        }
         replayed = replayed && is_file(cli->args[i]);
     }
     if (replayed) {

@@ -99,6 +99,8 @@ start "$lydite view" && wait_for '1/1' && t send-keys C-z && wait_for 'Stopped' 
 t send-keys q && wait_for '^left 0'
 start "NO_COLOR=1 $lydite view" && wait_for '1/1' && t send-keys q && wait_for '^left 0'
 start "LC_ALL=C $lydite view" && wait_for '1/1' && { screen | LC_ALL=C grep -q $'\xe2' && complain "LANG=C shows more than ASCII"; t send-keys q; wait_for '^left 0'; }
+$lydite view /nowhere/trace.jsonl >/dev/null 2>&1
+[ $? = 3 ] || complain "a file that is not there is searched for as words"
 start "TERM=dumb $lydite view" && wait_for 'START.*NAME' && wait_for '^left 0'
 start "$lydite view" && wait_for '1/1' && { pkill -TERM -P "$(t display-message -p '#{pane_pid}')" -x lydite; wait_for '^left 143|Terminated'; }
 [ $bad = 0 ] && echo "the printing twins and the screens hold"
