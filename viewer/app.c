@@ -590,6 +590,12 @@ static bool frame_command(ly_app *app, ly_command command, uint32_t code)
     case LY_DO_COLLECT:
         start_collecting(app);
         return true;
+    case LY_DO_MOUSE:
+        app->mouse = !app->mouse;
+        ly_app_say(app, false,
+                   app->mouse ? "mouse on: the wheel scrolls, a click selects; M turns it off"
+                              : "mouse off: the terminal selects text again");
+        return true;
     case LY_DO_REDRAW:
         app->redraw = true;
         return true;
@@ -601,8 +607,40 @@ static bool frame_command(ly_app *app, ly_command command, uint32_t code)
     }
 }
 
+void ly_app_clicks(ly_app *app, int row, int n, int cols, int selected)
+{
+    app->clicks.row = row;
+    app->clicks.n = n;
+    app->clicks.cols = cols;
+    app->clicks.selected = selected;
+}
+
+/* A click is the moves that lead to its line, so that screens know nothing of mice. */
+static void click(ly_app *app, int row, int col)
+{
+    int moves = row - app->clicks.selected;
+    if (app->paging || row < app->clicks.row || row >= app->clicks.row + app->clicks.n || col < 0 ||
+        col >= app->clicks.cols) {
+        return;
+    }
+    if (app->screen == LY_SCREEN_TRACE) {
+        app->trace.detail_focus = false;
+    }
+    if (moves != 0) {
+        (void)screens[app->screen]->command(app, moves > 0 ? LY_DO_DOWN : LY_DO_UP,
+                                            moves > 0 ? moves : -moves);
+    }
+    app->clicks.n = 0; /* the next frame says where lines are */
+}
+
 void ly_app_key(ly_app *app, ly_key key)
 {
+    if (key.code == LY_KEY_PRESS) {
+        if (app->asking == LY_ASK_NOTHING && app->mouse) {
+            click(app, key.row, key.col);
+        }
+        return;
+    }
     if (app->asking != LY_ASK_NOTHING) {
         type_key(app, key);
         return;
@@ -725,6 +763,11 @@ static void draw_bar(ly_app *app, int row)
         (void)ly_grid_puts(g, row, col, w, rows[i].bar, LY_INK_DIM);
         col += w + 2;
     }
+    const char *mouse = app->mouse ? "M mouse on" : "M mouse off";
+    int w = (int)strlen(mouse);
+    if (col + w + 1 <= g->cols) {
+        (void)ly_grid_puts(g, row, col, w, mouse, app->mouse ? LY_INK_WARN : LY_INK_DIM);
+    }
 }
 
 static void draw_filter_error(ly_app *app, int row)
@@ -742,6 +785,7 @@ void ly_app_draw(ly_app *app)
     ly_grid *g = &app->grid;
     ly_grid_clear(g);
     app->cursor_row = -1;
+    app->clicks.n = 0;
     if (g->cols < MIN_COLS || g->rows < MIN_ROWS) {
         char text[64];
         (void)snprintf(text, sizeof text, "needs %dx%d, have %dx%d", MIN_COLS, MIN_ROWS, g->cols,

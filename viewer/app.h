@@ -195,7 +195,12 @@ struct ly_app {
     ly_buf cell;                /* scratch of drawing */
     ly_buf osc;                 /* bytes for the terminal beside the frame: OSC 52 */
     int cursor_row, cursor_col; /* -1 = hidden */
-    bool stale;                 /* the last read failed: rows are old */
+    /* Lines that a click selects, as the last frame drew them; n 0 = none. */
+    struct {
+        int row, n, cols, selected; /* first line, lines, width, line of the selection */
+    } clicks;
+    bool mouse; /* reports are wanted (M) */
+    bool stale; /* the last read failed: rows are old */
     ly_traces_state traces;
     ly_trace_state trace;
     ly_tables_state tables[LY_SCREEN__COUNT];
@@ -222,6 +227,8 @@ void ly_app_open_trace(ly_app *app, ly_trace_id id);
 void ly_app_show_page(ly_app *app, const char *title);
 /* Starts typing with a text to begin with. */
 void ly_app_ask(ly_app *app, ly_asking what, ly_str begin);
+/* While drawing: these lines of the screen are rows of a list, `selected` the one under the cursor. */
+void ly_app_clicks(ly_app *app, int row, int n, int cols, int selected);
 /* Puts bytes on the terminal's clipboard. */
 void ly_app_copy(ly_app *app, ly_str text);
 /* Does a label hold the find words? Smart case. */

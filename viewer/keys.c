@@ -62,6 +62,7 @@ static const ly_key_row rows[] = {
     {':', 0, LY_DO_COMMAND_LINE, LY_ON_ALL, "command: :save NAME, :q, a screen's name", NULL},
     {LY_KEY_CTRL('l'), 0, LY_DO_REDRAW, LY_ON_ALL, "draw anew", NULL},
     {LY_KEY_CTRL('z'), 0, LY_DO_SUSPEND, LY_ON_ALL, "suspend", NULL},
+    {'M', 0, LY_DO_MOUSE, LY_ON_ALL, "mouse on or off: the wheel scrolls, a click selects", NULL},
     {'?', 0, LY_DO_HELP, LY_ON_ALL, "these keys", "? help"},
 };
 

@@ -66,6 +66,7 @@ typedef enum ly_command {
     LY_DO_ORIGIN,
     LY_DO_GROUPING,
     LY_DO_COLLECT,
+    LY_DO_MOUSE,
     LY_DO_HELP,
     LY_DO_COMMAND_LINE,
     LY_DO_REDRAW,

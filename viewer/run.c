@@ -26,7 +26,9 @@
 
 /* Alternate screen, cursor off, bracketed paste; and back. */
 #define ENTER_SCREEN "\033[?1049h\033[?25l\033[?2004h"
-#define LEAVE_SCREEN "\033[0m\033[?2004l\033[?1000l\033[?1006l\033[?25h\033[?1049l"
+#define MOUSE_ON     "\033[?1000h\033[?1006h"
+#define MOUSE_OFF    "\033[?1000l\033[?1006l"
+#define LEAVE_SCREEN "\033[0m\033[?2004l" MOUSE_OFF "\033[?25h\033[?1049l"
 
 static struct termios saved_mode;
 static volatile sig_atomic_t screen_is_ours;
@@ -90,8 +92,9 @@ typedef struct loop {
     ly_input input;
     ly_key_name names[16];
     ly_scheme scheme;
-    bool all;  /* draw everything */
-    bool dead; /* the terminal is gone */
+    bool all;   /* draw everything */
+    bool dead;  /* the terminal is gone */
+    bool mouse; /* the terminal was asked for reports */
     int64_t resize_at;
 } loop;
 
@@ -141,6 +144,10 @@ static void show(loop *l)
     ly_buf_reset(&l->out);
     ly_buf_str(&l->out, ly_buf_view(&l->app->osc));
     ly_buf_reset(&l->app->osc);
+    if (l->mouse != l->app->mouse) {
+        ly_buf_c(&l->out, l->app->mouse ? MOUSE_ON : MOUSE_OFF);
+        l->mouse = l->app->mouse;
+    }
     bool had_cursor = l->app->cursor_row >= 0;
     ly_grid_write(&l->app->grid, l->all ? NULL : &l->shown, l->scheme, l->app->cursor_row,
                   l->app->cursor_col, &l->out);
@@ -159,6 +166,7 @@ static void suspend(loop *l)
     restore_terminal();
     (void)raise(SIGSTOP);
     (void)enter_screen();
+    l->mouse = false;
     l->all = true;
 }
 
@@ -192,6 +200,7 @@ static bool take_signals(loop *l)
         } else if (bytes[i] == SIGCONT) {
             if (!screen_is_ours) {
                 (void)enter_screen();
+                l->mouse = false;
             }
             l->all = true;
             l->resize_at = ly_mono_ns();

@@ -683,6 +683,9 @@ static void draw_tree(ly_app *app, int top, int n, int width)
     } else if (room > 0 && t->at >= t->top + (size_t)room) {
         t->top = t->at - (size_t)room + 1;
     }
+    size_t left = t->rows.n - t->top;
+    ly_app_clicks(app, top + 1, left < (size_t)(room > 0 ? room : 0) ? (int)left : room, width,
+                  top + 1 + (int)(t->at - t->top));
     for (int k = 0; k < room && t->top + (size_t)k < t->rows.n; k++) {
         size_t at = t->top + (size_t)k;
         draw_row(app, top + 1 + k, &l, &t->rows.items[at]);

@@ -536,6 +536,9 @@ static void draw(ly_app *app, int top, int n)
     } else if (s->at >= s->top + (size_t)room) {
         s->top = s->at - (size_t)room + 1;
     }
+    size_t left = s->n_shown - s->top;
+    ly_app_clicks(app, top + 2, left < (size_t)room ? (int)left : room, app->grid.cols,
+                  top + 2 + (int)(s->at - s->top));
     for (int k = 0; k < room && s->top + (size_t)k < s->n_shown; k++) {
         draw_row(app, top + 2 + k, &l, s->top + (size_t)k);
         if (s->top + (size_t)k == s->at) {

@@ -72,6 +72,9 @@ void ly_table_view_draw(ly_table_view *t, ly_app *app, int top, int n)
     } else if (room > 0 && t->at >= t->top + (size_t)room) {
         t->top = t->at - (size_t)room + 1;
     }
+    size_t left = t->n_rows - t->top;
+    ly_app_clicks(app, row, left < (size_t)(room > 0 ? room : 0) ? (int)left : room, app->grid.cols,
+                  row + (int)(t->at - t->top));
     for (int k = 0; k < room && t->top + (size_t)k < t->n_rows; k++) {
         size_t r = t->top + (size_t)k;
         ly_ink ink = t->inks != NULL ? t->inks[r] : LY_INK_TEXT;

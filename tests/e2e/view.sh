@@ -90,11 +90,16 @@ start() { # environment and arguments of a run in a new terminal
 }
 start "$lydite view" && wait_for '1/1' && t send-keys Enter && wait_for 'web|agent' && wait_for '\[s\]teps'
 t send-keys e && wait_for '^>.*search'
+mouse() { t display-message -p '#{mouse_standard_flag}#{mouse_sgr_flag}'; }
+[ "$(mouse)" = 00 ] || complain "the mouse is on before M"
+t send-keys M && wait_for 'mouse on' && [ "$(mouse)" = 11 ] || complain "M does not turn the mouse on: $(mouse)"
+t send-keys M && wait_for 'mouse off' && [ "$(mouse)" = 00 ] || complain "M does not turn the mouse off: $(mouse)"
+t send-keys M && wait_for 'mouse on' # leaving turns it off, see below
 t send-keys w && wait_for '\[w\]aterfall'
 t send-keys '?' && wait_for 'to the parent' && t send-keys Escape
 for size in 60x15 120x40 20x5 80x24 100x30 41x11 80x24; do t resize-window -x ${size%x*} -y ${size#*x}; done
 wait_for '\[w\]aterfall'
-t send-keys Q && wait_for '^left 0'
+t send-keys Q && wait_for '^left 0' && [ "$(mouse)" = 00 ] || complain "the mouse is still on after leaving"
 start "$lydite view" && wait_for '1/1' && t send-keys C-z && wait_for 'Stopped' && t send-keys 'clear; fg; echo left $?' Enter && wait_for '1/1'
 t send-keys q && wait_for '^left 0'
 start "NO_COLOR=1 $lydite view" && wait_for '1/1' && t send-keys q && wait_for '^left 0'

@@ -379,6 +379,12 @@ static void random_keys_and_sizes(void **state)
         if (r % 29 == 0) {
             assert_true(ly_app_resize(app, 1 + (int)(r >> 8) % 60, 1 + (int)(r >> 14) % 180));
         } else {
+            if (r % 31 == 0) {
+                app->mouse = true;
+                ly_app_key(app, (ly_key){.code = LY_KEY_PRESS,
+                                         .row = (int)(r >> 8) % 70,
+                                         .col = (int)(r >> 16) % 200});
+            }
             uint32_t code = r % 11 == 0 ? LY_KEY_UP + (uint32_t)(r >> 6) % 14
                                         : (unsigned char)keys[(r >> 6) % (sizeof keys - 1)];
             ly_app_key(app, (ly_key){.code = code});
@@ -507,6 +513,40 @@ static void a_case_leads_to_its_trace(void **state)
     ly_app_free(app);
 }
 
+static void press(ly_app *app, int row, int col)
+{
+    ly_app_draw(app);
+    ly_app_key(app, (ly_key){.code = LY_KEY_PRESS, .row = row, .col = col});
+}
+
+static void a_click_selects_when_the_mouse_is_on(void **state)
+{
+    ly_app *app = open_app(*state, 24, 80, true);
+    press(app, 8, 5);
+    assert_int_equal(app->traces.at, 0); /* off until M */
+    type(app, "M");
+    assert_true(app->mouse);
+    press(app, 8, 5);
+    assert_int_equal(app->traces.at, 8 - app->clicks.row);
+    ly_trace_id id = app->traces.selected;
+    press(app, 5, 5);
+    assert_false(ly_trace_id_eq(id, app->traces.selected));
+    press(app, 0, 5); /* no line of the list */
+    assert_int_equal(app->traces.at, 1);
+    ly_app_key(app, (ly_key){.code = LY_KEY_WHEEL_DOWN});
+    assert_int_equal(app->traces.at, 4);
+    type(app, "\r");
+    press(app, 7, 5);
+    assert_int_equal(app->trace.at, 2);
+    type(app, "3");
+    press(app, 4, 5);
+    assert_int_equal(app->tables[LY_SCREEN_SESSIONS].view.at, 1);
+    type(app, "M");
+    press(app, 3, 5);
+    assert_int_equal(app->tables[LY_SCREEN_SESSIONS].view.at, 1);
+    ly_app_free(app);
+}
+
 static void a_version_leads_to_its_traces(void **state)
 {
     ly_app *app = open_app(*state, 24, 80, true);
@@ -525,6 +565,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_screens),
         cmocka_unit_test(a_case_leads_to_its_trace),
+        cmocka_unit_test(a_click_selects_when_the_mouse_is_on),
         cmocka_unit_test(a_version_leads_to_its_traces),
         cmocka_unit_test(too_small),
         cmocka_unit_test(an_unchanged_frame_writes_nothing),
