@@ -3,10 +3,12 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "eval/record.h"
 
 struct ly_eval_money {
     ly_budget_gate *gate;
     const ly_price_book *book;
+    const ly_suite *suite;
     int64_t dearest_pico; /* worst case of any call so far */
     int64_t at_ns; /* one moment for both sides of a call, so that they agree on its worst case */
     char why[LY_ERR_TEXT_MAX];
@@ -30,6 +32,21 @@ static int64_t worst_case(const ly_eval_money *m, const ly_llm_call *call)
     return worst;
 }
 
+/* A call to a target's model is the target's, with its prompt; any other is a judge's. */
+static ly_gate_call whose(const ly_eval_money *m, const ly_llm_call *call)
+{
+    ly_gate_call ret = {.provider = ly_str_c(call->model->provider),
+                        .model = ly_str_c(call->model->name),
+                        .origin = LY_ORIGIN_JUDGE};
+    for (size_t i = 0; i < m->suite->n_targets; i++) {
+        if (call->model == &m->suite->targets[i].model) {
+            ret.origin = LY_ORIGIN_EVAL;
+            ret.prompt = m->suite->targets[i].prompt_name;
+        }
+    }
+    return ret;
+}
+
 static bool reserve(void *money, const ly_llm_call *call, const char **why)
 {
     ly_eval_money *m = money;
@@ -38,7 +55,8 @@ static bool reserve(void *money, const ly_llm_call *call, const char **why)
     if (worst != LY_UNKNOWN && worst > m->dearest_pico) {
         m->dearest_pico = worst;
     }
-    if (ly_budget_reserve(m->gate, worst, &err) == LY_OK) {
+    ly_gate_call call_of = whose(m, call);
+    if (ly_budget_reserve_call(m->gate, &call_of, worst, &err) == LY_OK) {
         return true;
     }
     (void)ly_str_copy(ly_str_c(err.text), m->why, sizeof m->why);
@@ -60,7 +78,8 @@ static int64_t paid(const ly_llm_result *r)
 static void settle(void *money, const ly_llm_call *call, const ly_llm_result *result)
 {
     ly_eval_money *m = money;
-    ly_budget_settle(m->gate, worst_case(m, call), paid(result));
+    ly_gate_call call_of = whose(m, call);
+    ly_budget_settle_call(m->gate, &call_of, worst_case(m, call), paid(result));
 }
 
 /* A case makes several calls: target, retry, judges. */
@@ -69,26 +88,24 @@ static void settle(void *money, const ly_llm_call *call, const ly_llm_result *re
 static bool room(void *money)
 {
     ly_eval_money *m = money;
-    ly_err ignored = LY_ERR_INIT;
     int64_t want;
-    if (__builtin_mul_overflow(m->dearest_pico, (int64_t)CALLS_A_CASE, &want) ||
-        ly_budget_reserve(m->gate, want, &ignored) != LY_OK) {
-        return false;
-    }
-    ly_budget_settle(m->gate, want, 0);
-    return true;
+    return !__builtin_mul_overflow(m->dearest_pico, (int64_t)CALLS_A_CASE, &want) &&
+           ly_budget_room(m->gate, want);
 }
 
 ly_status ly_eval_money_open(const char *db, const char *run, int64_t budget_pico,
-                             const ly_price_book *book, ly_eval_money **ret_money, ly_err *err)
+                             const ly_price_book *book, const ly_suite *suite,
+                             ly_eval_money **ret_money, ly_err *err)
 {
     ly_eval_money *m = ly_calloc(1, sizeof *m);
     if (!m) {
         return LY_NOMEM(err);
     }
     m->book = book;
+    m->suite = suite;
     m->at_ns = ly_wall_ns();
-    ly_gate_ask ask = {.origin = LY_ORIGIN_EVAL,
+    ly_gate_ask ask = {.by_call = true,
+                       .service = LY_S(LY_EVAL_SERVICE),
                        .run = budget_pico > 0 ? ly_str_c(run) : LY_STR_NONE,
                        .limit_pico = budget_pico};
     ly_status status = ly_budget_gate_open(db, &ask, &m->gate, err);

@@ -9,11 +9,12 @@ typedef struct ly_eval_money ly_eval_money;
 
 /*
  * For a run of that id with a budget of its own (0 = none) and the budgets of the file that cover calls
- * of evaluations. *ret_money becomes NULL where no cap applies. book must outlive it.
+ * of evaluations, each by the call's provider, model, prompt and origin. *ret_money becomes NULL where no
+ * cap applies. book and suite must outlive it.
  */
 LY_MUST_USE ly_status ly_eval_money_open(const char *db, const char *run, int64_t budget_pico,
-                                         const ly_price_book *book, ly_eval_money **ret_money,
-                                         ly_err *err);
+                                         const ly_price_book *book, const ly_suite *suite,
+                                         ly_eval_money **ret_money, ly_err *err);
 /* Sets reserve, settle and money; nothing for NULL. */
 void ly_eval_money_use(ly_eval_money *money, ly_eval_opts *opts);
 /* NULL is allowed. */

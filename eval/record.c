@@ -292,8 +292,9 @@ ly_status ly_record_flush(ly_recorder *rec, ly_err *err)
     if (rec->failed) {
         return LY_FAIL(err, rec->failed, "the spans of a step are larger than a request may be");
     }
-    static const ly_kv service = {{"service.name", 12},
-                                  {.kind = LY_ANY_STRING, .str = {"lydite eval", 11}}};
+    static const ly_kv service = {
+        {"service.name", 12},
+        {.kind = LY_ANY_STRING, .str = {LY_EVAL_SERVICE, sizeof LY_EVAL_SERVICE - 1}}};
     ly_resource resource = {.attrs = {&service, 1, 0}};
     ly_scope scope = {.name = LY_S("lydite"), .version = LY_S(LYDITE_VERSION)};
     ly_buf part, scope_spans, resource_spans, request;

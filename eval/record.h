@@ -9,6 +9,9 @@
 #include "eval/suite.h"
 #include "otlp/model.h"
 
+/* service.name of our spans. */
+#define LY_EVAL_SERVICE "lydite eval"
+
 typedef struct ly_recorder ly_recorder;
 
 /* One OTLP ExportTraceServiceRequest. */

@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-#define CAPS_MAX 32
+#define CAPS_MAX 64
 #define LEASE_TTL_NS \
     (300 * LY_NS_PER_SEC) /* longer than any call; a killed worker's block is free then */
 #define ROTATE_NS (60 * LY_NS_PER_SEC)
@@ -18,6 +18,7 @@ typedef struct cap {
     ly_str name; /* in the arena: "budget:NAME" or "run:NAME" */
     ly_budget budget;
     bool ledger; /* spending is in the ledger; else leases alone account */
+    bool used;   /* some call was held under it */
     int64_t limit_pico, window_ns, window_end_ns;
     int64_t lease, lease_began_ns;
     int64_t free_pico;   /* of the lease, not reserved by a call */
@@ -31,6 +32,7 @@ struct ly_budget_gate {
     ly_arena arena;
     cap caps[CAPS_MAX];
     size_t n;
+    bool by_call;
     int64_t flushed_ns;
 };
 
@@ -41,11 +43,31 @@ static bool covers(ly_str scope, ly_str value)
     return scope.len == 0 || ly_str_eq_nocase(scope, value);
 }
 
+/* "gpt-5" and "gpt-5-2025-08-07" are one model to a limit, whichever of them is the shorter. */
+static bool covers_model(ly_str scope, ly_str model)
+{
+    ly_str shorter = scope.len < model.len ? scope : model;
+    ly_str longer = scope.len < model.len ? model : scope;
+    return covers(scope, model) ||
+           (shorter.len > 0 && ly_str_eq_nocase(ly_str_sub(longer, 0, shorter.len), shorter) &&
+            (longer.ptr[shorter.len] == '-' || longer.ptr[shorter.len] == '@'));
+}
+
 static bool budget_covers(const ly_budget *b, const ly_gate_ask *ask)
 {
-    return covers(b->provider, ask->provider) && covers(b->model, ask->model) &&
-           covers(b->service, ask->service) && covers(b->user, ask->user) &&
-           covers(b->prompt, ask->prompt) && (b->origin < 0 || b->origin == (int)ask->origin);
+    return covers(b->service, ask->service) && covers(b->user, ask->user) &&
+           (ask->by_call ||
+            (covers(b->provider, ask->provider) && covers(b->model, ask->model) &&
+             covers(b->prompt, ask->prompt) && (b->origin < 0 || b->origin == (int)ask->origin)));
+}
+
+/* Does this cap of the gate cover the call? */
+static bool cap_covers(const ly_budget_gate *g, const cap *c, const ly_gate_call *call)
+{
+    const ly_budget *b = &c->budget;
+    return !g->by_call || !c->ledger || !call ||
+           (covers(b->provider, call->provider) && covers_model(b->model, call->model) &&
+            covers(b->prompt, call->prompt) && (b->origin < 0 || b->origin == (int)call->origin));
 }
 
 static ly_status add_budgets(ly_budget_gate *g, const ly_gate_ask *ask, ly_err *err)
@@ -78,6 +100,7 @@ ly_status ly_budget_gate_open(const char *db, const ly_gate_ask *ask, ly_budget_
         return LY_NOMEM(err);
     }
     opts.role = LY_STORE_WRITER;
+    g->by_call = ask->by_call;
     ly_arena_init(&g->arena, 0, LY_MIB(4));
     (void)pthread_mutex_init(&g->lock, NULL);
     ly_status status = ly_store_open(db, &opts, &g->store, err);
@@ -194,34 +217,67 @@ static ly_status reserve_cap(ly_budget_gate *g, cap *c, int64_t worst, int64_t n
     return status;
 }
 
-ly_status ly_budget_reserve(ly_budget_gate *g, int64_t worst_pico, ly_err *err)
+static void give_back(cap *c, int64_t worst)
 {
-    if (g->n == 0) {
-        return LY_OK;
-    }
-    if (worst_pico == LY_UNKNOWN) {
-        return LY_FAIL(
-            err, LY_E_BUDGET,
-            "the model has no price, so %.*s cannot be kept; 'lydite price add' gives it one",
-            LY_STR_ARG(g->caps[0].name));
-    }
+    c->free_pico += worst;
+    c->calls--;
+}
+
+ly_status ly_budget_reserve_call(ly_budget_gate *g, const ly_gate_call *call, int64_t worst_pico,
+                                 ly_err *err)
+{
     (void)pthread_mutex_lock(&g->lock);
     int64_t now = ly_wall_ns();
     size_t done = 0;
     ly_status status = LY_OK;
-    while (status == LY_OK && done < g->n) {
-        status = reserve_cap(g, &g->caps[done], worst_pico, now, err);
-        done += status == LY_OK ? 1 : 0;
+    for (; status == LY_OK && done < g->n; done++) {
+        cap *c = &g->caps[done];
+        if (!cap_covers(g, c, call)) {
+            continue;
+        }
+        c->used = true;
+        status = worst_pico == LY_UNKNOWN
+                     ? LY_FAIL(err, LY_E_BUDGET,
+                               "the model has no price, so %.*s cannot be kept; 'lydite price add' "
+                               "gives it one",
+                               LY_STR_ARG(c->name))
+                     : reserve_cap(g, c, worst_pico, now, err);
     }
-    for (size_t i = 0; status != LY_OK && i < done; i++) {
-        g->caps[i].free_pico += worst_pico;
-        g->caps[i].calls--;
+    for (size_t i = 0; status != LY_OK && i + 1 < done; i++) {
+        if (cap_covers(g, &g->caps[i], call)) {
+            give_back(&g->caps[i], worst_pico);
+        }
     }
     (void)pthread_mutex_unlock(&g->lock);
     return status;
 }
 
-void ly_budget_settle(ly_budget_gate *g, int64_t worst_pico, int64_t paid_pico)
+ly_status ly_budget_reserve(ly_budget_gate *g, int64_t worst_pico, ly_err *err)
+{
+    return ly_budget_reserve_call(g, NULL, worst_pico, err);
+}
+
+bool ly_budget_room(ly_budget_gate *g, int64_t want_pico)
+{
+    ly_err ignored = LY_ERR_INIT;
+    (void)pthread_mutex_lock(&g->lock);
+    int64_t now = ly_wall_ns();
+    bool room = true;
+    for (size_t i = 0; room && i < g->n; i++) {
+        cap *c = &g->caps[i];
+        if (c->used) {
+            room = reserve_cap(g, c, want_pico, now, &ignored) == LY_OK;
+            if (room) {
+                give_back(c, want_pico);
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&g->lock);
+    return room;
+}
+
+void ly_budget_settle_call(ly_budget_gate *g, const ly_gate_call *call, int64_t worst_pico,
+                           int64_t paid_pico)
 {
     ly_err ignored = LY_ERR_INIT; /* what is not written now is written with the next */
     if (g->n == 0 || worst_pico == LY_UNKNOWN) {
@@ -232,6 +288,9 @@ void ly_budget_settle(ly_budget_gate *g, int64_t worst_pico, int64_t paid_pico)
     bool flush = now - g->flushed_ns > FLUSH_NS;
     for (size_t i = 0; i < g->n; i++) {
         cap *c = &g->caps[i];
+        if (!cap_covers(g, c, call)) {
+            continue;
+        }
         c->calls--;
         c->free_pico += worst_pico - paid;
         c->unsaid_pico += paid;
@@ -241,6 +300,11 @@ void ly_budget_settle(ly_budget_gate *g, int64_t worst_pico, int64_t paid_pico)
     }
     g->flushed_ns = flush ? now : g->flushed_ns;
     (void)pthread_mutex_unlock(&g->lock);
+}
+
+void ly_budget_settle(ly_budget_gate *g, int64_t worst_pico, int64_t paid_pico)
+{
+    ly_budget_settle_call(g, NULL, worst_pico, paid_pico);
 }
 
 void ly_budget_gate_close(ly_budget_gate *g)

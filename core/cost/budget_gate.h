@@ -52,6 +52,9 @@ typedef struct ly_gate_ask {
     ly_origin origin;
     ly_str run;         /* name of the run's own cap, "" = none; a resumed run goes on with it */
     int64_t limit_pico; /* of the run's cap */
+    /* Provider, model, prompt and origin differ from call to call and come with each: of the scopes only
+     * service and user are looked at on opening. */
+    bool by_call;
 } ly_gate_ask;
 
 /* Opens a store handle of its own at `db`. */
@@ -64,6 +67,19 @@ bool ly_budget_gate_capped(const ly_budget_gate *gate);
  * then. worst_pico LY_UNKNOWN (no price for the model) is refused where a cap applies. Any thread.
  */
 LY_MUST_USE ly_status ly_budget_reserve(ly_budget_gate *gate, int64_t worst_pico, ly_err *err);
+/* Whose call it is, for a gate by_call. A budget's model stands for its dated versions too, and the other
+ * way round, so that a call is rather held under one budget too many. */
+typedef struct ly_gate_call {
+    ly_str provider, model, prompt; /* "" = none */
+    ly_origin origin;
+} ly_gate_call;
+/* The same for the caps that cover the call; the run's own covers all. The settling names the same call. */
+LY_MUST_USE ly_status ly_budget_reserve_call(ly_budget_gate *gate, const ly_gate_call *call,
+                                             int64_t worst_pico, ly_err *err);
+void ly_budget_settle_call(ly_budget_gate *gate, const ly_gate_call *call, int64_t worst_pico,
+                           int64_t paid_pico);
+/* Whether so much could be reserved now of every cap that some call was held under; holds nothing. */
+bool ly_budget_room(ly_budget_gate *gate, int64_t want_pico);
 /* After the call: what it cost; LY_UNKNOWN counts as the worst case. 0 for a call that was not made. */
 void ly_budget_settle(ly_budget_gate *gate, int64_t worst_pico, int64_t paid_pico);
 /* Gives back what is not used. NULL is allowed. */

@@ -513,6 +513,42 @@ static void budgets(void **state)
     assert_ok(ly_budget_gate_open(f.db, &ask, &gate, &err), err);
     assert_false(ly_budget_gate_capped(gate));
     ly_budget_gate_close(gate);
+    /* A gate whose calls differ: each is held under the budgets that cover it, and only those. */
+    const ly_budget more[] = {
+        {.name = LY_S("model"), .model = LY_S("m1"), .limit_pico = 100},
+        {.name = LY_S("prompt"), .prompt = LY_S("ask"), .limit_pico = 50},
+        {.name = LY_S("judge"), .limit_pico = 30, .origin = LY_ORIGIN_JUDGE},
+        {.name = LY_S("shop"), .service = LY_S("shop"), .limit_pico = 1},
+    };
+    for (size_t i = 0; i < LY_COUNT(more); i++) {
+        ly_budget set = more[i];
+        set.origin = set.origin ? set.origin : -1;
+        set.period = LY_PERIOD_MONTH;
+        set.zone = LY_S("UTC");
+        set.warn_percent = 80;
+        assert_ok(ly_budget_set(store, &set, &err), err);
+    }
+    ask = (ly_gate_ask){.by_call = true, .service = LY_S("lydite eval")};
+    assert_ok(ly_budget_gate_open(f.db, &ask, &gate, &err), err);
+    ly_gate_call one = {.provider = LY_S("p"), .model = LY_S("m1-2026"), .origin = LY_ORIGIN_EVAL};
+    ly_gate_call two = {.provider = LY_S("p"), .model = LY_S("m12"), .prompt = LY_S("ask")};
+    ly_gate_call three = {.provider = LY_S("p"), .model = LY_S("m3"), .origin = LY_ORIGIN_JUDGE};
+    assert_ok(ly_budget_reserve_call(gate, &one, 90, &err), err);
+    assert_int_equal(ly_budget_reserve_call(gate, &one, 20, &err), LY_E_BUDGET);
+    assert_non_null(strstr(err.text, "budget:model"));
+    assert_ok(ly_budget_reserve_call(gate, &two, 40, &err), err);
+    assert_false(
+        ly_budget_room(gate, 11)); /* of model and prompt 10 are left; judge is untouched */
+    assert_true(ly_budget_room(gate, 10));
+    assert_int_equal(ly_budget_reserve_call(gate, &two, 11, &err), LY_E_BUDGET);
+    assert_non_null(strstr(err.text, "budget:prompt"));
+    assert_int_equal(ly_budget_reserve_call(gate, &three, 31, &err), LY_E_BUDGET);
+    assert_ok(ly_budget_reserve_call(gate, &three, 30, &err), err);
+    ly_budget_settle_call(gate, &two, 40, 5);
+    assert_ok(ly_budget_reserve_call(gate, &two, 45, &err), err);
+    two.prompt = LY_STR_NONE; /* no budget covers it: not even a price is needed */
+    assert_ok(ly_budget_reserve_call(gate, &two, LY_UNKNOWN, &err), err);
+    ly_budget_gate_close(gate);
     ly_wall_fix(0);
     /* the worst case is not below what the call can cost */
     ly_price_ask price = {.provider = LY_S("openai"), .model = LY_S("gpt-5"), .at_ns = base};

@@ -46,4 +46,13 @@ awk "BEGIN { exit !($spent <= $limit * 1e12) }" || bad "spent $spent of $limit"
 "$LYDITE" budget check evals >/dev/null || bad "the budget was passed"
 [ $c1 = 6 ] || [ $c2 = 6 ] || bad "neither run was stopped: $spent of $limit"
 grep -hq 'budget:evals has' e1 e2 r1 r2 || bad "the budget is not named: $(cat e1 e2)"
+
+# a budget of one model holds back that model's runs and no other's
+"$LYDITE" budget rm evals || bad "budget rm"
+half=$(awk "BEGIN { printf \"%.6f\", $full * 0.5 / 1e12 }")
+"$LYDITE" budget set one-model --limit "$half" --per month --model paid-3 || bad "budget set"
+"$LYDITE" "${run[@]}" --prompt "$q/short.txt" --model openai:paid-3 >r3 2>e3; [ $? = 6 ] || bad "the model's budget stopped nothing: $(cat r3 e3)"
+grep -hq 'budget:one-model has' e3 r3 || bad "the budget is not named: $(cat e3)"
+"$LYDITE" budget check one-model >/dev/null || bad "the model's budget was passed"
+"$LYDITE" "${run[@]}" --prompt "$q/short.txt" --model openai:paid-4 >r4 2>e4 || bad "another model was stopped: $(cat e4)"
 echo ok
