@@ -1,4 +1,6 @@
 /* `lydite trace`: list, show and pin; the other verbs stand in trace_*.c. */
+#include <errno.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -305,7 +307,12 @@ static int write_html(ly_cli *cli, const char *path, ly_buf *out)
     if (f != cli->out) {
         ok = fclose(f) == 0 && ok;
     }
-    return ok ? LY_EXIT_DONE : LY_EXIT_INPUT;
+    if (!ok) {
+        ly_err err = LY_ERR_INIT;
+        (void)LY_FAIL(&err, LY_E_IO, "%s: %s", path, strerror(errno));
+        return ly_cli_fail(cli, &err);
+    }
+    return LY_EXIT_DONE;
 }
 
 static int run_show(ly_cli *cli)

@@ -32,7 +32,8 @@ typedef struct parsed {
     given given[MAX_GIVEN];
     size_t n_given;
     const char *args_buf[4096];
-    char out_tmp[4096]; /* the file being written for -o, renamed at the end */
+    char out_tmp
+        [4096]; /* the file being written for -o, renamed at the end; "" = the target itself */
 } parsed;
 
 #define LY_CMD(name) extern const ly_cmd ly_cmd_##name;
@@ -384,6 +385,13 @@ static bool resolve_color(ly_cli *cli)
     return true;
 }
 
+/* A device, pipe or link is written to; a new file put in its place would take it away. */
+static bool is_written_through(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
 static bool open_output(ly_cli *cli)
 {
     parsed *p = cli->opts;
@@ -396,7 +404,10 @@ static bool open_output(ly_cli *cli)
         ly_cli_usage(cli, "the path after -o is too long");
         return false;
     }
-    cli->out = fopen(p->out_tmp, "wxe");
+    if (is_written_through(path)) {
+        p->out_tmp[0] = '\0';
+    }
+    cli->out = p->out_tmp[0] ? fopen(p->out_tmp, "wxe") : fopen(path, "we");
     if (!cli->out) {
         ly_err err;
         LY_FAIL(&err, LY_E_IO, "%s: cannot be written: %s", path, strerror(errno));
@@ -469,12 +480,16 @@ static int finish_output(ly_cli *cli, int code)
     bool failed = fflush(cli->out) != 0 || ferror(cli->out);
     int why = errno;
     if (cli->out != stdout) {
-        failed = fclose(cli->out) != 0 || failed;
+        if (fclose(cli->out) != 0 && !failed) {
+            why = errno;
+            failed = true;
+        }
         bool answered = code == LY_EXIT_DONE || code == LY_EXIT_NO || code == LY_EXIT_CANNOT_SAY ||
                         code == LY_EXIT_EARLY;
-        if (failed || !answered)
+        bool own = p->out_tmp[0];
+        if (own && (failed || !answered))
             unlink(p->out_tmp);
-        else if (rename(p->out_tmp, ly_cli_opt(cli, "out")) != 0) {
+        else if (own && rename(p->out_tmp, ly_cli_opt(cli, "out")) != 0) {
             why = errno;
             failed = true;
         }

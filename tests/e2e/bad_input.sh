@@ -87,5 +87,16 @@ refused 3 "ffffffff" -- "$lydite" trace show ffffffff --db "$tmp/a.db"
 refused 2 "dur" -- "$lydite" trace list 'dur>fast' --db "$tmp/a.db"
 refused 2 "--since" -- "$lydite" trace list --since soon --db "$tmp/a.db"
 
+# -o puts no new file in the place of a pipe or a link
+mkfifo "$tmp/pipe"
+timeout 20 cat "$tmp/pipe" >"$tmp/piped" &
+reader=$!
+timeout 20 "$lydite" completion bash -o "$tmp/pipe" || complain "-o into a pipe failed"
+wait $reader
+[ -p "$tmp/pipe" ] && grep -q lydite "$tmp/piped" || complain "-o took a pipe away"
+ln -s target "$tmp/link"
+"$lydite" completion bash -o "$tmp/link"
+[ -L "$tmp/link" ] && grep -q lydite "$tmp/target" || complain "-o took a link away"
+
 [ $bad = 0 ] && echo "every refusal names the thing and what to do"
 [ $bad = 0 ]
