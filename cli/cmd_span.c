@@ -57,7 +57,7 @@ static ly_status print_nodes(ly_cli *cli, const ly_trace *t, const uint8_t *only
                         &cell);
         ly_table_cell(table, ly_buf_view(&cell));
         ly_buf_reset(&cell);
-        ly_text_status(n, cli->unicode, &cell);
+        ly_text_status(n, ly_viewer_lost(n, &t->row, ly_wall_ns()), cli->unicode, &cell);
         ly_table_cell(table, ly_buf_view(&cell));
     }
     ly_table_print(table);
@@ -81,7 +81,7 @@ static ly_status machine_nodes(ly_cli *cli, ly_json_csv *csv, const ly_trace *t,
         ly_jsonw_init(&w, &line, 0);
         ly_jsonw_object(&w);
         ly_json_id(&w, "trace_id", t->row.trace_id.b, 16);
-        ly_json_node_members(&w, &t->nodes[i]);
+        ly_json_node_members(&w, &t->nodes[i], ly_viewer_lost(&t->nodes[i], &t->row, ly_wall_ns()));
         ly_jsonw_object_end(&w);
         ly_buf_char(&line, '\n');
         if (cli->csv) {

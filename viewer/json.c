@@ -139,7 +139,7 @@ void ly_viewer_json_session(const ly_session_row *row, ly_buf *out)
     ly_buf_char(out, '\n');
 }
 
-void ly_json_node_members(ly_jsonw *w, const ly_node *n)
+void ly_json_node_members(ly_jsonw *w, const ly_node *n, bool lost)
 {
     const ly_canon *c = &n->canon;
     ly_json_id(w, "span_id", n->span_id.b, sizeof n->span_id.b);
@@ -155,10 +155,11 @@ void ly_json_node_members(ly_jsonw *w, const ly_node *n)
                     n->end_ns == LY_UNKNOWN ? LY_UNKNOWN : n->end_ns - n->start_ns);
     ly_json_opt_i64(w, "ttft_ns", c->ttft_ns);
     ly_jsonw_kv_c(w, "status",
-                  n->flags & LY_SPAN_PENDING ? "pending"
-                  : n->flags & LY_SPAN_ERROR ? "error"
-                  : n->status_code == 1      ? "ok"
-                                             : "unset");
+                  lost                         ? "lost"
+                  : n->flags & LY_SPAN_PENDING ? "pending"
+                  : n->flags & LY_SPAN_ERROR   ? "error"
+                  : n->status_code == 1        ? "ok"
+                                               : "unset");
     ly_json_opt_str(w, "error_type", c->error_type);
     ly_json_opt_str(w, "error_message", c->error_message);
     ly_json_opt_str(w, "provider", c->provider);
@@ -209,7 +210,7 @@ ly_status ly_viewer_json_trace(ly_store *store, ly_trace_id id, ly_buf *out, ly_
         ly_jsonw_object(&w);
         ly_jsonw_kv_c(&w, "kind", "span");
         ly_json_id(&w, "trace_id", id.b, sizeof id.b);
-        ly_json_node_members(&w, n);
+        ly_json_node_members(&w, n, ly_viewer_lost(n, &t->row, ly_wall_ns()));
         ly_jsonw_kv_i64(&w, "depth", n->mark.depth);
         ly_jsonw_kv_c(&w, "counted", ly_mark_kind_name((ly_mark_kind)n->mark.kind));
         ly_json_opt_i64(&w, "self_ns", n->self_ns);

@@ -55,6 +55,11 @@ static void heading_item(printer *p, const char *word, ly_str text)
     }
 }
 
+static int64_t now_of(const printer *p)
+{
+    return p->how->now_ns ? p->how->now_ns : ly_wall_ns();
+}
+
 static void heading(printer *p)
 {
     const ly_trace_row *row = &p->trace->row;
@@ -68,8 +73,7 @@ static void heading(printer *p)
     ly_buf_c(p->out, "  ");
     ly_viewer_duration(row->end_ns == LY_UNKNOWN ? LY_UNKNOWN : row->end_ns - row->start_ns,
                        p->out);
-    ly_buf_fmt(p->out, "  %s",
-               ly_viewer_trace_state(row, p->how->now_ns ? p->how->now_ns : ly_wall_ns()));
+    ly_buf_fmt(p->out, "  %s", ly_viewer_trace_state(row, now_of(p)));
     heading_item(p, "service", row->service);
     heading_item(p, "env", row->env);
     heading_item(p, "release", row->release);
@@ -166,7 +170,7 @@ static void status_cell(printer *p, const ly_row *row)
     const ly_node *n = &p->trace->nodes[row->node];
     const ly_node_sum *s = &p->sums->nodes[row->node];
     bool error = (n->flags & LY_SPAN_ERROR) != 0;
-    ly_text_status(n, p->how->unicode, &p->cell);
+    ly_text_status(n, ly_viewer_lost(n, &p->trace->row, now_of(p)), p->how->unicode, &p->cell);
     if (s->attempt > 0 && s->attempts > 1) {
         ly_buf_fmt(&p->cell, "  (attempt %u of %u)", s->attempt, s->attempts);
     } else if (n->canon.attempt > 1) {
@@ -242,8 +246,15 @@ static void totals(printer *p, const ly_rows *rows)
     if (row->n_orphans > 0) {
         ly_buf_fmt(out, ", %lld without their parent", (long long)row->n_orphans);
     }
-    if (p->sums->n_pending > 0) {
-        ly_buf_fmt(out, ", %u running", p->sums->n_pending);
+    uint32_t lost = 0;
+    for (size_t i = 0; i < p->trace->n && p->sums->n_pending > 0; i++) {
+        lost += ly_viewer_lost(&p->trace->nodes[i], row, now_of(p));
+    }
+    if (p->sums->n_pending > lost) {
+        ly_buf_fmt(out, ", %u running", p->sums->n_pending - lost);
+    }
+    if (lost > 0) {
+        ly_buf_fmt(out, ", %u lost", lost);
     }
     int64_t in = ly_tokens_in(&row->tokens), outs = ly_tokens_out(&row->tokens);
     if (in != LY_UNKNOWN || outs != LY_UNKNOWN) {

@@ -18,6 +18,7 @@ typedef struct shower {
     const ly_print_opts *how;
     ly_buf *out;
     bool whole; /* no cutting */
+    bool lost;  /* ly_viewer_lost */
 } shower;
 
 static unsigned flags_of(const shower *s)
@@ -196,7 +197,7 @@ static void facts(shower *s)
     ly_text_label(n, s->how->unicode, &label);
     ly_buf_fmt(s->out, "%c %s", ly_type_letter(c->type), ly_buf_text(&label));
     ly_buf_reset(&label);
-    ly_text_status(n, s->how->unicode, &label);
+    ly_text_status(n, s->lost, s->how->unicode, &label);
     ly_buf_fmt(s->out, "  %s\n", ly_buf_text(&label));
     ly_buf_release(&label);
     ly_hex_encode(s->full->span.trace_id.b, 16, hex);
@@ -586,7 +587,7 @@ static ly_status json(shower *s, ly_err *err)
     ly_jsonw_init(&w, s->out, 0);
     ly_jsonw_object(&w);
     ly_json_id(&w, "trace_id", s->full->span.trace_id.b, 16);
-    ly_json_node_members(&w, &s->full->node);
+    ly_json_node_members(&w, &s->full->node, s->lost);
     json_messages(&w, "system", s->m.system, s->m.n_system);
     json_messages(&w, "input", s->m.input, s->m.n_input);
     json_messages(&w, "output", s->m.output, s->m.n_output);
@@ -616,6 +617,14 @@ ly_status ly_viewer_print_span(ly_store *store, ly_trace_id trace, ly_span_id sp
         goto out;
     }
     s.full = full;
+    if (full->node.flags & LY_SPAN_PENDING) {
+        ly_trace_row row;
+        st = ly_store_trace_row(store, trace, &arena, &row, err);
+        if (st != LY_OK) {
+            goto out;
+        }
+        s.lost = ly_viewer_lost(&full->node, &row, how && how->now_ns ? how->now_ns : ly_wall_ns());
+    }
     st = ly_genai_messages(&full->span, full->logs, full->n_logs, &arena, &s.m);
     if (st != LY_OK) {
         st = LY_NOMEM(err);

@@ -190,12 +190,12 @@ void ly_text_marks(const ly_row *row, const ly_node_sum *sum, ly_buf *out)
     }
 }
 
-void ly_text_status(const ly_node *node, bool unicode, ly_buf *out)
+void ly_text_status(const ly_node *node, bool lost, bool unicode, ly_buf *out)
 {
     const ly_canon *c = &node->canon;
     unsigned flags = ly_clean_flags(unicode);
     if (node->flags & LY_SPAN_PENDING) {
-        ly_buf_c(out, "running");
+        ly_buf_c(out, lost ? "lost" : "running");
     } else if (node->flags & LY_SPAN_ERROR) {
         ly_buf_c(out, "error");
         if (c->error_type.len > 0) {
@@ -267,16 +267,26 @@ void ly_text_trace_name(const ly_trace_row *row, bool unicode, ly_buf *out)
     }
 }
 
+/* When something of a trace came last, as far as is known. */
+static int64_t last_heard(const ly_trace_row *row)
+{
+    int64_t at = row->end_ns != LY_UNKNOWN ? row->end_ns : row->start_ns;
+    return row->seen_ns > at ? row->seen_ns : at;
+}
+
+bool ly_viewer_lost(const ly_node *node, const ly_trace_row *row, int64_t now_ns)
+{
+    int64_t heard = last_heard(row);
+    heard = node->start_ns > heard ? node->start_ns : heard;
+    return (node->flags & LY_SPAN_PENDING) && now_ns - heard > LY_LOST_NS;
+}
+
 const char *ly_viewer_trace_state(const ly_trace_row *row, int64_t now_ns)
 {
     /* The latest thing known to have happened. A span is sent when it ends, so an ended trace with its
      * root and without a hole is over; one with a hole may still be waited for. */
-    int64_t seen = row->end_ns != LY_UNKNOWN ? row->end_ns : row->start_ns;
-    if (row->seen_ns > seen) {
-        seen = row->seen_ns;
-    }
     bool open = (row->flags & (LY_TRACE_LIVE | LY_TRACE_NO_ROOT)) != 0 || row->n_orphans > 0;
-    int64_t age = now_ns - seen;
+    int64_t age = now_ns - last_heard(row);
     if (open) {
         return age < 5 * LY_NS_PER_SEC ? "live" : age < 60 * LY_NS_PER_SEC ? "quiet" : "partial";
     }

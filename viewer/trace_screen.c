@@ -566,7 +566,11 @@ static void draw_row(ly_app *app, int row, const layout *l, const ly_row *r)
     cell_right(app, row, &col, l->start, LY_INK_DIM);
     if (n->flags & LY_SPAN_PENDING) {
         ly_buf_char(&app->cell, '~');
-        ly_viewer_duration(app->now_ns - n->start_ns, &app->cell);
+        if (ly_viewer_lost(n, &t->trace->row, app->now_ns)) {
+            ly_buf_c(&app->cell, "lost");
+        } else {
+            ly_viewer_duration(app->now_ns - n->start_ns, &app->cell);
+        }
     } else {
         ly_viewer_duration(n->end_ns == LY_UNKNOWN ? LY_UNKNOWN : n->end_ns - n->start_ns,
                            &app->cell);

@@ -500,6 +500,19 @@ static ly_status put_span(ly_store *store, ly_epoch_state *epoch, int64_t trace,
     return st;
 }
 
+/* A start record, new or repeated, is a sign of life: of it alone the time is kept. */
+static ly_status sign_of_life(ly_store *store, int64_t trace, int64_t now, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(&store->db,
+                              "UPDATE trace SET seen_ns = max(seen_ns, ?2) WHERE no = ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, trace);
+    ly_bind_int(s, 2, now);
+    return ly_db_run(&store->db, s, err);
+}
+
 /* Items of one trace. */
 static ly_status put_group(ly_store *store, item *items, size_t n, int64_t now, ly_err *err)
 {
@@ -511,6 +524,7 @@ static ly_status put_group(ly_store *store, item *items, size_t n, int64_t now, 
     ly_epoch_state *epoch = NULL;
     ly_status st = trace_touch(store, items[0].trace, start, now, &trace, err);
     int64_t changed = 0;
+    bool lives = false;
     for (size_t i = 0; !st && i < n; i++) {
         /* Inside the loop: another epoch's flush may move the states. */
         st = ly_epoch_get(store, trace.epoch, &epoch, err);
@@ -518,9 +532,12 @@ static ly_status put_group(ly_store *store, item *items, size_t n, int64_t now, 
             st = put_span(store, epoch, trace.no, &items[i], err);
         if (!st && *items[i].result == LY_STORED)
             st = ly_call_span(store, items[i].in->span, items[i].in->canon, trace.no, now, err);
+        lives |= items[i].in->canon->pending;
         changed += *items[i].result == LY_STORED || *items[i].result == LY_MERGED;
         store->db.n.bytes_in += items[i].in->span->wire.len;
     }
+    if (!st && lives)
+        st = sign_of_life(store, trace.no, now, err);
     if (!st && changed)
         st = ly_dirty_mark(&store->db, trace.no, now, changed, err);
     return st;

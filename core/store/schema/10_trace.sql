@@ -22,7 +22,7 @@ CREATE TABLE trace (
     no INTEGER PRIMARY KEY,
     trace_id BLOB NOT NULL UNIQUE,
     epoch INTEGER NOT NULL,      -- day of first arrival (days since 1970-01-01 UTC); 0 = evidence
-    seen_ns INTEGER NOT NULL,    -- first arrival
+    seen_ns INTEGER NOT NULL,    -- first arrival; while steps run (live mode), their last sign of life
     start_ns INTEGER NOT NULL,   -- least span start, kept by ingest
     end_ns INTEGER,
     pinned INTEGER NOT NULL DEFAULT 0,

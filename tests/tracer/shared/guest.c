@@ -132,6 +132,42 @@ static void leave(const char *how)
     pthread_exit(NULL); /* not closed; the exporter's thread lives on */
 }
 
+/* Live mode: an agent whose second step runs while standard input is open. Prints a line when the
+ * collector has all that there is. */
+static int live(void)
+{
+    char line[8];
+    for (int i = 0; i < 200; i++) { /* the first answers tell that start records are understood */
+        lydite_stats s = LYDITE_STATS_INIT;
+        some(1);
+        lydite_flush(t, 2000, NULL);
+        lydite_end(lydite_start(t, LYDITE_STEP, "probe"));
+        lydite_flush(t, 2000, NULL);
+        lydite_stats_get(t, &s);
+        if (s.pending) {
+            break;
+        }
+        usleep(10000);
+    }
+    lydite_start_options how = LYDITE_START_INIT;
+    how.root = true;
+    lydite_span *agent = lydite_start_with(t, LYDITE_AGENT, "live agent", &how);
+    lydite_span *first = lydite_start(t, LYDITE_GENERATION, "first call");
+    lydite_set_tokens(first, 100, 10);
+    lydite_end(first);
+    lydite_span *second = lydite_start(t, LYDITE_GENERATION, "second call");
+    lydite_flush(t, 2000, NULL);
+    printf("running\n");
+    fflush(stdout);
+    if (!fgets(line, sizeof line, stdin)) {
+        return 1;
+    }
+    lydite_set_tokens(second, 200, 20);
+    lydite_end(second);
+    lydite_end(agent);
+    return lydite_close(t, 3000, NULL) != LYDITE_OK;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -151,6 +187,9 @@ int main(int argc, char **argv)
         pthread_t thread;
         pthread_create(&thread, NULL, fifty, NULL);
         pthread_exit(NULL);
+    }
+    if (strcmp(what, "live") == 0) {
+        return live();
     }
     some(50);
     if (strcmp(what, "exit") == 0) {
