@@ -78,6 +78,7 @@ static int run_info(ly_cli *cli)
         {"sessions", "sessions", i.n_sessions, 0},
         {"ledger lines", "charges", i.n_charges, 0},
         {"unsettled traces", "unsettled_traces", i.n_dirty, 0},
+        {"not in the full-text index", "unindexed_traces", i.n_unindexed, 0},
         {"quarantined", "quarantined", i.n_quarantined, 0},
         {"oldest trace", "oldest_ns", i.oldest_ns, 2},
         {"newest trace", "newest_ns", i.newest_ns, 2},

@@ -100,6 +100,7 @@ static int print_json(ly_cli *cli, const status_view *v)
     ly_jsonw_kv_i64(&w, "spans", v->info.n_spans);
     ly_jsonw_kv_i64(&w, "logs", v->info.n_logs);
     ly_jsonw_kv_i64(&w, "unsettled_traces", v->info.n_dirty);
+    ly_jsonw_kv_i64(&w, "unindexed_traces", v->info.n_unindexed);
     ly_jsonw_kv_i64(&w, "quarantined", v->info.n_quarantined);
     json_opt(&w, "oldest_ns", v->info.oldest_ns);
     json_opt(&w, "newest_ns", v->info.newest_ns);
@@ -186,8 +187,8 @@ static int print_text(ly_cli *cli, const status_view *v)
     fprintf(out, "file       %.1f MiB, write-ahead log %.1f MiB, disk free %.1f GiB\n",
             (double)i->file_bytes / 1048576, (double)i->wal_bytes / 1048576,
             (double)i->disk_free_bytes / 1073741824);
-    fprintf(out, "unsettled  %lld traces; quarantine %lld\n", (long long)i->n_dirty,
-            (long long)i->n_quarantined);
+    fprintf(out, "unsettled  %lld traces; not in the full-text index %lld; quarantine %lld\n",
+            (long long)i->n_dirty, (long long)i->n_unindexed, (long long)i->n_quarantined);
     if (!v->running) {
         fprintf(out, "collector  none runs on this database; lydite collect starts one\n");
         return LY_EXIT_DONE;

@@ -137,6 +137,14 @@ static void prices(keeper *k)
     ly_log(LY_LOG_INFO, ROOM, "the prices changed and are in force");
 }
 
+/* A piece of the full-text index a round, when enough waits and settling has kept up. */
+static void index_text(keeper *k)
+{
+    ly_err err = LY_ERR_INIT;
+    if (ly_store_text_index(k->c->keeper_store, 50 * LY_NS_PER_MS, false, NULL, &err))
+        ly_log(LY_LOG_DEBUG, ROOM, "full-text index: %s", err.text);
+}
+
 void *ly_keeper_main(void *arg)
 {
     ly_collector *c = arg;
@@ -161,6 +169,7 @@ void *ly_keeper_main(void *arg)
                 ly_log(LY_LOG_DEBUG, ROOM, "upkeep: %s", err.text);
             k.upkeep_ns = now;
         }
+        index_text(&k);
         if (prunes && (k.prune_ns == 0 || now - k.prune_ns > PRUNE_NS)) {
             prune(&k);
             k.prune_ns = now;

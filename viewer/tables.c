@@ -282,6 +282,8 @@ static void load_status(ly_app *app, bool again)
         fact(&f, "disk free");
         ly_text_grouped(info.n_dirty, &f.text);
         fact(&f, "traces not settled yet");
+        ly_text_grouped(info.n_unindexed, &f.text);
+        fact(&f, "traces not in the full-text index yet");
         ly_text_grouped(info.n_quarantined, &f.text);
         fact(&f, "quarantined");
     }

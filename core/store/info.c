@@ -22,6 +22,7 @@ static const count_sql counts[] = {
     {"SELECT count(*) FROM content", "SELECT coalesce(sum(next_content - 1), 0) FROM epoch",
      FIELD(n_contents)},
     {"SELECT count(*) FROM dirty", "SELECT count(*) FROM dirty", FIELD(n_dirty)},
+    {"SELECT count(*) FROM text_todo", "SELECT count(*) FROM text_todo", FIELD(n_unindexed)},
     {"SELECT count(*) FROM quarantine", "SELECT count(*) FROM quarantine", FIELD(n_quarantined)},
     {"SELECT count(*) FROM session", "SELECT count(*) FROM session", FIELD(n_sessions)},
     {"SELECT count(*) FROM charge", "SELECT coalesce(sum(n), 0) FROM usage", FIELD(n_charges)},

@@ -15,7 +15,7 @@
 #include "store/db.h"
 
 #define LY_APPLICATION_ID 0x4c594454 /* "LYDT" */
-#define LY_SCHEMA_VERSION 1
+#define LY_SCHEMA_VERSION 2
 #define LY_PAGE_SIZE      8192
 
 /* A span's row number: trace number << 24 | slot. */
@@ -127,6 +127,8 @@ struct ly_store {
     bool book_asked;                              /* by the settling that runs */
     ly_arena scratch;                             /* reset by each ingest */
     ly_buf buf, buf2;                             /* reset by each item */
+    struct ly_text_hits *text_hits[4];            /* text_find.c: answers of the last searches */
+    size_t text_next;
 };
 
 static inline ly_store *ly_db_store(ly_db *db)
@@ -204,6 +206,10 @@ LY_MUST_USE bool ly_payload_head(ly_str *data, int64_t *ret_dict, int64_t *ret_s
 /* The content numbers that a payload row's data names. */
 LY_MUST_USE ly_status ly_payload_refs(ly_store *store, ly_str data, ly_arena *arena,
                                       int64_t **ret_numbers, size_t *ret_n, ly_err *err);
+/* The same, and the bytes that stand in the payload itself: a view until the next call. */
+LY_MUST_USE ly_status ly_payload_parts(ly_store *store, ly_str data, ly_arena *arena,
+                                       int64_t **ret_numbers, size_t *ret_n, ly_str *ret_rest,
+                                       ly_err *err);
 
 /* ingest.c */
 LY_MUST_USE ly_status ly_epoch_get(ly_store *store, int64_t day, ly_epoch_state **ret, ly_err *err);

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/embed.h"
+#include "store/text.h"
 
 /* ---- network file systems ---- */
 
@@ -305,6 +306,7 @@ void ly_store_close(ly_store *store)
 {
     if (!store)
         return;
+    ly_text_cache_release(store);
     ly_db_close_handle(&store->db);
     ly_packer_free(store->packer);
     ly_price_book_free(store->book);

@@ -338,14 +338,10 @@ ly_status ly_payload_load(ly_store *store, int64_t epoch, int64_t number, const 
     return ret_wire->ptr ? LY_OK : LY_NOMEM(err);
 }
 
-ly_status ly_payload_refs(ly_store *store, ly_str data, ly_arena *arena, int64_t **ret_numbers,
-                          size_t *ret_n, ly_err *err)
+/* The content numbers of a skeleton; *ret_rest is what follows its list. */
+static ly_status skeleton_refs(ly_store *store, ly_str bones, ly_arena *arena,
+                               int64_t **ret_numbers, size_t *ret_n, ly_str *ret_rest, ly_err *err)
 {
-    ly_buf_reset(&store->buf);
-    ly_status st = unpack_skeleton(store, data, &store->buf, err);
-    if (st)
-        return st;
-    ly_str bones = ly_buf_view(&store->buf);
     uint64_t n = 0;
     if (!get_varint(&bones, &n) || n > bones.len)
         return damaged(store, err);
@@ -365,5 +361,23 @@ ly_status ly_payload_refs(ly_store *store, ly_str data, ly_arena *arena, int64_t
     }
     *ret_numbers = numbers;
     *ret_n = found;
+    *ret_rest = bones;
     return LY_OK;
+}
+
+ly_status ly_payload_refs(ly_store *store, ly_str data, ly_arena *arena, int64_t **ret_numbers,
+                          size_t *ret_n, ly_err *err)
+{
+    ly_str rest = LY_STR_NONE;
+    return ly_payload_parts(store, data, arena, ret_numbers, ret_n, &rest, err);
+}
+
+ly_status ly_payload_parts(ly_store *store, ly_str data, ly_arena *arena, int64_t **ret_numbers,
+                           size_t *ret_n, ly_str *ret_rest, ly_err *err)
+{
+    ly_buf_reset(&store->buf);
+    ly_status st = unpack_skeleton(store, data, &store->buf, err);
+    return st ? st
+              : skeleton_refs(store, ly_buf_view(&store->buf), arena, ret_numbers, ret_n, ret_rest,
+                              err);
 }

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "genai/normalise.h"
 #include "otlp/decode.h"
+#include "store/text.h"
 #include "store/usage.h"
 
 #define SLICE_TRACES 200
@@ -183,6 +184,9 @@ static ly_status renew_slice(rebuilder *r, const ly_summary *t, int64_t *after, 
     ly_db_reset(s);
     for (size_t i = 0; !st && i < n; i++)
         st = renew_span(r, t, &rows[i], err);
+    /* A rule took something out: the index must not tell of it. */
+    if (!st && n && r->edit && !r->dry_run)
+        st = ly_text_drop(db, t->no, err);
     if (!st && n && !r->dry_run)
         st = ly_dirty_mark(db, t->no, ly_wall_ns(), (int64_t)n, err);
     if (!st)
@@ -228,6 +232,23 @@ typedef struct log_row {
     int64_t id, payload;
 } log_row;
 
+/* The words of a log record stand in the index with its trace. */
+static ly_status unindex_log(ly_db *db, int64_t id, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    bool row = false;
+    ly_status st = ly_db_prep(db, "SELECT trace FROM log_record WHERE id = ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, id);
+    st = ly_db_step(db, s, &row, err);
+    int64_t trace = !st && row ? ly_col_int(s, 0) : 0;
+    ly_db_reset(s);
+    if (!st && trace)
+        st = ly_text_drop(db, trace, err);
+    return st || !trace ? st : ly_dirty_mark(db, trace, ly_wall_ns(), 1, err);
+}
+
 static ly_status edit_log(rebuilder *r, log_row row, ly_err *err)
 {
     ly_db *db = &r->store->db;
@@ -256,6 +277,8 @@ static ly_status edit_log(rebuilder *r, log_row row, ly_err *err)
             st = LY_NOMEM(err);
         if (!st)
             st = drop_payload(r, LY_EPOCH_BASE(day) | row.payload, err);
+        if (!st)
+            st = unindex_log(db, row.id, err);
         if (!st)
             st = ly_epoch_get(r->store, day, &epoch, err);
         if (!st)
@@ -479,11 +502,15 @@ ly_status ly_store_rebuild_run(ly_store *store, const ly_store_rebuild *how, ly_
     int64_t wrong = 0;
     ly_status st = how->normalise ? each_trace(&r, err) : LY_OK;
     if (!st)
+        st = ly_text_clear(store, err);
+    if (!st)
         st = mark_all(&r, err);
     if (!st)
         st = sum_sessions(&r, err);
     if (!st)
         st = ly_usage_verify(store, true, &wrong, err);
+    if (!st)
+        st = ly_store_text_index(store, 0, true, NULL, err);
     ly_removal_release(&r.removal);
     ly_arena_release(&r.arena);
     return st;

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/text.h"
 
 #define SLICE_SPANS 128
 #define SLICE_ROWS  200
@@ -284,6 +285,7 @@ static ly_status trace_out(ly_removal *r, const ly_summary *t, ly_err *err)
     static const char *const by_no[] = {
         "DELETE FROM tag WHERE trace = ?1",
         "DELETE FROM dirty WHERE trace = ?1",
+        "DELETE FROM text_todo WHERE trace = ?1",
         "DELETE FROM trace WHERE no = ?1",
     };
     static const char *const by_id[] = {
@@ -293,6 +295,8 @@ static ly_status trace_out(ly_removal *r, const ly_summary *t, ly_err *err)
     };
     ly_db *db = &r->store->db;
     ly_status st = note_tags(r, t, err);
+    if (!st)
+        st = ly_text_drop(db, t->no, err);
     for (size_t i = 0; !st && i < LY_COUNT(by_no); i++)
         st = run_on(db, by_no[i], t->no, 0, NULL, err);
     for (size_t i = 0; !st && r->forget && i < LY_COUNT(by_id); i++)

@@ -13,6 +13,7 @@
  * one span (search_span.c).
  */
 #include "store/search.h"
+#include "store/text.h"
 
 #include "base/mem.h"
 
@@ -121,6 +122,24 @@ static void node_param(walk *w, const ly_filter_node *n)
         w->st = LY_NOMEM(w->err);
     }
     w->next++;
+}
+
+/* ly_text_may(hits, trace): which traces may hold the words, by the full-text index. */
+static void text_may_sql(walk *w, const ly_filter_node *n)
+{
+    text(w, "ly_text_may(");
+    param(w);
+    if (w->stmt != NULL && w->st == LY_OK && ly_text_usable(n)) {
+        ly_text_hits *hits = NULL;
+        w->st = ly_text_find(ly_db_store(w->db), n, &hits, w->err);
+        /* SQLite gives the reference back in every case. */
+        if (w->st == LY_OK && sqlite3_bind_pointer(w->stmt, w->next, hits, LY_SEARCH_TEXT,
+                                                   ly_text_hits_free) != SQLITE_OK) {
+            w->st = LY_NOMEM(w->err);
+        }
+    }
+    w->next++;
+    text(w, ", t.no)");
 }
 
 static const char *comparison(ly_filter_op op)
@@ -528,8 +547,9 @@ static void term_sql(walk *w, const ly_filter_node *n)
         function_sql(w, "ly_attr_ok", n);
         return;
     case LY_FLD_TEXT:
-        /* The bytes of the record first: most spans are done with after that. */
-        text(w, "ly_bytes_ok(");
+        /* The index, then the bytes of the record: most spans are done with after that. */
+        text_may_sql(w, n);
+        text(w, " AND ly_bytes_ok(");
         node_param(w, n);
         text(w, ", t.trace_id, t.epoch, ");
         column(w, "id");
@@ -692,12 +712,62 @@ static void trace_sql(walk *w, const ly_filter_node *n)
     ly_free(kids);
 }
 
+/* True when the index tells something about which traces can match. */
+static bool has_may(const ly_filter_node *n)
+{
+    switch (n->kind) {
+    case LY_FILTER_TERM:
+        return n->field == LY_FLD_TEXT && ly_text_usable(n);
+    case LY_FILTER_ROOT:
+        return has_may(n->kids[0]);
+    case LY_FILTER_AND:
+        for (size_t i = 0; i < n->n_kids; i++) {
+            if (has_may(n->kids[i])) {
+                return true;
+            }
+        }
+        return false;
+    case LY_FILTER_OR:
+        for (size_t i = 0; i < n->n_kids; i++) {
+            if (!has_may(n->kids[i])) {
+                return false;
+            }
+        }
+        return n->n_kids > 0;
+    default:
+        return false;
+    }
+}
+
+/* The same as a condition on `t` alone, so that SQLite asks it before it looks at any span. */
+static void may_sql(walk *w, const ly_filter_node *n)
+{
+    if (n->kind == LY_FILTER_TERM) {
+        text_may_sql(w, n);
+        return;
+    }
+    text(w, "(");
+    const char *between = "";
+    for (size_t i = 0; i < n->n_kids; i++) {
+        if (has_may(n->kids[i])) {
+            text(w, between);
+            may_sql(w, n->kids[i]);
+            between = n->kind == LY_FILTER_OR ? " OR " : " AND ";
+        }
+    }
+    text(w, ")");
+}
+
 static ly_status run(walk *w, const ly_filter *filter)
 {
     const ly_filter_node *root = ly_filter_root(filter);
     w->st = ly_search_functions(w->db, w->err);
     if (w->st != LY_OK) {
         return w->st;
+    }
+    if (has_may(root)) {
+        text(w, " AND ");
+        may_sql(w, root);
     }
     text(w, " AND (");
     if (w->span_mode) {

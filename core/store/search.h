@@ -11,6 +11,7 @@
 /* Pointer types of sqlite3_bind_pointer. */
 #define LY_SEARCH_SET  "ly_word_set"
 #define LY_SEARCH_NODE "ly_filter_node"
+#define LY_SEARCH_TEXT "ly_text_hits"
 
 /* As ly_search_where, for a query over `span AS s0 JOIN trace AS t`: "!" means that this span does not
  * match. */

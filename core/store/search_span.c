@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "store/search.h"
+#include "store/text.h"
 
 typedef struct looked_at {
     ly_store *store;
@@ -243,6 +244,14 @@ static void bytes_ok(sqlite3_context *ctx, int n, sqlite3_value **args)
     sqlite3_result_int(ctx, may);
 }
 
+/* False only when no span of the trace can hold the words. */
+static void text_may(sqlite3_context *ctx, int n, sqlite3_value **args)
+{
+    (void)n;
+    const ly_text_hits *hits = sqlite3_value_pointer(args[0], LY_SEARCH_TEXT);
+    sqlite3_result_int(ctx, !hits || ly_text_hits_has(hits, sqlite3_value_int64(args[1])));
+}
+
 /* ---- own time -------------------------------------------------------------------------------- */
 
 static int compare_ids(const void *a, const void *b)
@@ -314,6 +323,10 @@ ly_status ly_search_functions(ly_db *db, ly_err *err)
     if (rc == SQLITE_OK) {
         rc =
             sqlite3_create_function_v2(sql, "ly_bytes_ok", 4, FLAGS, l, bytes_ok, NULL, NULL, NULL);
+    }
+    if (rc == SQLITE_OK) {
+        rc =
+            sqlite3_create_function_v2(sql, "ly_text_may", 2, FLAGS, l, text_may, NULL, NULL, NULL);
     }
     if (rc == SQLITE_OK) {
         rc = sqlite3_create_function_v2(sql, "ly_self", 3, FLAGS, l, self_ns, NULL, NULL, NULL);

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/text.h"
 
 /* One write turn: lines and summaries together, and time. */
 #define SLICE_ROWS  200
@@ -498,6 +499,8 @@ static ly_status plan_write(ly_db *db, plan *p, pending *sums, int64_t until, si
     }
     if (!st)
         st = ly_summary_write(db, &p->sum, err);
+    if (!st)
+        st = ly_text_mark(db, p->trace, err);
     if (!st)
         st = ly_session_move(db, &p->old, &p->sum, err);
     if (!st)

@@ -159,6 +159,16 @@ void ly_store_book_with(ly_store *store, ly_price_book *(*open)(ly_store *store)
  * enough to learn from, refreshes planner statistics. Call it when idle, at most every minute. */
 LY_MUST_USE ly_status ly_store_upkeep(ly_store *store, ly_err *err);
 
+/*
+ * Takes settled traces into the full-text index that `text:` asks, for about budget_ns (0 = until nothing
+ * is left; a piece of work takes about 0.1 s of reading, and a write turn of some milliseconds). Traces
+ * that are not in it are looked through, so answers are complete at any time. Without `all` it waits until
+ * about a thousand spans can be taken, and while many traces are to be settled. *ret_left: traces that
+ * are settled and not indexed; may be NULL.
+ */
+LY_MUST_USE ly_status ly_store_text_index(ly_store *store, int64_t budget_ns, bool all,
+                                          int64_t *ret_left, ly_err *err);
+
 /* Copies the write-ahead log into the file; truncate also empties it (waits for readers up to
  * wait_ns). ret_left_bytes: what remains in the log. May be NULL. */
 LY_MUST_USE ly_status ly_store_checkpoint(ly_store *store, bool truncate, int64_t wait_ns,
@@ -357,7 +367,8 @@ LY_MUST_USE ly_status ly_store_span_scan(ly_store *store, const ly_trace_query *
 /* ---- the whole file ------------------------------------------------------------------------ */
 
 typedef struct ly_store_info {
-    int64_t n_traces, n_spans, n_logs, n_contents, n_dirty, n_quarantined, n_sessions, n_charges;
+    int64_t n_traces, n_spans, n_logs, n_contents, n_dirty, n_unindexed;
+    int64_t n_quarantined, n_sessions, n_charges;
     int64_t oldest_ns, newest_ns;              /* trace starts; LY_UNKNOWN when empty */
     int64_t file_bytes, wal_bytes, free_bytes; /* free: inside the file */
     int64_t disk_free_bytes;
