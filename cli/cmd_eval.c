@@ -358,8 +358,8 @@ static int execute(ly_eval_session *s, const uint8_t run_id[16], double budget_u
                          .user = s};
     s->show_progress = isatty(STDERR_FILENO) && !s->cli->quiet;
     ly_eval_money *money = NULL;
-    ly_status st =
-        ly_eval_money_open(ly_cli_db(s->cli), hex, opts.budget_pico, s->book, &s->suite, &money, &err);
+    ly_status st = ly_eval_money_open(ly_cli_db(s->cli), hex, opts.budget_pico, s->book, &s->suite,
+                                      &money, &err);
     ly_eval_money_use(money, &opts);
     st = st ? st : ly_eval_execute(s->store, run_id, &s->suite, &opts, &result, &err);
     ly_eval_money_close(money);

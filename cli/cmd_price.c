@@ -206,6 +206,30 @@ static int print_rows(ly_cli *cli, const ly_price_book *book, ly_str part)
     return !code && n == 0 && cli->fail_empty ? LY_EXIT_NO : code;
 }
 
+static int json_book(ly_cli *cli, const ly_stored_book *b)
+{
+    ly_buf buf;
+    ly_jsonw w;
+    ly_buf_init(&buf, LY_MIB(1));
+    ly_jsonw_init(&w, &buf, 0);
+    ly_jsonw_object(&w);
+    ly_jsonw_kv_i64(&w, "book", b->number);
+    ly_jsonw_kv_str(&w, "name", b->name);
+    ly_jsonw_kv_str(&w, "format", ly_str_c(ly_book_format_name((ly_book_format)b->format)));
+    if (b->published_ns == LY_UNKNOWN) {
+        ly_jsonw_kv_null(&w, "published_ns");
+    } else {
+        ly_jsonw_kv_i64(&w, "published_ns", b->published_ns);
+    }
+    ly_jsonw_kv_i64(&w, "learned_ns", b->learned_ns);
+    ly_jsonw_kv_str(&w, "source", b->source);
+    ly_jsonw_kv_bool(&w, "in_force", b->active);
+    ly_jsonw_object_end(&w);
+    int code = ly_costing_json_line(cli, &w, &buf);
+    ly_buf_release(&buf);
+    return code;
+}
+
 static int print_books(ly_cli *cli, ly_store *store)
 {
     static const char *const heads[] = {"book", "name", "format", "of", "learned", "source", ""};
@@ -225,7 +249,10 @@ static int print_books(ly_cli *cli, ly_store *store)
     for (size_t i = 0; table && i < LY_COUNT(heads); i++) {
         ly_table_col(table, i, heads[i], LY_LEFT, 0);
     }
-    for (size_t i = 0; table && i < n; i++) {
+    for (size_t i = 0; cli->json && i < n; i++) {
+        (void)json_book(cli, &books[i]);
+    }
+    for (size_t i = 0; table && i < n && !cli->json; i++) {
         const ly_stored_book *b = &books[i];
         active = active || b->active;
         ly_table_cellf(table, "%lld", (long long)b->number);
@@ -240,10 +267,10 @@ static int print_books(ly_cli *cli, ly_store *store)
         ly_table_cell(table, b->source);
         ly_table_cell(table, b->active ? LY_S("in force") : LY_S(""));
     }
-    if (table && n) {
+    if (table && n && !cli->json) {
         ly_table_print(table);
     }
-    if (!active) {
+    if (!active && !cli->json) {
         fprintf(cli->out, "in force: the compiled-in book\n");
     }
     ly_table_free(table);
@@ -726,7 +753,8 @@ static const ly_verb verbs[] = {
     {"list", "[PART]", 0, 1, "price rows, or the books that are kept",
      "PART is looked for in providers and models.\n"
      "--json: row, provider, model, service_tier, from, to, free, prices (key: price, or base and\n"
-     "tiers), source. Prices are US dollars for a million tokens, a thousand requests or searches.",
+     "tiers), source, of own rows service, access_key, gateway; of --books: book, name, format,\n"
+     "published_ns, learned_ns, source, in_force. Dollars a million tokens or 1000 requests.",
      "lydite price list gpt-5\nlydite price list --own",
      LY_COMMON_READ | LY_COMMON_N | LY_COMMON_FAIL_EMPTY, list_opts, LY_COUNT(list_opts), run_list},
     {"show", "MODEL", 1, 1, "what a model costs, by which row", "--json: as list.",

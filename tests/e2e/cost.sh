@@ -139,6 +139,8 @@ web=http://127.0.0.1:$(cat "$dir/port")
 "$LYDITE" price update "$web/nothing" >/dev/null 2>&1; [ $? = 4 ] || fail "update of nothing"
 "$LYDITE" price update "$web/book.csv" -q >/dev/null || fail "update"
 "$LYDITE" price show gpt-5 --json >"$dir/out"; grep -q '"input_mtok":"2"' "$dir/out" || fail "updated price"
+"$LYDITE" price list --books --json >"$dir/out" && grep -q '"in_force":true' "$dir/out" &&
+    python3 -c 'import json,sys; [json.loads(l) for l in open(sys.argv[1])]' "$dir/out" || fail "price list --books --json"
 "$LYDITE" price use default -q || fail "price use"
 
 # reconcile
