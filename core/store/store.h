@@ -191,8 +191,8 @@ enum {                            /* ly_trace_row.flags */
 typedef struct ly_trace_row {
     ly_trace_id trace_id;
     int64_t start_ns, end_ns; /* end LY_UNKNOWN while no span has ended */
-    int64_t seen_ns;          /* first arrival; while steps run (live mode), their last sign of life */
-    ly_str name;              /* the client's trace name, else the root span's */
+    int64_t seen_ns; /* first arrival; while steps run (live mode), their last sign of life */
+    ly_str name;     /* the client's trace name, else the root span's */
     ly_type root_type;
     ly_origin origin;
     unsigned flags; /* LY_TRACE_* */
