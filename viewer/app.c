@@ -250,10 +250,17 @@ bool ly_app_tick(ly_app *app, int64_t now_ns)
         return false;
     }
     if (ly_store_change_count(app->store, &change, &err) != LY_OK) {
+        char before[sizeof app->message];
         bool was = app->stale;
+        memcpy(before, app->message, sizeof before);
         app->stale = true;
-        ly_app_say(app, true, "%s; the rows are old", err.text);
-        return !was;
+        /* The path may be long, and is above: what happened comes first. */
+        ly_str what = ly_str_c(err.text), path = ly_str_c(ly_store_path(app->store));
+        if (ly_str_starts(what, path)) {
+            what = ly_str_trim(ly_str_sub(what, path.len + 1, what.len));
+        }
+        ly_app_say(app, true, "the rows are old: %.*s", LY_STR_ARG(what));
+        return !was || strcmp(before, app->message) != 0;
     }
     if (app->stale) {
         app->stale = false;
@@ -704,13 +711,13 @@ static void draw_tabs(ly_app *app)
     }
     ly_buf_reset(&app->cell);
     const char *name = app->store != NULL ? strrchr(ly_store_path(app->store), '/') : NULL;
+    if (app->stale) {
+        ly_buf_c(&app->cell, "STALE ");
+    }
     if (app->opts.memory) {
         ly_buf_c(&app->cell, "replay");
     } else if (name != NULL) {
         ly_buf_c(&app->cell, name + 1);
-    }
-    if (app->stale) {
-        ly_buf_c(&app->cell, "  STALE");
     }
     int room = g->cols - col - 1;
     int w = (int)ly_term_width(ly_buf_view(&app->cell));

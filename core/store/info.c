@@ -82,14 +82,46 @@ ly_status ly_store_info_get(ly_store *store, bool exact, ly_store_info *ret_info
     return st;
 }
 
+/* A handle keeps reading a file that was removed: whoever waits for news has to know. */
+static ly_status same_file(ly_store *store, ly_err *err)
+{
+    struct stat is;
+    bool there = stat(store->db.path, &is) == 0;
+    if (store->polled.inode == 0) {
+        if (there) {
+            store->polled.device = (uint64_t)is.st_dev;
+            store->polled.inode = (uint64_t)is.st_ino;
+        }
+        return LY_OK;
+    }
+    if (!there)
+        return LY_FAIL(err, LY_E_NOTFOUND, "%s: the file is gone", store->db.path);
+    if ((uint64_t)is.st_dev != store->polled.device || (uint64_t)is.st_ino != store->polled.inode)
+        return LY_FAIL(err, LY_E_NOTFOUND, "%s: another file has this name now, open it anew",
+                       store->db.path);
+    return LY_OK;
+}
+
 ly_status ly_store_change_count(ly_store *store, uint64_t *ret_count, ly_err *err)
 {
-    int64_t version = 0;
-    ly_status st = ly_db_scalar(&store->db, "PRAGMA data_version", &version, err);
-    /* data_version does not see this handle's own commits: they are added. */
+    int64_t version = 0, format = LY_SCHEMA_VERSION;
+    ly_status st = same_file(store, err);
     if (!st)
-        *ret_count = (uint64_t)version + store->db.n.commits;
-    return st;
+        st = ly_db_scalar(&store->db, "PRAGMA data_version", &version, err);
+    if (!st && version != store->polled.version) {
+        st = ly_db_scalar(&store->db, "PRAGMA user_version", &format, err);
+        if (!st && format != LY_SCHEMA_VERSION)
+            st = LY_FAIL(err, LY_E_NEWER,
+                         "%s: another build of lydite took it over (format %lld, this one reads "
+                         "%d)",
+                         store->db.path, (long long)format, LY_SCHEMA_VERSION);
+    }
+    if (st)
+        return st;
+    store->polled.version = version;
+    /* data_version does not see this handle's own commits: they are added. */
+    *ret_count = (uint64_t)version + store->db.n.commits;
+    return LY_OK;
 }
 
 ly_status ly_store_snapshot(ly_store *store, ly_status (*fn)(void *user, ly_err *err), void *user,

@@ -129,6 +129,10 @@ struct ly_store {
     ly_buf buf, buf2;                             /* reset by each item */
     struct ly_text_hits *text_hits[4];            /* text_find.c: answers of the last searches */
     size_t text_next;
+    struct {
+        uint64_t device, inode; /* of the file that was opened; 0 = not looked yet, or no file */
+        int64_t version;        /* data_version at the last look */
+    } polled;                   /* ly_store_change_count */
 };
 
 static inline ly_store *ly_db_store(ly_db *db)

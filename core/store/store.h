@@ -380,7 +380,9 @@ typedef struct ly_store_info {
 LY_MUST_USE ly_status ly_store_info_get(ly_store *store, bool exact, ly_store_info *ret_info,
                                         ly_err *err);
 
-/* A number that rises with every commit by anyone: for followers that poll. Cheap. */
+/* A number that rises with every commit by anyone: for followers that poll. Cheap. LY_E_NOTFOUND once
+ * the file was removed or another has its name (the handle would go on reading the old one), LY_E_NEWER
+ * once another build took it over. */
 LY_MUST_USE ly_status ly_store_change_count(ly_store *store, uint64_t *ret_count, ly_err *err);
 
 /* Runs fn inside one snapshot, so that several reads of it see the same state. It must return within a

@@ -108,5 +108,22 @@ $lydite view /nowhere/trace.jsonl >/dev/null 2>&1
 [ $? = 3 ] || complain "a file that is not there is searched for as words"
 start "TERM=dumb $lydite view" && wait_for 'START.*NAME' && wait_for '^left 0'
 start "$lydite view" && wait_for '1/1' && { pkill -TERM -P "$(t display-message -p '#{pane_pid}')" -x lydite; wait_for '^left 143|Terminated'; }
+
+# The file under a running viewer: locked, taken over by another build, gone, and another of its name.
+change() { python3 -c 'import sqlite3,sys; c=sqlite3.connect(sys.argv[1], isolation_level=None); c.execute(sys.argv[2])' "$db" "$1"; }
+start "$lydite view" && wait_for '1/1'
+python3 -c '
+import sqlite3,sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute("BEGIN EXCLUSIVE"); open(sys.argv[2], "w").close(); sys.stdin.read()' "$db" "$tmp/locked" < <(until [ -e "$tmp/unlock" ]; do sleep 0.1; done) & holder=$!
+for _ in $(seq 100); do [ -e "$tmp/locked" ] && break; sleep 0.1; done
+t send-keys P && wait_for 'busy|locked|writ' && t send-keys Enter && wait_for '\[s\]teps' # reading goes on
+touch "$tmp/unlock"; wait $holder
+t send-keys P && wait_for 'pinned'
+change 'PRAGMA user_version = 99' && wait_for 'rows are old: another build' && t send-keys j && wait_for 'STALE'
+change 'PRAGMA user_version = 1' && { for _ in $(seq 100); do screen | grep -q STALE || break; sleep 0.1; done; screen | grep -q STALE && complain "STALE stays"; }
+cp "$db" "$tmp/copy.db"; mv "$db" "$tmp/away.db" && wait_for 'rows are old: the file is gone'
+mv "$tmp/copy.db" "$db" && wait_for 'another file has this name'
+t send-keys 'jk' && wait_for 'STALE' && t send-keys Q && wait_for '^left 0'
 [ $bad = 0 ] && echo "the printing twins and the screens hold"
 exit $bad
