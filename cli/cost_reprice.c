@@ -22,10 +22,16 @@ typedef struct job {
     bool failed;
 } job;
 
-static ly_priced price(void *user, const ly_canon *canon, int64_t at_ns)
+/* The access key that a span came in with is not stored: a price by key that it has tells it. */
+static ly_priced price(void *user, const ly_canon *canon, int64_t at_ns, ly_priced before)
 {
     const job *j = user;
-    return ly_price_span(j->book, canon, at_ns);
+    const ly_price_row *row = before.row < 0 ? ly_price_book_row_id(j->book, before.row) : NULL;
+    ly_canon keyed = *canon;
+    if (row) {
+        keyed.access_key = row->access_key;
+    }
+    return ly_price_span(j->book, &keyed, at_ns);
 }
 
 static bool go_on(void *user)

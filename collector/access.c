@@ -11,9 +11,11 @@
 
 struct ly_access {
     size_t n;
+    ly_arena arena; /* names */
     struct {
         uint8_t hash[LY_ACCESS_HASH_BYTES];
         unsigned scopes;
+        ly_str name;
     } keys[];
 };
 
@@ -30,10 +32,12 @@ ly_status ly_access_load(const char *db, ly_access **ret_access, ly_err *err)
         status = ly_access_key_list(store, false, &arena, &keys, &n, err);
     ly_access *access = status ? NULL : ly_calloc(1, sizeof *access + n * sizeof access->keys[0]);
     if (access) {
+        ly_arena_init(&access->arena, 0, LY_MIB(16));
         access->n = n;
         for (size_t i = 0; i < n; i++) {
             memcpy(access->keys[i].hash, keys[i].hash, LY_ACCESS_HASH_BYTES);
             access->keys[i].scopes = keys[i].scopes;
+            access->keys[i].name = ly_arena_copy(&access->arena, keys[i].name);
         }
         *ret_access = access;
     } else if (!status) {
@@ -46,6 +50,8 @@ ly_status ly_access_load(const char *db, ly_access **ret_access, ly_err *err)
 
 void ly_access_free(ly_access *access)
 {
+    if (access)
+        ly_arena_release(&access->arena);
     ly_free(access);
 }
 
@@ -54,21 +60,22 @@ size_t ly_access_count(const ly_access *access)
     return access ? access->n : 0;
 }
 
-static unsigned check(const ly_access *access, ly_str key)
+/* Place of the key + 1; 0 = none of these. */
+static size_t check(const ly_access *access, ly_str key)
 {
     uint8_t hash[LY_ACCESS_HASH_BYTES];
-    unsigned scopes = 0;
+    size_t place = 0;
     ly_sha256_of(key, hash);
     for (size_t i = 0; i < access->n; i++) {
-        unsigned same =
+        size_t same =
             ly_secret_eq(ly_str_n(hash, sizeof hash), ly_str_n(access->keys[i].hash, sizeof hash));
-        scopes |= access->keys[i].scopes & (0u - same);
+        place |= (i + 1) & (0u - same);
     }
-    return scopes;
+    return place;
 }
 
 /* Basic credentials hold NAME:KEY; clients of Langfuse send their key pair so. */
-static unsigned check_basic(const ly_access *access, ly_str encoded)
+static size_t check_basic(const ly_access *access, ly_str encoded)
 {
     uint8_t plain[1024];
     size_t n = 0;
@@ -79,7 +86,7 @@ static unsigned check_basic(const ly_access *access, ly_str encoded)
     return check(access, colon == SIZE_MAX ? text : ly_str_sub(text, colon + 1, text.len));
 }
 
-unsigned ly_access_check(const ly_access *access, ly_str authorization, ly_str api_key)
+static size_t find(const ly_access *access, ly_str authorization, ly_str api_key)
 {
     ly_str a = ly_str_trim(authorization);
     size_t space = ly_str_find_char(a, ' ', 0);
@@ -91,4 +98,16 @@ unsigned ly_access_check(const ly_access *access, ly_str authorization, ly_str a
             return check_basic(access, rest);
     }
     return ly_str_given(api_key) ? check(access, ly_str_trim(api_key)) : 0;
+}
+
+unsigned ly_access_check(const ly_access *access, ly_str authorization, ly_str api_key)
+{
+    size_t place = find(access, authorization, api_key);
+    return place ? access->keys[place - 1].scopes : 0;
+}
+
+ly_str ly_access_name(const ly_access *access, ly_str authorization, ly_str api_key)
+{
+    size_t place = access ? find(access, authorization, api_key) : 0;
+    return place ? access->keys[place - 1].name : LY_STR_NONE;
 }

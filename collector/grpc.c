@@ -113,6 +113,9 @@ static void message(void *user, ly_rpc_call *call, size_t method, ly_str body,
     }
     request->transport = call;
     request->send = send_answer;
+    request->access_key =
+        ly_access_name(request->config->access, ly_rpc_call_meta(call, LY_S("authorization")),
+                       ly_rpc_call_meta(call, LY_S("x-api-key")));
     ly_request_receive(request, body, packing);
 }
 

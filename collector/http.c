@@ -385,6 +385,9 @@ static enum MHD_Result finish_otlp(http_call *call)
     request->send = otlp_send;
     /* Asleep before the writer can have an answer. */
     MHD_suspend_connection(call->connection);
+    request->access_key =
+        ly_access_name(request->config->access, header(call, MHD_HTTP_HEADER_AUTHORIZATION),
+                       header(call, "x-api-key"));
     ly_request_receive(request, ly_buf_view(&call->body), call->packing);
     return MHD_YES;
 }

@@ -53,6 +53,8 @@ size_t ly_access_count(const ly_access *access);
 /* Scopes of the key in an Authorization (Bearer, Basic) or x-api-key header value; 0 = none. Looks at
  * every key in constant time. */
 unsigned ly_access_check(const ly_access *access, ly_str authorization, ly_str api_key);
+/* Name of that key, a view into `access`; empty when there is none. access may be NULL. */
+ly_str ly_access_name(const ly_access *access, ly_str authorization, ly_str api_key);
 
 /* ---- byte budget ---- */
 
@@ -88,8 +90,9 @@ struct ly_request {
     ly_ingest_job *job;
     ly_signal signal;
     ly_otlp_format format;
-    char *inflated; /* owned; what the job's views point into, when it was packed */
-    size_t charged; /* of the budget */
+    ly_str access_key; /* name of the key it came in with, in `config`; empty = none */
+    char *inflated;    /* owned; what the job's views point into, when it was packed */
+    size_t charged;    /* of the budget */
     int64_t born_ns;
     uint64_t items; /* counted as queued */
     void *transport;

@@ -136,9 +136,11 @@ static void receive(ly_request *request, ly_str body, ly_rpc_packing packing)
     }
     size_t packed = body.len;
     ly_status status = unpack(request, &body, packing, &err);
+    ly_ingest_config config = request->config->ingest;
+    config.access_key = request->access_key;
     if (!status)
-        status = ly_ingest_prepare(&request->config->ingest, request->job, body, request->format,
-                                   request->signal, &err);
+        status =
+            ly_ingest_prepare(&config, request->job, body, request->format, request->signal, &err);
     if (status) {
         refuse_undecodable(request, status, &err);
         return;

@@ -156,6 +156,9 @@ typedef struct ly_canon {
     bool withheld;              /* the client marked content as redacted or switched off */
     bool has_input, has_output; /* any message content arrived */
     int32_t attempt;            /* 0 = not said */
+    /* Set by whoever received the span, for prices by key: name of the access key that it came in with.
+     * Not of the record, not stored. */
+    ly_str access_key;
 } ly_canon;
 
 #endif

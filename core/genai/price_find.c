@@ -397,6 +397,7 @@ ly_price_ask ly_price_ask_of(const ly_canon *canon, int64_t at_ns)
                           .model = both ? canon->response_model : canon->request_model,
                           .model2 = both ? canon->request_model : LY_STR_NONE,
                           .service = canon->service,
+                          .access_key = canon->access_key,
                           .service_tier = canon->service_tier,
                           .at_ns = at_ns};
 }

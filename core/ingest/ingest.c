@@ -119,6 +119,7 @@ static ly_status prepare_spans(const ly_ingest_config *config, ly_ingest_job *jo
         ly_canon *canon = &canons[job->n_spans];
         if (ly_genai_normalise(span, &job->arena, canon))
             return LY_NOMEM(err);
+        canon->access_key = config->access_key;
         job->spans[job->n_spans++] = (ly_store_span){
             .span = span,
             .canon = canon,

@@ -31,6 +31,7 @@
 typedef struct ly_ingest_config {
     const ly_redact *redact;   /* NULL = keep everything */
     const ly_price_book *book; /* NULL = no prices: amounts unknown */
+    ly_str access_key;         /* name of the key the request came in with, for prices by key */
 } ly_ingest_config;
 
 /* What became of the items of one request. received = stored + merged + conflicts + rejected. */

@@ -151,7 +151,7 @@ static ly_status look_at_trace(reprice_job *job, int64_t no, ly_arena *arena, ly
         if (st)
             break;
         job->done.n_spans++;
-        ly_priced after = job->how->price(job->how->user, &node.canon, row->start_ns);
+        ly_priced after = job->how->price(job->how->user, &node.canon, row->start_ns, row->priced);
         if (same_price(row->priced, after))
             continue;
         if (!ly_grow(&job->changes, &job->cap, job->n + 1, SIZE_MAX / sizeof(change),

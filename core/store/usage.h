@@ -104,8 +104,10 @@ LY_MUST_USE ly_status ly_charge_of_span(ly_store *store, ly_trace_id trace, ly_s
 
 /* ---- pricing again --------------------------------------------------------------------------------- */
 
-/* What a charge costs by another book. `hit` and `at_ns` are what the price is found by. */
-typedef ly_priced (*ly_reprice_fn)(void *user, const ly_canon *canon, int64_t at_ns);
+/* What a charge costs by another book. canon and at_ns are what the price is found by; `before` is the
+ * price that it has. */
+typedef ly_priced (*ly_reprice_fn)(void *user, const ly_canon *canon, int64_t at_ns,
+                                   ly_priced before);
 
 /* One span whose price changes; called before anything is written. */
 typedef void (*ly_reprice_seen_fn)(void *user, const ly_canon *canon, ly_priced before,

@@ -38,7 +38,7 @@ static void fill(ly_store *store, long spans)
     gen g;
     ly_buf bytes;
     ly_err err = LY_ERR_INIT;
-    ly_ingest_config config = {NULL, NULL};
+    ly_ingest_config config = {.book = NULL};
     int64_t left;
     gen_init(&g, 1, GEN_SMALL);
     ly_buf_init(&bytes, LY_MIB(64));

@@ -179,8 +179,9 @@ static ly_store *filled(const folder *f)
     return store;
 }
 
-static ly_priced double_price(void *user, const ly_canon *canon, int64_t at_ns)
+static ly_priced double_price(void *user, const ly_canon *canon, int64_t at_ns, ly_priced before)
 {
+    (void)before;
     ly_priced p = ly_price_span(user, canon, at_ns);
     p.amount_pico = p.amount_pico == LY_UNKNOWN ? 7 : p.amount_pico * 2;
     p.why = LY_PRICE_OK;

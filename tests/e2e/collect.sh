@@ -60,6 +60,23 @@ for _ in $(seq 100); do [ "$(send -H "Authorization: Bearer $other")" = 200 ] &&
 [ "$(send -H "Authorization: Bearer $other")" = 200 ] || die "SIGHUP did not read keys"
 [ "$(send -H "Authorization: Bearer $key")" = 401 ] || die "a revoked key"
 "$LYDITE" auth list --all --db "$db" | grep -q revoked || die "list"
+
+# A price by access key counts for what comes in with that key, and repricing keeps it.
+"$LYDITE" price add --db "$db" --key two --model keyed-1 input=7 output=7 -q >/dev/null || die "price by key"
+n=0
+keyed() {
+  n=$((n + 1)); id=$(printf '%032x' $((0xc000 + n)))
+  curl -sf -o /dev/null -H 'Content-Type: application/json' -H "x-api-key: $other" "http://127.0.0.1:$http/v1/traces" --data \
+   '{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"'$id'","spanId":"00112233445566'"$(printf %02x $n)"'","name":"chat",
+   "startTimeUnixNano":"1790000000000000000","endTimeUnixNano":"1790000001000000000","attributes":[
+   {"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.request.model","value":{"stringValue":"keyed-1"}},
+   {"key":"gen_ai.usage.input_tokens","value":{"intValue":"1000"}}]}]}]}]}' || return 1
+  "$LYDITE" cost explain --db "$db" --json $id >keyed.json && grep -q '"amount_usd":"0.007"' keyed.json
+}
+for _ in $(seq 100); do keyed && break; sleep 0.1; done
+grep -q '"amount_usd":"0.007"' keyed.json || die "price by key: $(cat keyed.json)"
+"$LYDITE" cost reprice --db "$db" -y -q >/dev/null || die "reprice"
+"$LYDITE" cost explain --db "$db" --json $id | grep -q '"amount_usd":"0.007"' || die "repricing lost the key"
 strings -a "$db" 2>/dev/null | grep -q "$other" && die "a key stands in the file"
 stop
 

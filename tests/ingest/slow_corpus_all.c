@@ -76,7 +76,7 @@ static void put(ly_store *store, const char *path)
     const ly_signal signal = signal_of(path);
     const ly_str bytes = read_whole(path);
     const bool json = bytes.len && bytes.ptr[0] == '{';
-    const ly_ingest_config config = {NULL, NULL};
+    const ly_ingest_config config = {.book = NULL};
     ly_err err = LY_ERR_INIT;
     for (int twice = 0; twice < 2; twice++) {
         if (ly_ingest_bytes(&config, store, bytes, json ? LY_OTLP_JSON : LY_OTLP_PROTO, signal,
