@@ -248,6 +248,12 @@ void ly_traces_state_release(ly_traces_state *state);
 /* The selected trace (and span, zero when a trace is meant); false when nothing is selected. */
 bool ly_app_target(const ly_app *app, ly_trace_id *ret_trace, ly_span_id *ret_span);
 
+/* trace_filter.c: fills app->trace.match. */
+void ly_trace_filter_apply(ly_app *app);
+/* trace_draw.c: the screen, and the time that the waterfall shows. */
+void ly_trace_draw(ly_app *app, int top, int n);
+void ly_trace_window(const ly_trace_state *t, int64_t *ret_from, int64_t *ret_to);
+
 /* detail.c: fills state->detail for the selected span. */
 void ly_detail_load(ly_app *app, int width);
 void ly_detail_draw(ly_app *app, int top, int n, int col, int width);
