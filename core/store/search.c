@@ -758,6 +758,51 @@ static void may_sql(walk *w, const ly_filter_node *n)
     text(w, ")");
 }
 
+/* The term that few traces can match, where all of the filter depends on it. */
+static const ly_filter_node *few_term(walk *w, const ly_filter_node *n, ly_text_hits **ret_hits)
+{
+    if (n->kind == LY_FILTER_AND) {
+        const ly_filter_node *found = NULL;
+        for (size_t i = 0; i < n->n_kids && found == NULL; i++) {
+            found = few_term(w, n->kids[i], ret_hits);
+        }
+        return found;
+    }
+    if (n->kind != LY_FILTER_TERM || !has_may(n) || w->st != LY_OK) {
+        return NULL;
+    }
+    ly_text_hits *hits = NULL;
+    w->st = ly_text_find(ly_db_store(w->db), n, &hits, w->err);
+    if (w->st != LY_OK || ly_text_hits_few(hits).ptr == NULL) {
+        ly_text_hits_free(hits);
+        return NULL;
+    }
+    *ret_hits = hits;
+    return n;
+}
+
+/* Few traces: they are looked up instead of asking all of the table. Text and binding are made in one
+ * snapshot, so both come to the same. */
+static void few_sql(walk *w, const ly_filter_node *root)
+{
+    ly_text_hits *hits = NULL;
+    if (few_term(w, root, &hits) == NULL) {
+        return;
+    }
+    text(w, " AND t.no IN (SELECT value FROM json_each(");
+    param(w);
+    if (w->stmt != NULL) {
+        ly_str list = ly_text_hits_few(hits);
+        if (sqlite3_bind_text64(w->stmt, w->next, list.ptr, list.len, SQLITE_TRANSIENT,
+                                SQLITE_UTF8) != SQLITE_OK) {
+            w->st = LY_NOMEM(w->err);
+        }
+    }
+    w->next++;
+    text(w, "))");
+    ly_text_hits_free(hits);
+}
+
 static ly_status run(walk *w, const ly_filter *filter)
 {
     const ly_filter_node *root = ly_filter_root(filter);
@@ -766,6 +811,7 @@ static ly_status run(walk *w, const ly_filter *filter)
         return w->st;
     }
     if (has_may(root)) {
+        few_sql(w, root);
         text(w, " AND ");
         may_sql(w, root);
     }

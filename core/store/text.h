@@ -43,6 +43,9 @@ typedef struct ly_text_hits ly_text_hits;
 LY_MUST_USE ly_status ly_text_find(ly_store *store, const ly_filter_node *term,
                                    ly_text_hits **ret_hits, ly_err *err);
 bool ly_text_hits_has(const ly_text_hits *hits, int64_t trace);
+/* The traces as a JSON array, when there are at most LY_TEXT_FEW of them; LY_STR_NONE otherwise. A view. */
+#define LY_TEXT_FEW 1000
+ly_str ly_text_hits_few(const ly_text_hits *hits);
 void ly_text_hits_free(void *hits); /* gives a reference back; NULL is allowed */
 /* At ly_store_close. */
 void ly_text_cache_release(ly_store *store);

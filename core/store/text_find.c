@@ -13,6 +13,8 @@ struct ly_text_hits {
     uint64_t version; /* ly_store_change_count */
     char *words;      /* in lower case: grams do not know more */
     size_t words_len;
+    ly_buf few; /* JSON array of them, when they are few */
+    bool is_few;
     int64_t n; /* trace numbers below; those above may hold anything */
     uint8_t bits[];
 };
@@ -22,13 +24,33 @@ void ly_text_hits_free(void *p)
     ly_text_hits *hits = p;
     if (hits && --hits->refs == 0) {
         ly_free(hits->words);
+        ly_buf_release(&hits->few);
         ly_free(hits);
     }
+}
+
+ly_str ly_text_hits_few(const ly_text_hits *hits)
+{
+    return hits->is_few ? ly_buf_view(&hits->few) : LY_STR_NONE;
 }
 
 bool ly_text_hits_has(const ly_text_hits *hits, int64_t trace)
 {
     return trace < 0 || trace >= hits->n || (hits->bits[trace >> 3] >> (trace & 7) & 1);
+}
+
+static void list_few(ly_text_hits *hits)
+{
+    size_t n = 0;
+    ly_buf_init(&hits->few, LY_KIB(64));
+    ly_buf_char(&hits->few, '[');
+    for (int64_t byte = 0; n <= LY_TEXT_FEW && byte <= hits->n / 8; byte++)
+        for (int bit = 0; hits->bits[byte] >> bit; bit++)
+            if (hits->bits[byte] >> bit & 1 && n++ < LY_TEXT_FEW)
+                ly_buf_fmt(&hits->few, "%s%lld", n > 1 ? "," : "", (long long)(byte * 8 + bit));
+    ly_buf_char(&hits->few, ']');
+    hits->is_few = n <= LY_TEXT_FEW && hits->n < MAX_TRACES &&
+                   ly_buf_status(&hits->few, "traces", NULL) == LY_OK;
 }
 
 static void hit(ly_text_hits *hits, int64_t trace)
@@ -295,6 +317,7 @@ ly_status ly_text_find(ly_store *store, const ly_filter_node *term, ly_text_hits
     if (st) {
         ly_text_hits_free(s->hits);
     } else {
+        list_few(s->hits);
         size_t slot = store->text_next++ % LY_COUNT(store->text_hits);
         ly_text_hits_free(store->text_hits[slot]);
         store->text_hits[slot] = s->hits;

@@ -140,7 +140,7 @@ static void draw(ly_app *app, const ly_grid *before, ly_buf *out)
     ly_grid_write(&app->grid, before, LY_SCHEME_COLOR, -1, -1, out);
 }
 
-/* A page of traces that hold the words, straight from the store. */
+/* The first traces that hold the words, straight from the store: a page gives up after half a second. */
 static double text_ms(ly_store *store, const char *text)
 {
     ly_err err = LY_ERR_INIT;
@@ -150,15 +150,21 @@ static double text_ms(ly_store *store, const char *text)
     ly_trace_row *rows = NULL;
     ly_store_key key;
     size_t n = 0;
-    bool more = false;
+    bool more = true;
     ly_arena_init(&arena, 0, 0);
     int64_t start = ly_mono_ns();
     if (ly_filter_parse(ly_str_c(text), NULL, &filter, NULL, &err) != LY_OK) {
         die("filter", &err);
     }
     query.filter = filter;
-    if (ly_store_trace_page(store, &query, &arena, &rows, &n, &key, &more, &err) != LY_OK) {
-        die("search", &err);
+    while (more) {
+        if (ly_store_trace_page(store, &query, &arena, &rows, &n, &key, &more, &err) != LY_OK) {
+            die("search", &err);
+        }
+        query.after = key;
+        if (n > 0) {
+            break; /* a page to show */
+        }
     }
     ly_filter_free(filter);
     ly_arena_release(&arena);

@@ -415,12 +415,26 @@ static void traces_through_any_span(void **state)
     ly_buf_release(&wide);
 }
 
+/* The same answers with the full-text index. */
+static void indexed(void **state)
+{
+    made *m = *state;
+    ly_err err = LY_ERR_INIT;
+    int64_t left = -1;
+    assert_ok(ly_store_text_index(m->store, 0, true, &left, &err), err);
+    assert_int_equal(left, 0);
+    every_term(state);
+    random_trees(state);
+    traces_through_any_span(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_term),
         cmocka_unit_test(random_trees),
         cmocka_unit_test(traces_through_any_span),
+        cmocka_unit_test(indexed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
