@@ -6,6 +6,7 @@
 #include "base/term.h"
 #include "cli/cmd.h"
 #include "genai/canon.h"
+#include "viewer/viewer.h"
 
 #define GAP      2
 #define MAX_COLS 40
@@ -176,10 +177,8 @@ void ly_fmt_money(int64_t pico, ly_buf *out)
     double usd = (double)pico / 1e12;
     double size = usd < 0 ? -usd : usd;
     const char *sign = usd < 0 ? "-" : "";
-    if (pico == 0)
-        ly_buf_c(out, "$0");
-    else if (size < 0.000001)
-        ly_buf_fmt(out, "%s<$0.000001", sign);
+    if (size < 0.001)
+        ly_viewer_money(pico, out); /* "$0" and the one form of very small amounts */
     else if (size < 0.01)
         ly_buf_fmt(out, "%s$%.6f", sign, size);
     else if (size < 1)
