@@ -236,6 +236,37 @@ static void forgotten_and_gone(void **state)
     folder_remove(&f);
 }
 
+/* Days that go take their part of the index along; the others stay in it or wait. */
+static void retention_takes_it(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *store = open_writer(f.db);
+    ly_err err = LY_ERR_INIT;
+    const int64_t day = 86400 * LY_NS_PER_SEC, start = 20500 * day + 3600 * LY_NS_PER_SEC;
+    ly_wall_fix(start);
+    fill(store, 100, 130);
+    settle_all(store);
+    assert_int_equal(index_now(store, true), 0);
+    ly_wall_fix(start + 3 * day);
+    fill(store, 1, 31);
+    settle_all(store);
+    assert_int_equal(index_now(store, true), 0);
+    assert_int_equal(found(store, "text:number", NULL), 60);
+    ly_retention rule = {.keep_app_ns = 2 * day};
+    bool more = true;
+    while (more)
+        assert_ok(ly_store_prune(store, &rule, false, NULL, &more, &err), err);
+    check_all(store, 30, "a day is gone");
+    assert_int_equal(index_now(store, true), 0);
+    check_all(store, 30, "a day is gone, indexed");
+    ly_store_close(store);
+    ly_wall_fix(0);
+    assert_int_equal(count(f.db, "SELECT count(*) FROM text_of"), 30);
+    assert_int_equal(count(f.db, "SELECT count(*) FROM text_block"), 1);
+    folder_remove(&f);
+}
+
 /* A file whose index is damaged says so; it does not answer less. */
 static void damage_is_told(void **state)
 {
@@ -278,9 +309,8 @@ static void damage_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(complete_at_every_stage),
-        cmocka_unit_test(a_reader_sees_it),
-        cmocka_unit_test(forgotten_and_gone),
+        cmocka_unit_test(complete_at_every_stage), cmocka_unit_test(a_reader_sees_it),
+        cmocka_unit_test(forgotten_and_gone),      cmocka_unit_test(retention_takes_it),
         cmocka_unit_test(damage_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
