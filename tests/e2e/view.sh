@@ -120,8 +120,9 @@ for _ in $(seq 100); do [ -e "$tmp/locked" ] && break; sleep 0.1; done
 t send-keys P && wait_for 'busy|locked|writ' && t send-keys Enter && wait_for '\[s\]teps' # reading goes on
 touch "$tmp/unlock"; wait $holder
 t send-keys P && wait_for 'pinned'
+format=$(python3 -c 'import sqlite3,sys; print(sqlite3.connect(sys.argv[1]).execute("PRAGMA user_version").fetchone()[0])' "$db")
 change 'PRAGMA user_version = 99' && wait_for 'rows are old: another build' && t send-keys j && wait_for 'STALE'
-change 'PRAGMA user_version = 1' && { for _ in $(seq 100); do screen | grep -q STALE || break; sleep 0.1; done; screen | grep -q STALE && complain "STALE stays"; }
+change "PRAGMA user_version = $format" && { for _ in $(seq 100); do screen | grep -q STALE || break; sleep 0.1; done; screen | grep -q STALE && complain "STALE stays"; }
 cp "$db" "$tmp/copy.db"; mv "$db" "$tmp/away.db" && wait_for 'rows are old: the file is gone'
 mv "$tmp/copy.db" "$db" && wait_for 'another file has this name'
 t send-keys 'jk' && wait_for 'STALE' && t send-keys Q && wait_for '^left 0'
