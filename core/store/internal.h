@@ -15,7 +15,7 @@
 #include "store/db.h"
 
 #define LY_APPLICATION_ID 0x4c594454 /* "LYDT" */
-#define LY_SCHEMA_VERSION 2
+#define LY_SCHEMA_VERSION 1
 #define LY_PAGE_SIZE      8192
 
 /* A span's row number: trace number << 24 | slot. */
