@@ -18,6 +18,7 @@ q=$SOURCE/examples/quickstart
 # serve RULES [LATENCY]: starts a server, sets $port
 serve() {
   [ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null
+  : >server.log # now, not when the new server gets to it: the old one's port stands there
   "$BUILD/bin/model_server" --port 0 --rules "$1" --latency-ms "${2:-0}" >server.log 2>&1 &
   server=$!
   local end=$((SECONDS + 20))
