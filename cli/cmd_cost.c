@@ -776,7 +776,7 @@ static const ly_verb verbs[] = {
      "Shows the difference by model, then books it: the old ledger line stays, a reversal and a "
      "new\n"
      "line follow. Costs that the client gave do not change. Lines whose record retention removed\n"
-     "are final.\n"
+     "are priced by what the line itself holds.\n"
      "\n"
      "--json: rows of provider, model, calls, before_*, after_*, difference_*, unpriced_before,\n"
      "unpriced_after; then a total.",

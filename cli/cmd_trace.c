@@ -404,6 +404,9 @@ static const ly_opt diff_opts[] = {
     {"all", 0, NULL, "every span, http and db too", false},
     {"fail-if-different", 0, NULL, "exit 1 when the steps are not the same", false},
 };
+static const ly_opt import_opts[] = {
+    {"key", 0, "NAME", "price as calls that came in with this access key", false},
+};
 static const ly_opt export_opts[] = {
     {"proto", 0, NULL, "protobuf instead of JSON Lines", false},
     {"all-origins", 0, NULL, "traces of evaluations and judges too", false},
@@ -476,7 +479,7 @@ static const ly_verb verbs[] = {
      "standard "
      "input. Importing a file twice changes nothing.",
      "lydite trace import trace.jsonl\nlydite trace export @last | lydite trace import --db b.db -",
-     LY_COMMON_DB, NULL, 0, ly_trace_run_import},
+     LY_COMMON_DB, import_opts, LY_COUNT(import_opts), ly_trace_run_import},
     {"rm", "FILTER|TRACE...", 1, -1, "forget traces: records, content, index entries",
      "What was charged stays in the ledger, without ids, session, user and tags. The bytes are "
      "overwritten in the file.",

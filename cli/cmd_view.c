@@ -139,7 +139,7 @@ static ly_status begin_replay(replay *r, const char *const *files, int n, ly_err
     opts.durability = LY_DURABLE_NORMAL;
     ly_status st = ly_store_open(r->path, &opts, &store, err);
     if (st == LY_OK) {
-        st = ly_trace_import_files(store, files, n, &sum, err);
+        st = ly_trace_import_files(store, files, n, NULL, &sum, err);
     }
     ly_store_close(store);
     return st;

@@ -22,16 +22,11 @@ typedef struct job {
     bool failed;
 } job;
 
-/* The access key that a span came in with is not stored: a price by key that it has tells it. */
 static ly_priced price(void *user, const ly_canon *canon, int64_t at_ns, ly_priced before)
 {
     const job *j = user;
-    const ly_price_row *row = before.row < 0 ? ly_price_book_row_id(j->book, before.row) : NULL;
-    ly_canon keyed = *canon;
-    if (row) {
-        keyed.access_key = row->access_key;
-    }
-    return ly_price_span(j->book, &keyed, at_ns);
+    (void)before;
+    return ly_price_span(j->book, canon, at_ns);
 }
 
 static bool go_on(void *user)
@@ -269,10 +264,6 @@ static int run(job *j)
         return ly_cli_fail(j->cli, &err);
     }
     code = j->failed ? LY_EXIT_INPUT : print_groups(j);
-    if (looked.n_sealed) {
-        ly_cli_note(j->cli, "%lld ledger lines are final: retention removed their records",
-                    (long long)looked.n_sealed);
-    }
     return code ? code : apply(j, &how, &looked);
 }
 

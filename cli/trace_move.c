@@ -215,13 +215,14 @@ static ly_status import_json(importer *im, ly_str text, ly_err *err)
     return LY_OK;
 }
 
-ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n,
+ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n, const char *key,
                                 ly_ingest_outcome *ret_sum, ly_err *err)
 {
     importer im = {.store = store};
     ly_price_book *book = ly_costing_load_book((void *)(uintptr_t)ly_store_path(store), err);
     ly_status st = LY_OK;
     im.config.book = book;
+    im.config.access_key = ly_str_c(key ? key : "");
     for (int i = 0; i < n && st == LY_OK; i++) {
         ly_buf bytes;
         ly_buf_init(&bytes, LY_GIB(2));
@@ -261,7 +262,8 @@ int ly_trace_run_import(ly_cli *cli)
     if (store == NULL) {
         return exit_code;
     }
-    if (ly_trace_import_files(store, cli->args, cli->n_args, &sum, &err) != LY_OK) {
+    if (ly_trace_import_files(store, cli->args, cli->n_args, ly_cli_opt(cli, "key"), &sum, &err) !=
+        LY_OK) {
         exit_code = ly_cli_fail(cli, &err);
     }
     ly_store_close(store);

@@ -17,8 +17,10 @@ int ly_trace_run_rm(ly_cli *cli);
 LY_MUST_USE bool ly_trace_query_args(ly_cli *cli, ly_store *store, ly_filter **ret_filter,
                                      ly_trace_query *ret_query, int *ret_exit);
 
-/* Imports files (or "-") into a store, as `trace import` does, and settles. Returns the first failure. */
+/* Imports files (or "-") into a store, as `trace import` does, and settles. key: the access key that
+ * prices by key see, NULL = none. Returns the first failure. */
 LY_MUST_USE ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n,
-                                            ly_ingest_outcome *ret_sum, ly_err *err);
+                                            const char *key, ly_ingest_outcome *ret_sum,
+                                            ly_err *err);
 
 #endif

@@ -157,7 +157,7 @@ typedef struct ly_canon {
     bool has_input, has_output; /* any message content arrived */
     int32_t attempt;            /* 0 = not said */
     /* Set by whoever received the span, for prices by key: name of the access key that it came in with.
-     * Not of the record, not stored. */
+     * Not of the record. */
     ly_str access_key;
 } ly_canon;
 

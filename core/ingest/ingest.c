@@ -142,7 +142,7 @@ static ly_status prepare_logs(const ly_ingest_config *config, ly_ingest_job *job
         else if (config->redact && ly_ingest_redact_log(config->redact, job, log, err))
             reject_log(config, job, log, LY_INGEST_REASON_REDACT, REDACTION_TEXT);
         else
-            job->logs[job->n_logs++] = (ly_store_log){.log = log};
+            job->logs[job->n_logs++] = (ly_store_log){.log = log, .access_key = config->access_key};
     }
     return LY_OK;
 }

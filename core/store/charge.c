@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "store/charge_i.h"
 #include "store/internal.h"
 #include "store/usage.h"
 
@@ -250,28 +251,11 @@ static ly_status write_changes(reprice_job *job, ly_err *err)
     return st;
 }
 
-static ly_status count_sealed(ly_db *db, int64_t since_ns, int64_t *ret, ly_err *err)
-{
-    ly_stmt *s = NULL;
-    bool row = false;
-    ly_status st = ly_db_prep(db,
-                              "SELECT count(*) FROM charge WHERE at_ns >= ?1 AND NOT EXISTS"
-                              " (SELECT 1 FROM span WHERE span.id = charge.span)",
-                              &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, since_ns);
-    st = ly_db_step(db, s, &row, err);
-    *ret = !st && row ? ly_col_int(s, 0) : 0;
-    ly_db_reset(s);
-    return st;
-}
-
 ly_status ly_usage_reprice(ly_store *store, const ly_reprice *how, ly_repriced *ret, ly_err *err)
 {
     reprice_job job = {.store = store, .how = how, .after_no = -1, .after_start = how->since_ns};
     bool more = true;
-    ly_status st = count_sealed(ly_store_db(store), how->since_ns, &job.done.n_sealed, err);
+    ly_status st = ly_reprice_sealed(store, how, &job.done, err);
     while (!st && more) {
         job.n = 0;
         st = look(&job, &more, err);

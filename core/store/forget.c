@@ -58,16 +58,18 @@ static const char *const word_users[] = {
     "release,"
     " session, user, agent, tool, prompt_name, prompt_version, finish_reason, service_tier, "
     "server_address,"
-    " error_type, trace_name FROM span",
+    " error_type, trace_name, access_key FROM span",
     "SELECT name, model, provider, session, user, service, env, release, prompt_name, "
     "prompt_version, error"
     " FROM trace",
-    "SELECT provider, model, service, env, session, user, prompt_name, prompt_version FROM charge",
+    "SELECT provider, model, service, env, session, user, prompt_name, prompt_version, "
+    "request_model,"
+    " service_tier, address, access_key FROM charge",
     "SELECT provider, model, service, env, prompt_name, prompt_version FROM usage",
     "SELECT word FROM usage_who",
     "SELECT word, user, service, model FROM session",
     "SELECT word FROM tag",
-    "SELECT event_name FROM log_record",
+    "SELECT event_name, access_key FROM log_record",
     "SELECT name FROM scope",
 };
 

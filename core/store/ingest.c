@@ -356,7 +356,7 @@ static ly_status put_payload(ly_store *store, ly_epoch_state *epoch, const ly_st
     "?31, "                                                                                      \
     "?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, " \
     "?50, "                                                                                      \
-    "?51, ?52, ?53, ?54, ?55) ON CONFLICT (id) DO NOTHING"
+    "?51, ?52, ?53, ?54, ?55, ?56) ON CONFLICT (id) DO NOTHING"
 
 static ly_status row_write(ly_store *store, const char *sql, const ly_span_row *row,
                            int64_t *ret_changes, ly_err *err)
@@ -595,16 +595,19 @@ static ly_status put_score(ly_store *store, const ly_log_record *log, const ly_l
     return st;
 }
 
-static ly_status put_log(ly_store *store, const ly_log_record *log, int64_t now,
-                         ly_store_result *ret, ly_err *err)
+static ly_status put_log(ly_store *store, const ly_store_log *in, int64_t now, ly_store_result *ret,
+                         ly_err *err)
 {
     ly_db *db = &store->db;
-    int64_t resource = 0, scope = 0, event = 0;
+    const ly_log_record *log = in->log;
+    int64_t resource = 0, scope = 0, event = 0, key = 0;
     ly_status st = ly_resource_put(store, log->resource, &resource, err);
     if (!st)
         st = ly_scope_put(store, log->scope, &scope, err);
     if (!st)
         st = ly_word_put(db, log->event_name, &event, err);
+    if (!st && in->access_key.len)
+        st = ly_word_put(db, in->access_key, &key, err);
     if (st)
         return st;
     XXH3_state_t state;
@@ -667,8 +670,8 @@ static ly_status put_log(ly_store *store, const ly_log_record *log, int64_t now,
         st = ly_db_prep(
             db,
             "INSERT INTO log_record (id, hash, trace, span_id, time_ns, severity, event_name,"
-            " resource, scope, payload, flags)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            " resource, scope, payload, flags, access_key)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             &s, err);
     if (st)
         return st;
@@ -686,6 +689,7 @@ static ly_status put_log(ly_store *store, const ly_log_record *log, int64_t now,
     ly_bind_int(s, 9, scope);
     ly_bind_int(s, 10, payload);
     ly_bind_int(s, 11, log->invalid_utf8 ? LY_SPAN_BAD_UTF8 : 0);
+    ly_bind_word(s, 12, key);
     st = ly_db_run(db, s, err);
     if (!st && apart)
         st = ly_call_log(store, log, &info, LY_EPOCH_BASE(epoch->day) | epoch->next_log, trace.no,
@@ -708,7 +712,7 @@ static ly_status put_batch(ly_store *store, const ly_store_batch *batch, ly_stor
     int64_t now = ly_wall_ns();
     ly_status st = put_spans(store, batch, results, now, err);
     for (size_t i = 0; !st && i < batch->n_logs; i++)
-        st = put_log(store, batch->logs[i].log, now, &results[batch->n_spans + i], err);
+        st = put_log(store, &batch->logs[i], now, &results[batch->n_spans + i], err);
     for (size_t i = 0; !st && i < batch->n_rejects; i++)
         st = quarantine_add(store, "rejected", &batch->rejects[i], err);
     if (!st)

@@ -235,13 +235,13 @@ LY_MUST_USE ly_status ly_dirty_mark(ly_db *db, int64_t trace, int64_t now, int64
     "attempt, "                                                                                  \
     "ttft_ns, usage_mode, in_fresh, cache_read, cache_write, cache_write_1h, out_visible, "      \
     "out_reasoning, unattributed, side, client_cost_pico, client_cost_source, table_cost_pico, " \
-    "price_why, price_row, price_tier, trace_name"
-#define LY_SPAN_COLUMN_COUNT 55
+    "price_why, price_row, price_tier, trace_name, access_key"
+#define LY_SPAN_COLUMN_COUNT 56
 
 typedef struct ly_span_words {
     int64_t name, dialect, operation, provider, request_model, response_model, service, env,
         release, session, user, agent, tool, prompt_name, prompt_version, finish_reason,
-        service_tier, server_address, error_type, trace_name;
+        service_tier, server_address, error_type, trace_name, access_key;
 } ly_span_words;
 
 /* A row as stored: word ids, not texts. */
@@ -270,6 +270,9 @@ LY_MUST_USE ly_status ly_span_row_words(ly_db *db, const ly_span *span, const ly
                                         ly_span_words *ret, ly_err *err);
 void ly_span_row_from(const ly_span *span, const ly_canon *canon, ly_priced priced,
                       ly_span_row *ret);
+/* The side counts (audio, image, tool uses) as bytes, and back; 0 bytes = none known. */
+size_t ly_side_write(const ly_tokens *tokens, uint8_t out[static 64]);
+void ly_side_read(ly_str in, ly_tokens *tokens);
 void ly_tree_node_of_row(const ly_span_row *row, ly_tree_node *ret);
 
 /* Word texts of one load, each copied into its arena once. */
@@ -369,7 +372,7 @@ LY_MUST_USE ly_status ly_ledger_load(ly_db *db, int64_t from, int64_t to, ly_are
     "?31, "                                                                                      \
     "?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, " \
     "?50, "                                                                                      \
-    "?51, ?52, ?53, ?54, ?55)"
+    "?51, ?52, ?53, ?54, ?55, ?56)"
 
 /* A synthetic row that is no more (join.c): readers pass over it. */
 #define LY_SPAN_DEAD (1 << 30)

@@ -20,6 +20,7 @@
 
 typedef struct joined {
     const ly_log_record *log;
+    ly_str access_key;
     ly_log_info info;
     bool matched;
 } joined;
@@ -60,6 +61,30 @@ static int by_key(const void *a, const void *b)
     return x->log < y->log ? -1 : x->log > y->log;
 }
 
+/* The access key that each of the first n log records of the trace was received with. */
+static ly_status load_access_keys(join *j, size_t n, ly_str **ret, ly_err *err)
+{
+    ly_db *db = &j->store->db;
+    ly_stmt *s = NULL;
+    ly_str *keys = LY_ARENA_ARRAY(j->arena, ly_str, n + 1);
+    bool row = false;
+    if (!keys)
+        return LY_NOMEM(err);
+    ly_status st = ly_db_prep(
+        db, "SELECT access_key FROM log_record WHERE trace = ?1 ORDER BY time_ns, id LIMIT ?2", &s,
+        err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, j->trace);
+    ly_bind_int(s, 2, (int64_t)n);
+    for (size_t i = 0; i < n && !(st = ly_db_step(db, s, &row, err)) && row && !st; i++)
+        if (ly_col_int(s, 0))
+            st = ly_word_text(db, ly_col_int(s, 0), j->arena, &keys[i], err);
+    ly_db_reset(s);
+    *ret = keys;
+    return st;
+}
+
 static ly_status load_logs(join *j, ly_err *err)
 {
     const ly_log_record **records = NULL;
@@ -67,6 +92,9 @@ static ly_status load_logs(join *j, ly_err *err)
     ly_status st =
         ly_logs_of_trace(j->store, j->trace, NULL, LOGS_MAX, NULL, j->arena, &records, &n, err);
     if (st)
+        return st;
+    ly_str *access_keys = NULL;
+    if ((st = load_access_keys(j, n, &access_keys, err)))
         return st;
     j->logs = LY_ARENA_ARRAY(j->arena, joined, n + 1);
     j->keys = LY_ARENA_ARRAY(j->arena, key_of_log, n * LY_JOIN_KEYS + 1);
@@ -76,6 +104,7 @@ static ly_status load_logs(join *j, ly_err *err)
     for (size_t i = 0; i < n; i++) {
         joined *l = &j->logs[j->n_logs];
         l->log = records[i];
+        l->access_key = access_keys[i];
         if (ly_genai_log(records[i], j->arena, &l->info))
             return LY_NOMEM(err);
         if (l->info.kind != LY_LOG_PLAIN && l->info.kind != LY_LOG_EVENT)
@@ -146,6 +175,9 @@ static ly_status enrich(join *j, const ly_span_row *old, ly_err *err)
         return st;
     if (ly_genai_normalise(&span, j->arena, &canon))
         return LY_NOMEM(err);
+    st = ly_word_text(&j->store->db, old->w.access_key, j->arena, &canon.access_key, err);
+    if (st)
+        return st;
     uint64_t keys[LY_JOIN_KEYS];
     size_t n = ly_genai_span_keys(&span, &canon, keys);
     ly_tree_node node; /* as it came, before any log added to it */
@@ -198,6 +230,7 @@ static ly_status leaf(join *j, size_t first, const ly_trace_nodes *nodes, ly_err
     joined *l = &j->logs[first];
     ly_db *db = &j->store->db;
     ly_canon canon = l->info.canon;
+    canon.access_key = l->access_key;
     uint64_t keys[LY_JOIN_KEYS];
     size_t n = ly_genai_log_keys(l->log, &l->info, keys);
     l->matched = true;

@@ -48,6 +48,11 @@ static ly_status renew_row(rebuilder *r, const ly_span *span, const ly_span_row 
     ly_canon canon;
     if (ly_genai_normalise(span, &r->arena, &canon))
         return LY_NOMEM(err);
+    /* Not of the record: only the row knows. */
+    ly_status known =
+        ly_word_text(&r->store->db, old->w.access_key, &r->arena, &canon.access_key, err);
+    if (known)
+        return known;
     ly_priced priced = old->priced;
     if (r->how && r->how->price)
         priced = r->how->price(r->how->user, &canon, (int64_t)span->start_ns);

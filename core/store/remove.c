@@ -151,6 +151,30 @@ static ly_status note_words(ly_removal *r, const ly_span_row *row, ly_err *err)
     return LY_OK;
 }
 
+/* What a line needs to be priced again once its record is gone. */
+static ly_status ledger_keep(ly_removal *r, const ly_span_row *row, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    uint8_t side[64];
+    size_t n = ly_side_write(&row->tokens, side);
+    ly_status st = ly_db_prep(&r->store->db,
+                              "UPDATE charge SET request_model = ?2, service_tier = ?3,"
+                              " address = ?4, access_key = ?5, side = ?6 WHERE span = ?1",
+                              &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, row->id);
+    ly_bind_word(s, 2, row->w.request_model);
+    ly_bind_word(s, 3, row->w.service_tier);
+    ly_bind_word(s, 4, row->w.server_address);
+    ly_bind_word(s, 5, r->forget ? 0 : row->w.access_key);
+    if (n)
+        ly_bind_blob(s, 6, side, n);
+    else
+        ly_bind_null(s, 6);
+    return ly_db_run(&r->store->db, s, err);
+}
+
 /* Forgetting takes out of the ledger who it was; the sums by session, user and tag follow. */
 static ly_status ledger_forget(ly_removal *r, int64_t span, ly_err *err)
 {
@@ -220,6 +244,8 @@ static ly_status spans_out(ly_removal *r, const ly_summary *t, size_t *ret_n, ly
         st = payload_out(r, LY_EPOCH_BASE(t->epoch) | rows[i].payload, err);
         if (!st)
             st = note_words(r, &rows[i], err);
+        if (!st)
+            st = ledger_keep(r, &rows[i], err);
         if (!st)
             st = r->forget ? ledger_forget(r, rows[i].id, err) : ledger_seal(r, t, &rows[i], err);
     }

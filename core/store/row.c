@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-/* ---- audio and image counts: five varints of value + 1, trailing unknowns left out ---- */
+/* ---- audio and image counts: seven varints of value + 1, trailing unknowns left out ---- */
 
 /* Stored in this order: append only. */
 enum { SIDE_FIELDS = 7 };
@@ -19,7 +19,7 @@ static int64_t *side_field(ly_tokens *t, int i)
     return fields[i];
 }
 
-static size_t side_write(const ly_tokens *tokens, uint8_t out[static 64])
+size_t ly_side_write(const ly_tokens *tokens, uint8_t out[static 64])
 {
     ly_tokens t = *tokens;
     size_t n = 0, used = 0;
@@ -37,7 +37,7 @@ static size_t side_write(const ly_tokens *tokens, uint8_t out[static 64])
     return used;
 }
 
-static void side_read(ly_str in, ly_tokens *t)
+void ly_side_read(ly_str in, ly_tokens *t)
 {
     for (int i = 0; i < SIDE_FIELDS; i++) {
         uint64_t v = 0;
@@ -118,7 +118,7 @@ void ly_span_row_read(ly_stmt *s, ly_span_row *ret)
     r->tokens.out_visible = ly_col_count(s, 44);
     r->tokens.out_reasoning = ly_col_count(s, 45);
     r->tokens.unattributed = ly_col_count(s, 46);
-    side_read(ly_col_str(s, 47), &r->tokens);
+    ly_side_read(ly_col_str(s, 47), &r->tokens);
     r->client_cost_pico = ly_col_opt(s, 48);
     r->client_cost_source = ranged(s, 49, LY_COST_PRICE_TABLE + 1);
     r->priced.amount_pico = ly_col_opt(s, 50);
@@ -126,6 +126,7 @@ void ly_span_row_read(ly_stmt *s, ly_span_row *ret)
     r->priced.row = ly_col_int(s, 52);
     r->priced.tier = (int32_t)ly_col_int(s, 53);
     r->w.trace_name = ly_col_int(s, 54);
+    r->w.access_key = ly_col_int(s, 55);
 }
 
 /* NULL for what is usual, so that a row holds only what was said. */
@@ -189,7 +190,7 @@ void ly_span_row_bind(ly_stmt *s, const ly_span_row *r, uint8_t side[static 64])
     ly_bind_opt(s, 45, r->tokens.out_visible);
     ly_bind_opt(s, 46, r->tokens.out_reasoning);
     ly_bind_opt(s, 47, r->tokens.unattributed);
-    size_t n = side_write(&r->tokens, side);
+    size_t n = ly_side_write(&r->tokens, side);
     if (n)
         ly_bind_blob(s, 48, side, n);
     else
@@ -201,6 +202,7 @@ void ly_span_row_bind(ly_stmt *s, const ly_span_row *r, uint8_t side[static 64])
     bind_nonzero(s, 53, r->priced.row);
     bind_nonzero(s, 54, r->priced.tier);
     ly_bind_word(s, 55, r->w.trace_name);
+    ly_bind_word(s, 56, r->w.access_key);
 }
 
 /* ---- from what was understood ---- */
@@ -232,6 +234,7 @@ ly_status ly_span_row_words(ly_db *db, const ly_span *span, const ly_canon *c, l
         {c->server_address, &ret->server_address},
         {c->error_type, &ret->error_type},
         {c->trace_name, &ret->trace_name},
+        {c->access_key, &ret->access_key},
     };
     for (size_t i = 0; i < LY_COUNT(words); i++) {
         *words[i].id = 0;
@@ -377,6 +380,7 @@ ly_status ly_node_of_row(ly_db *db, const ly_span_row *r, ly_word_memo *memo, ly
         {r->w.server_address, &c->server_address},
         {r->w.error_type, &c->error_type},
         {r->w.trace_name, &c->trace_name},
+        {r->w.access_key, &c->access_key},
     };
     for (size_t i = 0; i < LY_COUNT(words); i++) {
         ly_status st = ly_memo_text(db, memo, words[i].id, words[i].text, err);

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/charge_i.h"
 #include "store/text.h"
 
 /* One write turn: lines and summaries together, and time. */
@@ -97,7 +98,7 @@ static void charge_read(ly_stmt *s, ly_arena *arena, ly_charge *ret)
     ret->tokens.unattributed = ly_col_count(s, 20);
 }
 
-static ly_status charge_write(ly_db *db, const ly_charge *c, int64_t now, ly_err *err)
+ly_status ly_charge_write(ly_db *db, const ly_charge *c, int64_t now, ly_err *err)
 {
     ly_stmt *s = NULL;
     ly_status st =
@@ -490,7 +491,7 @@ static ly_status plan_write(ly_db *db, plan *p, pending *sums, int64_t until, si
     while (!st && written < p->n_lines) {
         if (*rows >= SLICE_ROWS || (*rows % 16 == 15 && ly_mono_ns() > until))
             return LY_OK;
-        st = charge_write(db, &p->lines[written], now, err);
+        st = ly_charge_write(db, &p->lines[written], now, err);
         if (!st)
             st = pending_add(db, sums, &p->lines[written], err);
         written++;

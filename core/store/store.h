@@ -99,6 +99,7 @@ typedef struct ly_store_span {
 
 typedef struct ly_store_log {
     const ly_log_record *log; /* reject must be 0 */
+    ly_str access_key;        /* as ly_canon.access_key of a span */
 } ly_store_log;
 
 /* Something refused while its neighbours are kept; goes to the bounded quarantine. */

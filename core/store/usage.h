@@ -124,12 +124,13 @@ typedef struct ly_reprice {
 
 typedef struct ly_repriced {
     int64_t n_spans, n_changed; /* spans with usage looked at; of them with another price */
-    int64_t n_sealed;           /* lines whose record retention removed: final, not looked at */
+    int64_t n_sealed; /* calls looked at in the ledger alone: retention removed the record */
 } ly_repriced;
 
 /*
  * Prices stored spans again, in slices of at most 200 spans. Changed spans get the new price and their
  * traces become dirty; settling then books the difference: a reversal and a new line, the old one stays.
+ * Lines whose record was removed are priced by what the line itself holds, and booked at once.
  * An interrupted run leaves whole slices behind and can be run again.
  */
 LY_MUST_USE ly_status ly_usage_reprice(ly_store *store, const ly_reprice *how, ly_repriced *ret,

@@ -295,14 +295,85 @@ static void retention(void **state)
     assert_int_equal(total(store, &n), before);
     assert_ok(ly_usage_verify(store, false, &wrong, &err), err);
     assert_int_equal(wrong, 0);
-    ly_repriced done; /* what is sealed is final */
+    ly_repriced done; /* the lines hold what pricing needs */
     ly_reprice again = {.since_ns = INT64_MIN,
+                        .dry_run = true,
                         .price = double_price,
                         .user = (void *)(uintptr_t)ly_price_book_default()};
     assert_ok(ly_usage_reprice(store, &again, &done, &err), err);
+    assert_int_equal(done.n_spans, 0);
+    assert_true(done.n_changed > 0);
+    assert_int_equal(total(store, &n), before); /* dry */
+    again.dry_run = false;
+    assert_ok(ly_usage_reprice(store, &again, &done, &err), err);
+    int64_t priced = before - TRACES * 250000000000LL; /* as in reprice() */
+    assert_int_equal(total(store, &n), before + priced + TRACES * 7);
+    assert_int_equal(n, calls);
+    assert_ok(ly_usage_verify(store, false, &wrong, &err), err);
+    assert_int_equal(wrong, 0);
+    assert_ok(ly_usage_reprice(store, &again, &done, &err), err); /* again finds nothing */
     assert_int_equal(done.n_changed, 0);
-    assert_true(done.n_sealed > 0);
-    assert_int_equal(total(store, &n), before);
+    assert_int_equal(total(store, &n), before + priced + TRACES * 7);
+    ly_store_close(store);
+    folder_remove(&f);
+}
+
+/* What a price is found by, and tool uses, outlive the record: key, tier, address, counts. */
+static ly_priced price_of_all(void *user, const ly_canon *canon, int64_t at_ns, ly_priced before)
+{
+    (void)at_ns;
+    (void)before;
+    int *seen = user;
+    assert_true(ly_str_eqc(canon->access_key, "team-a"));
+    assert_true(ly_str_eqc(canon->service_tier, "batch"));
+    assert_true(ly_str_eqc(canon->server_address, "api.example"));
+    assert_int_equal(canon->tokens.web_searches, 3);
+    assert_int_equal(canon->tokens.in_audio, 40);
+    ++*seen;
+    return (ly_priced){77, LY_PRICE_OK, 1, 0};
+}
+
+static void sealed_lines(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *store = open_writer(f.db);
+    ly_err err = LY_ERR_INIT;
+    made m = made_new(1);
+    made_say(&m, (say){.trace = 1,
+                       .span = 1,
+                       .operation = "chat",
+                       .provider = "acme",
+                       .model = "m",
+                       .service = "a",
+                       .in = 100,
+                       .out = 5});
+    m.canons[0].access_key = LY_S("team-a");
+    m.canons[0].service_tier = LY_S("batch");
+    m.canons[0].server_address = LY_S("api.example");
+    m.canons[0].tokens.web_searches = 3;
+    m.canons[0].tokens.in_audio = 40;
+    m.items[0].priced = (ly_priced){LY_UNKNOWN, LY_PRICE_UNKNOWN_MODEL, 0, 0};
+    ingest_made(store, &m, NULL);
+    made_free(&m);
+    settle_all(store);
+    ly_retention rule = {.keep_app_ns = LY_NS_PER_DAY,
+                         .now_ns = ly_wall_ns() + 400 * LY_NS_PER_DAY};
+    ly_store_removed removed;
+    bool more = true;
+    while (more) {
+        assert_ok(ly_store_prune(store, &rule, false, &removed, &more, &err), err);
+    }
+    int seen = 0;
+    int64_t n;
+    ly_repriced done;
+    ly_reprice how = {.since_ns = INT64_MIN, .price = price_of_all, .user = &seen};
+    assert_ok(ly_usage_reprice(store, &how, &done, &err), err);
+    assert_int_equal(seen, 1);
+    assert_int_equal(total(store, &n), 77);
+    assert_ok(ly_usage_reprice(store, &how, &done, &err), err); /* the new line holds them too */
+    assert_int_equal(seen, 2);
+    assert_int_equal(done.n_changed, 0);
     ly_store_close(store);
     folder_remove(&f);
 }
@@ -621,6 +692,7 @@ int main(void)
         cmocka_unit_test(reprice),
         cmocka_unit_test(verify_repairs),
         cmocka_unit_test(retention),
+        cmocka_unit_test(sealed_lines),
         cmocka_unit_test(report),
         cmocka_unit_test(zones),
         cmocka_unit_test(gates),

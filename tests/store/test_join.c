@@ -44,7 +44,7 @@ static ly_store_result ingest_event(ly_store *store, event e)
     ly_log_record read;
     assert_int_equal(ly_otlp_decode_log(ly_buf_view(&wire), &resource, &scope, &arena, &read),
                      LY_OK);
-    ly_store_log item = {&read};
+    ly_store_log item = {.log = &read};
     ly_store_batch batch = {.logs = &item, .n_logs = 1};
     ly_store_result result = LY_CONFLICT;
     ly_err err = LY_ERR_INIT;

@@ -88,7 +88,8 @@ CREATE TABLE span (
     side BLOB,                   -- audio, image and tool-use counts, at most seven varints + 1, only where one is known
     client_cost_pico INTEGER, client_cost_source INTEGER,
     table_cost_pico INTEGER, price_why INTEGER, price_row INTEGER, price_tier INTEGER,
-    trace_name INTEGER           -- the client's name for the trace, where this span says it
+    trace_name INTEGER,          -- the client's name for the trace, where this span says it
+    access_key INTEGER           -- -> word: name of the access key that it was received with, for prices by key
 ) STRICT;
 
 -- The record's protobuf bytes, packed by payload.c. id = epoch << 40 | number: an epoch goes as one
@@ -121,7 +122,8 @@ CREATE TABLE log_record (
     resource INTEGER NOT NULL,
     scope INTEGER NOT NULL,
     payload INTEGER NOT NULL,    -- less the epoch's base
-    flags INTEGER NOT NULL
+    flags INTEGER NOT NULL,
+    access_key INTEGER           -- as of a span
 ) STRICT;
 CREATE UNIQUE INDEX log_by_hash ON log_record (hash);
 CREATE INDEX log_by_trace ON log_record (trace) WHERE trace IS NOT NULL;

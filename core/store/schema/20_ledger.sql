@@ -19,7 +19,10 @@ CREATE TABLE charge (
     price_why INTEGER NOT NULL,  -- ly_price_why
     price_row INTEGER,
     price_tier INTEGER,
-    trace_id BLOB, span_id BLOB, -- filled when retention removes the record
+    trace_id BLOB, span_id BLOB, -- this and the next: filled when retention removes the record, so that
+                                 -- the line can still be shown and priced again
+    request_model INTEGER, service_tier INTEGER, address INTEGER, access_key INTEGER, -- -> word
+    side BLOB,                   -- as of a span
     PRIMARY KEY (span, line)
 ) STRICT, WITHOUT ROWID;
 
