@@ -318,7 +318,7 @@ ly_status ly_data_put_file(ly_store *store, ly_str name, const char *path, ly_da
                            void *user, ly_arena *arena, ly_dataset_version *ret, ly_err *err)
 {
     putting p = {.check = check, .user = user, .only_check = true};
-    ly_status st = ly_data_read_file(path, put_row, &p, err);
+    ly_status st = check ? ly_data_read_file(path, put_row, &p, err) : LY_OK;
     p.only_check = false;
     if (!st) {
         st = ly_dataset_begin(store, name, ly_str_c(path), &p.writer, err);

@@ -23,8 +23,8 @@ LY_MUST_USE ly_status ly_data_check_columns(const char *path, const ly_json *fir
                                             const ly_str *names, size_t n_names, ly_str what,
                                             ly_err *err);
 
-/* Reads the file twice over: checks with `check` (may be NULL) on the first row before anything is written,
- * then stores it as a version of the data set `name`. */
+/* Stores the file as a version of the data set `name`. With `check` the file is read twice over: first all of
+ * it, and `check` on its first row, before anything is written. */
 typedef ly_status (*ly_data_check_fn)(void *user, const ly_json *first_row, ly_err *err);
 LY_MUST_USE ly_status ly_data_put_file(ly_store *store, ly_str name, const char *path,
                                        ly_data_check_fn check, void *user, ly_arena *arena,

@@ -14,12 +14,9 @@
 enum { MAX_ATTRS = 40 };
 
 struct ly_recorder {
-    ly_record_fn fn;
-    void *user;
     ly_str run;
     char *run_copy;
     ly_buf spans; /* ScopeSpans.spans fields, one after another */
-    size_t n;
     ly_status failed;
     uint64_t ids; /* state of the id generator, seeded from the kernel */
 };
@@ -58,15 +55,12 @@ static void add_f64(attrs *a, const char *key, double value)
     }
 }
 
-ly_status ly_recorder_new(ly_record_fn fn, void *user, ly_str run_hex, ly_recorder **ret,
-                          ly_err *err)
+ly_status ly_recorder_new(ly_str run_hex, ly_recorder **ret, ly_err *err)
 {
     ly_recorder *rec = ly_calloc(1, sizeof *rec);
     if (!rec) {
         return LY_NOMEM(err);
     }
-    rec->fn = fn;
-    rec->user = user;
     rec->run_copy = ly_str_dup(run_hex);
     rec->run = ly_str_c(rec->run_copy);
     ly_buf_init(&rec->spans, LY_MAX_REQUEST_BYTES - LY_MIB(1));
@@ -108,7 +102,6 @@ static void put_span(ly_recorder *rec, const ly_span *span)
     if (one.failed || rec->spans.failed) {
         rec->failed = LY_E_LIMIT;
     }
-    rec->n++;
     ly_buf_release(&one);
 }
 
@@ -281,17 +274,23 @@ void ly_record_judgement(ly_recorder *rec, const ly_record_place *place, const l
 
 size_t ly_record_pending(const ly_recorder *rec)
 {
-    return rec->n;
+    return rec->spans.len;
 }
 
-ly_status ly_record_flush(ly_recorder *rec, ly_err *err)
+ly_status ly_record_take(ly_recorder *rec, ly_buf *spans, ly_err *err)
 {
-    if (rec->n == 0) {
-        return LY_OK;
-    }
     if (rec->failed) {
         return LY_FAIL(err, rec->failed, "the spans of a step are larger than a request may be");
     }
+    ly_buf empty = *spans;
+    *spans = rec->spans;
+    rec->spans = empty;
+    ly_buf_reset(&rec->spans);
+    return LY_OK;
+}
+
+ly_status ly_record_send(ly_str spans, ly_record_fn fn, void *user, ly_err *err)
+{
     static const ly_kv service = {
         {"service.name", 12},
         {.kind = LY_ANY_STRING, .str = {LY_EVAL_SERVICE, sizeof LY_EVAL_SERVICE - 1}}};
@@ -304,7 +303,7 @@ ly_status ly_record_flush(ly_recorder *rec, ly_err *err)
     ly_buf_init(&request, LY_MAX_REQUEST_BYTES);
     ly_otlp_put_scope(&part, &scope);
     ly_pb_put_bytes(&scope_spans, 1, ly_buf_view(&part));
-    ly_buf_str(&scope_spans, ly_buf_view(&rec->spans));
+    ly_buf_str(&scope_spans, spans);
     ly_buf_reset(&part);
     ly_otlp_put_resource(&part, &resource);
     ly_pb_put_bytes(&resource_spans, 1, ly_buf_view(&part));
@@ -312,10 +311,8 @@ ly_status ly_record_flush(ly_recorder *rec, ly_err *err)
     ly_pb_put_bytes(&request, 1, ly_buf_view(&resource_spans));
     ly_status st = ly_buf_status(&request, "spans of the run", err);
     if (!st) {
-        st = rec->fn(rec->user, ly_buf_view(&request), err);
+        st = fn(user, ly_buf_view(&request), err);
     }
-    ly_buf_reset(&rec->spans);
-    rec->n = 0;
     ly_buf_release(&part);
     ly_buf_release(&scope_spans);
     ly_buf_release(&resource_spans);

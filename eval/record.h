@@ -17,8 +17,7 @@ typedef struct ly_recorder ly_recorder;
 /* One OTLP ExportTraceServiceRequest. */
 typedef ly_status (*ly_record_fn)(void *user, ly_str otlp, ly_err *err);
 
-LY_MUST_USE ly_status ly_recorder_new(ly_record_fn fn, void *user, ly_str run_hex,
-                                      ly_recorder **ret, ly_err *err);
+LY_MUST_USE ly_status ly_recorder_new(ly_str run_hex, ly_recorder **ret, ly_err *err);
 void ly_recorder_free(ly_recorder *rec);
 
 /* Where a span of ours hangs. */
@@ -39,8 +38,11 @@ void ly_record_case(ly_recorder *rec, const ly_record_place *place, const ly_tar
 /* The root of a judgement; links to the case. */
 void ly_record_judgement(ly_recorder *rec, const ly_record_place *place, const ly_record_place *of,
                          const ly_judge *judge, const ly_judgement *j);
-/* Hands out what was gathered; LY_OK with nothing too. */
-LY_MUST_USE ly_status ly_record_flush(ly_recorder *rec, ly_err *err);
+/* Moves what was gathered into `spans` (its old memory is kept for what comes next). */
+LY_MUST_USE ly_status ly_record_take(ly_recorder *rec, ly_buf *spans, ly_err *err);
+/* Spans from ly_record_take, as one request, to fn. Any thread. */
+LY_MUST_USE ly_status ly_record_send(ly_str spans, ly_record_fn fn, void *user, ly_err *err);
+/* Bytes gathered. */
 size_t ly_record_pending(const ly_recorder *rec);
 
 #endif

@@ -67,11 +67,13 @@ static ly_status read_suite(ly_report *r, const ly_report_opts *opts, ly_arena *
 
 /* ---- cells --------------------------------------------------------------------------------------------------- */
 
-static ly_status count_reason(ly_report_cell *cell, ly_str detail, ly_arena *arena, ly_err *err)
+static ly_status count_reason(ly_report_cell *cell, ly_str detail, ly_arena *work, ly_arena *arena,
+                              ly_err *err)
 {
     ly_json *doc = NULL;
     ly_str reason = LY_S("unknown");
-    if (detail.len && ly_json_parse(detail, arena, &doc, NULL) == LY_OK) {
+    ly_arena_reset(work);
+    if (detail.len && ly_json_parse(detail, work, &doc, NULL) == LY_OK) {
         ly_str r = ly_json_str(ly_json_get(doc, "unscored"));
         reason = r.len ? r : reason;
     }
@@ -88,54 +90,64 @@ static ly_status count_reason(ly_report_cell *cell, ly_str detail, ly_arena *are
     if (cell->n_reasons) {
         memcpy(more, cell->reasons, cell->n_reasons * sizeof *more);
     }
-    more[cell->n_reasons] = (ly_reason_count){reason, 1};
+    more[cell->n_reasons] = (ly_reason_count){ly_arena_copy(arena, reason), 1};
     cell->reasons = more;
     cell->n_reasons++;
     return LY_OK;
 }
 
+typedef struct filling {
+    ly_report *r;
+    ly_arena *arena, work;
+    double *sums;
+    int64_t *counts;
+} filling;
+
+static ly_status take_score(void *user, const ly_score *s, ly_err *err)
+{
+    filling *f = user;
+    ly_report *r = f->r;
+    size_t j = 0;
+    while (j < r->n_judges && !ly_str_eq(r->judges[j].name, s->name)) {
+        j++;
+    }
+    /* What a person said of a case is a label, not a judgement of the run. */
+    if (s->source == LY_SCORE_HUMAN || j == r->n_judges || s->target < 0 ||
+        s->target >= (int64_t)r->n_targets || s->row < 0 || s->row >= r->n_rows) {
+        return LY_OK;
+    }
+    size_t at = j * r->n_targets + (size_t)s->target;
+    ly_report_cell *cell = &r->cells[at];
+    cell->n_total++;
+    if (s->outcome == LY_SCORED && isfinite(s->value)) {
+        cell->n_scored++;
+        f->sums[at * (size_t)r->n_rows + (size_t)s->row] += s->value;
+        f->counts[at * (size_t)r->n_rows + (size_t)s->row]++;
+        r->judges[j].unit = r->judges[j].unit && s->value >= 0 && s->value <= 1;
+        return LY_OK;
+    }
+    if (s->outcome == LY_ABSTAINED) {
+        cell->n_abstained++;
+        return LY_OK;
+    }
+    cell->n_unscored++;
+    return count_reason(cell, s->detail, &f->work, f->arena, err);
+}
+
 static ly_status fill_cells(ly_report *r, ly_store *store, ly_arena *arena, ly_err *err)
 {
-    ly_score *scores = NULL;
-    size_t n = 0, cells = r->n_judges * r->n_targets, rows = (size_t)r->n_rows;
-    double *sums = NULL;
-    int64_t *counts = NULL;
-    ly_status st = ly_run_scores(store, r->run.run_id, arena, &scores, &n, err);
-    if (st) {
-        return st;
-    }
+    size_t cells = r->n_judges * r->n_targets, rows = (size_t)r->n_rows;
+    filling f = {.r = r, .arena = arena};
+    ly_status st = LY_OK;
+    ly_arena_init(&f.work, 0, 0);
     r->cells = LY_ARENA_ARRAY(arena, ly_report_cell, cells + 1);
-    sums = ly_calloc(cells * rows + 1, sizeof *sums);
-    counts = ly_calloc(cells * rows + 1, sizeof *counts);
-    if (!r->cells || !sums || !counts) {
+    f.sums = ly_calloc(cells * rows + 1, sizeof *f.sums);
+    f.counts = ly_calloc(cells * rows + 1, sizeof *f.counts);
+    if (!r->cells || !f.sums || !f.counts) {
         st = LY_NOMEM(err);
         goto out;
     }
-    for (size_t i = 0; i < n && !st; i++) {
-        const ly_score *s = &scores[i];
-        size_t j = 0;
-        while (j < r->n_judges && !ly_str_eq(r->judges[j].name, s->name)) {
-            j++;
-        }
-        if (j == r->n_judges || s->target < 0 || s->target >= (int64_t)r->n_targets || s->row < 0 ||
-            s->row >= r->n_rows) {
-            continue;
-        }
-        size_t at = j * r->n_targets + (size_t)s->target;
-        ly_report_cell *cell = &r->cells[at];
-        cell->n_total++;
-        if (s->outcome == LY_SCORED && isfinite(s->value)) {
-            cell->n_scored++;
-            sums[at * rows + (size_t)s->row] += s->value;
-            counts[at * rows + (size_t)s->row]++;
-            r->judges[j].unit = r->judges[j].unit && s->value >= 0 && s->value <= 1;
-        } else if (s->outcome == LY_ABSTAINED) {
-            cell->n_abstained++;
-        } else {
-            cell->n_unscored++;
-            st = count_reason(cell, s->detail, arena, err);
-        }
-    }
+    st = ly_run_each_score(store, r->run.run_id, take_score, &f, err);
     for (size_t at = 0; at < cells && !st; at++) {
         double *v = LY_ARENA_ARRAY(arena, double, rows + 1);
         if (!v) {
@@ -143,15 +155,16 @@ static ly_status fill_cells(ly_report *r, ly_store *store, ly_arena *arena, ly_e
             break;
         }
         for (size_t k = 0; k < rows; k++) {
-            int64_t c = counts[at * rows + k];
-            v[k] = c ? sums[at * rows + k] / (double)c : NAN;
+            int64_t c = f.counts[at * rows + k];
+            v[k] = c ? f.sums[at * rows + k] / (double)c : NAN;
             r->cells[at].n_rows += c > 0;
         }
         r->cells[at].row_values = v;
     }
 out:
-    ly_free(sums);
-    ly_free(counts);
+    ly_free(f.sums);
+    ly_free(f.counts);
+    ly_arena_release(&f.work);
     return st;
 }
 
@@ -268,38 +281,55 @@ static void add_known(int64_t *sum, int64_t v)
     }
 }
 
+typedef struct durations {
+    double *x;
+    size_t n, cap;
+} durations;
+
+typedef struct target_sums {
+    ly_report *r;
+    durations *of; /* one a target */
+} target_sums;
+
+static ly_status take_case(void *user, const ly_case *c, ly_err *err)
+{
+    target_sums *t = user;
+    if (c->target < 0 || c->target >= (int64_t)t->r->n_targets) {
+        return LY_OK;
+    }
+    ly_report_target *target = &t->r->targets[c->target];
+    durations *d = &t->of[c->target];
+    target->n_cases++;
+    target->n_failed += c->failed;
+    add_known(&target->tokens_in, c->tokens_in);
+    add_known(&target->tokens_out, c->tokens_out);
+    add_known(&target->cost_pico, c->cost_pico);
+    if (c->duration_ns != LY_UNKNOWN) {
+        if (!ly_grow(&d->x, &d->cap, d->n + 1, SIZE_MAX / sizeof *d->x, sizeof *d->x)) {
+            return LY_NOMEM(err);
+        }
+        d->x[d->n++] = (double)c->duration_ns;
+    }
+    return LY_OK;
+}
+
 static ly_status fill_targets(ly_report *r, ly_store *store, ly_arena *arena, ly_err *err)
 {
-    ly_case *cases = NULL;
-    size_t n = 0;
-    ly_status st = ly_run_cases(store, r->run.run_id, arena, &cases, &n, err);
-    double *x = st ? NULL : ly_calloc(n + 1, sizeof *x);
-    if (st || !x) {
-        return st ? st : LY_NOMEM(err);
+    target_sums t = {r, LY_ARENA_ARRAY(arena, durations, r->n_targets + 1)};
+    if (!t.of) {
+        return LY_NOMEM(err);
     }
-    for (size_t t = 0; t < r->n_targets; t++) {
-        ly_report_target *target = &r->targets[t];
-        size_t m = 0;
-        target->tokens_in = target->tokens_out = target->cost_pico = LY_UNKNOWN;
-        for (size_t i = 0; i < n; i++) {
-            if (cases[i].target != (int64_t)t) {
-                continue;
-            }
-            target->n_cases++;
-            target->n_failed += cases[i].failed;
-            add_known(&target->tokens_in, cases[i].tokens_in);
-            add_known(&target->tokens_out, cases[i].tokens_out);
-            add_known(&target->cost_pico, cases[i].cost_pico);
-            if (cases[i].duration_ns != LY_UNKNOWN) {
-                x[m++] = (double)cases[i].duration_ns;
-            }
-        }
-        ly_sort_doubles(x, m);
-        target->p50_ns = ly_quantile_sorted(x, m, 0.5);
-        target->p95_ns = ly_quantile_sorted(x, m, 0.95);
+    for (size_t i = 0; i < r->n_targets; i++) {
+        r->targets[i].tokens_in = r->targets[i].tokens_out = r->targets[i].cost_pico = LY_UNKNOWN;
     }
-    ly_free(x);
-    return LY_OK;
+    ly_status st = ly_run_each_case(store, r->run.run_id, take_case, &t, err);
+    for (size_t i = 0; i < r->n_targets; i++) {
+        ly_sort_doubles(t.of[i].x, t.of[i].n);
+        r->targets[i].p50_ns = ly_quantile_sorted(t.of[i].x, t.of[i].n, 0.5);
+        r->targets[i].p95_ns = ly_quantile_sorted(t.of[i].x, t.of[i].n, 0.95);
+        ly_free(t.of[i].x);
+    }
+    return st;
 }
 
 ly_status ly_report_load(ly_store *store, ly_str run, const ly_report_opts *opts, ly_arena *arena,

@@ -7,10 +7,21 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "eval/writer.h"
 
-/* Answers are written together: GROUP_MS after the first at the latest, or when GROUP of them wait, so that
- * a commit's sync is shared. A kill in between costs what a kill during a call costs. */
-enum { FIRST_CALLS = 5, POLL_MS = 100, DRAIN_MS = 10000, GROUP = 128, GROUP_MS = 10 };
+/* Answers are written together by the writing thread: GROUP_MS after the first at the latest, or when
+ * GROUP of them wait, so that a commit's sync is shared; while it is busy they gather, up to GATHER, then
+ * nothing new is started. A kill in between costs what a kill during a call costs. */
+enum {
+    FIRST_CALLS = 5,
+    POLL_MS = 100,
+    DRAIN_MS = 10000,
+    GROUP = 64,
+    GROUP_MS = 10,
+    GATHER = 512,
+    GATHER_BYTES = 2 << 20, /* of spans */
+    PAGE_ROWS = 500
+};
 
 typedef struct engine engine;
 
@@ -19,7 +30,7 @@ typedef struct active {
     engine *e;
     ly_arena arena;
     int64_t row, target, repeat;
-    const ly_row *data;
+    ly_str key; /* of the row */
     ly_json *vars;
     ly_record_place place;
     ly_case about;
@@ -42,18 +53,16 @@ struct engine {
     const ly_eval_opts *opts;
     ly_llm *llm;
     ly_recorder *rec;
+    ly_writer *writer;
+    ly_write_batch *batch, *spare; /* being filled; empty ones */
+    /* the page of rows in memory */
     ly_arena rows_arena;
     ly_row *rows;
-    size_t n_rows;
+    size_t n_page;
+    int64_t page_from, n_rows;
     uint8_t *finished; /* bit a case */
     int64_t n_cases, next;
     size_t n_active, max_active;
-    /* finished since the last write */
-    active **done;
-    size_t n_done, cap_done;
-    ly_reply_kept *kept;
-    size_t n_kept, cap_kept;
-    ly_arena kept_arena;
     /* totals */
     ly_eval_progress p;
     int64_t started_ns, told_ns, written_ns, next_cost_count;
@@ -85,27 +94,40 @@ static void fail_engine(engine *e, ly_status st, const ly_err *err)
 
 /* ---- what the client asks us ----------------------------------------------------------------------------- */
 
+/* A reply that waits to be written. */
+static const ly_str *kept_in(const ly_write_batch *b, const uint8_t key[32])
+{
+    for (size_t i = 0; i < b->n_kept; i++) {
+        if (memcmp(b->kept[i].key, key, 32) == 0) {
+            return &b->kept[i].body;
+        }
+    }
+    return NULL;
+}
+
 static bool hook_cached(void *user, const uint8_t key[32], ly_arena *arena, ly_str *ret_body)
 {
     engine *e = user;
-    for (size_t i = 0; i < e->n_kept; i++) {
-        if (memcmp(e->kept[i].key, key, 32) == 0) {
-            *ret_body = ly_arena_copy(arena, e->kept[i].body);
-            return ret_body->ptr != NULL;
-        }
+    const ly_str *body = kept_in(e->batch, key);
+    for (size_t i = 0; !body && i < ly_writer_waiting(e->writer); i++) {
+        body = kept_in(ly_writer_peek(e->writer, i), key);
     }
-    return ly_call_cache_get(e->store, key, arena, ret_body, NULL) == LY_OK;
+    if (body) {
+        *ret_body = ly_arena_copy(arena, *body);
+        return ret_body->ptr != NULL;
+    }
+    return ly_call_cache_get(e->opts->reader, key, arena, ret_body, NULL) == LY_OK;
 }
 
 static void hook_keep(void *user, const uint8_t key[32], ly_str body)
 {
-    engine *e = user;
-    ly_str copy = ly_arena_copy(&e->kept_arena, body);
-    if (!copy.ptr || !ly_grow(&e->kept, &e->cap_kept, e->n_kept + 1, 1 << 20, sizeof *e->kept)) {
+    ly_write_batch *b = ((engine *)user)->batch;
+    ly_str copy = ly_arena_copy(&b->arena, body);
+    if (!copy.ptr || !ly_grow(&b->kept, &b->cap_kept, b->n_kept + 1, 1 << 20, sizeof *b->kept)) {
         return; /* not kept: a resumed run pays again, which is the lesser harm */
     }
-    memcpy(e->kept[e->n_kept].key, key, 32);
-    e->kept[e->n_kept++].body = copy;
+    memcpy(b->kept[b->n_kept].key, key, 32);
+    b->kept[b->n_kept++].body = copy;
 }
 
 /* Spent so far plus what is on its way at the mean price must stay within the budget. */
@@ -193,17 +215,20 @@ static void case_end(active *c)
         return;
     }
     c->about.done_ns = ly_wall_ns();
-    if (!ly_grow(&e->done, &e->cap_done, e->n_done + 1, 1 << 20, sizeof *e->done)) {
+    ly_write_batch *b = e->batch;
+    if (!ly_grow(&b->cases, &b->cap, b->n + 1, 1 << 20, sizeof *b->cases) ||
+        !ly_grow(&b->owners, &b->cap_owners, b->n + 1, 1 << 20, sizeof *b->owners)) {
         ly_err err = LY_ERR_INIT;
         fail_engine(e, LY_NOMEM(&err), &err);
         case_free(c);
         return;
     }
     if (e->rec) {
-        ly_record_case(e->rec, &c->place, &e->suite->targets[c->target], c->row, c->data->key,
-                       c->repeat, c->about.output, c->about.error);
+        ly_record_case(e->rec, &c->place, &e->suite->targets[c->target], c->row, c->key, c->repeat,
+                       c->about.output, c->about.error);
     }
-    e->done[e->n_done++] = c;
+    b->cases[b->n] = (ly_case_done){c->about, c->scores, e->suite->n_judges};
+    b->owners[b->n++] = c;
 }
 
 static void case_let_go(active *c)
@@ -403,21 +428,45 @@ static void row_failed(active *c, const ly_err *err)
     case_let_go(c);
 }
 
+/* The row's page is read when it is first asked for; rows are asked for in order. */
+static ly_status row_at(engine *e, int64_t row, const ly_row **ret, ly_err *err)
+{
+    if (row < e->page_from || row >= e->page_from + (int64_t)e->n_page) {
+        const ly_suite *s = e->suite;
+        ly_arena_reset(&e->rows_arena);
+        e->n_page = 0;
+        e->page_from = row;
+        ly_status st = ly_dataset_rows(e->opts->reader, s->dataset, s->dataset_number, row,
+                                       PAGE_ROWS, &e->rows_arena, &e->rows, &e->n_page, err);
+        if (st) {
+            return st;
+        }
+        if (e->n_page == 0) {
+            return LY_FAIL(err, LY_E_NOTFOUND, "data set %.*s: row %lld is gone",
+                           LY_STR_ARG(s->dataset), (long long)row + 1);
+        }
+    }
+    *ret = &e->rows[row - e->page_from];
+    return LY_OK;
+}
+
 static ly_status start_case(engine *e, int64_t index, ly_err *err)
 {
     const ly_suite *s = e->suite;
-    active *c = ly_calloc(1, sizeof *c);
+    const ly_row *data = NULL;
+    /* Targets of one row stand together, so that a stopped run has pairs. */
+    int64_t per_row = (int64_t)s->n_targets * s->repeat;
+    ly_status st = row_at(e, index / per_row, &data, err);
+    active *c = st ? NULL : ly_calloc(1, sizeof *c);
     if (!c) {
-        return LY_NOMEM(err);
+        return st ? st : LY_NOMEM(err);
     }
     c->e = e;
     ly_arena_init(&c->arena, 4096, LY_MAX_REQUEST_BYTES * 2);
-    /* Targets of one row stand together, so that a stopped run has pairs. */
-    int64_t per_row = (int64_t)s->n_targets * s->repeat;
     c->row = index / per_row;
     c->target = index % (int64_t)s->n_targets;
     c->repeat = index % per_row / (int64_t)s->n_targets;
-    c->data = &e->rows[c->row];
+    c->key = ly_arena_copy(&c->arena, data->key);
     c->about = (ly_case){.row = c->row,
                          .target = c->target,
                          .repeat = c->repeat,
@@ -427,8 +476,7 @@ static ly_status start_case(engine *e, int64_t index, ly_err *err)
                          .tokens_out = LY_UNKNOWN};
     c->scores = LY_ARENA_ARRAY(&c->arena, ly_score, s->n_judges + 1);
     c->waiting = 1;
-    ly_status st =
-        c->scores ? ly_json_parse(c->data->data, &c->arena, &c->vars, err) : LY_NOMEM(err);
+    st = c->scores ? ly_json_parse(data->data, &c->arena, &c->vars, err) : LY_NOMEM(err);
     if (!st && e->rec) {
         st = ly_record_begin(e->rec, &c->place, err);
         c->about.trace_id = c->place.trace;
@@ -451,10 +499,27 @@ static bool is_finished(const engine *e, int64_t index)
     return e->finished[index / 8] >> (index % 8) & 1;
 }
 
+/* The writer is behind: nothing new is started. */
+static bool is_full(const engine *e)
+{
+    return e->batch->n >= GATHER || (e->rec && ly_record_pending(e->rec) >= GATHER_BYTES);
+}
+
+/* Paid answers that a kill would lose: no more than calls in flight, else the calls wait for the writer. */
+static bool too_many_unwritten(const engine *e)
+{
+    size_t n = e->batch->n_kept;
+    for (size_t i = 0; i < ly_writer_waiting(e->writer); i++) {
+        n += ly_writer_peek(e->writer, i)->n_kept;
+    }
+    return n >= e->max_active / 2;
+}
+
 static ly_status start_more(engine *e, ly_err *err)
 {
     ly_status st = LY_OK;
-    while (!st && !e->stopping && e->n_active < e->max_active && e->next < e->n_cases) {
+    while (!st && !e->stopping && e->n_active < e->max_active && e->next < e->n_cases &&
+           !is_full(e)) {
         if (e->n_active > 0 && e->opts->room && !e->opts->room(e->opts->money)) {
             break;
         }
@@ -468,31 +533,72 @@ static ly_status start_more(engine *e, ly_err *err)
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
-/* Spans first: a case names its trace, so the trace must be there. */
-static ly_status write_done(engine *e, ly_err *err)
+static ly_status fresh_batch(engine *e, ly_err *err)
 {
-    if (e->n_done == 0 && e->n_kept == 0) {
+    if (!e->spare) {
+        return ly_write_batch_new(&e->batch, err);
+    }
+    e->batch = e->spare;
+    e->spare = NULL;
+    return LY_OK;
+}
+
+/* Hands over what has gathered, if the writer takes it. */
+static ly_status hand_over(engine *e, ly_err *err)
+{
+    ly_write_batch *b = e->batch;
+    ly_status st = LY_OK;
+    bool nothing = b->n == 0 && b->n_kept == 0 && (!e->rec || ly_record_pending(e->rec) == 0);
+    if (nothing || ly_writer_waiting(e->writer) == LY_WRITER_MAX_WAITING) {
         return LY_OK;
     }
-    ly_status st = e->rec && e->n_done ? ly_record_flush(e->rec, err) : LY_OK;
-    ly_case_done *cases = ly_calloc(e->n_done + 1, sizeof *cases);
-    if (!st && !cases) {
-        st = LY_NOMEM(err);
+    if (e->rec && (st = ly_record_take(e->rec, &b->spans, err))) {
+        return st;
     }
-    for (size_t i = 0; i < e->n_done && cases; i++) {
-        cases[i] = (ly_case_done){e->done[i]->about, e->done[i]->scores, e->suite->n_judges};
+    if (ly_writer_push(e->writer, b)) {
+        e->batch = NULL;
+        st = fresh_batch(e, err);
     }
-    if (!st) {
-        st = ly_run_write(e->store, e->run_id, cases, e->n_done, e->kept, e->n_kept, err);
+    return st;
+}
+
+/* Takes back what is written. timeout_ms > 0 waits for one. */
+static ly_status take_back(engine *e, int64_t timeout_ms, ly_err *err)
+{
+    ly_write_batch *b;
+    ly_status st = LY_OK;
+    while ((b = ly_writer_finished(e->writer, timeout_ms))) {
+        timeout_ms = 0;
+        if (b->status && !st) {
+            st = b->status;
+            if (err) {
+                *err = b->err;
+            }
+        }
+        e->p.done += b->status ? 0 : (int64_t)b->n;
+        for (size_t i = 0; i < b->n; i++) {
+            case_free(b->owners[i]);
+        }
+        ly_write_batch_reset(b);
+        if (e->spare) {
+            ly_write_batch_free(b);
+        } else {
+            e->spare = b;
+        }
     }
-    for (size_t i = 0; i < e->n_done; i++) {
-        case_free(e->done[i]);
-    }
-    e->p.done += st ? 0 : (int64_t)e->n_done;
-    e->n_done = 0;
-    e->n_kept = 0;
-    ly_arena_reset(&e->kept_arena);
-    ly_free(cases);
+    return st;
+}
+
+/* Everything that has gathered is in the file, or an error. */
+static ly_status write_all(engine *e, ly_err *err)
+{
+    ly_status st = LY_OK;
+    do {
+        st = st ? st : hand_over(e, err);
+        ly_status back = take_back(e, POLL_MS, st ? NULL : err);
+        st = st ? st : back;
+    } while (ly_writer_waiting(e->writer) ||
+             (!st && (e->batch->n || e->batch->n_kept || (e->rec && ly_record_pending(e->rec)))));
     return st;
 }
 
@@ -519,13 +625,23 @@ static ly_status loop(engine *e, ly_err *err)
         if (st || (e->n_active == 0 && (e->stopping || e->next >= e->n_cases))) {
             break;
         }
-        bool waiting = e->n_done || e->n_kept;
-        st = ly_llm_poll(e->llm, waiting ? GROUP_MS : POLL_MS, err);
-        size_t ready = e->n_done + e->n_kept;
-        bool due = ly_mono_ns() - e->written_ns >= GROUP_MS * LY_NS_PER_MS;
-        if (!st && ready && (due || ready >= GROUP || e->n_active == 0)) {
-            st = write_done(e, err);
+        size_t ready = e->batch->n + e->batch->n_kept;
+        if (too_many_unwritten(e) && ly_writer_waiting(e->writer)) {
+            st = take_back(e, POLL_MS, err);
+        } else {
+            bool busy = ready || ly_writer_waiting(e->writer);
+            st = ly_llm_poll(e->llm, busy ? GROUP_MS : POLL_MS, err);
+        }
+        ready = e->batch->n + e->batch->n_kept;
+        st = st ? st : take_back(e, 0, err);
+        int64_t since = ly_mono_ns() - e->written_ns;
+        if (!st && ready &&
+            (since >= GROUP_MS * LY_NS_PER_MS || ready >= GROUP || ready >= e->max_active / 2) &&
+            ly_writer_waiting(e->writer) < LY_WRITER_MAX_WAITING) {
+            st = hand_over(e, err);
             e->written_ns = ly_mono_ns();
+        } else if (!st && is_full(e) && ly_llm_pending(e->llm) == 0) {
+            st = take_back(e, POLL_MS, err); /* nothing to poll for until the writer is done */
         }
         /* What is on its way when a run stops was paid for: wait for it, but not for ever. */
         int64_t now = ly_mono_ns();
@@ -540,43 +656,38 @@ static ly_status loop(engine *e, ly_err *err)
     return st;
 }
 
-static ly_status mark_finished(engine *e, ly_err *err)
+static ly_status mark_finished(void *user, const ly_case *c, ly_err *err)
 {
-    ly_arena arena;
-    ly_case *cases = NULL;
-    size_t n = 0;
+    engine *e = user;
     const ly_suite *s = e->suite;
-    ly_arena_init(&arena, 0, 0);
-    ly_status st = ly_run_cases(e->store, e->run_id, &arena, &cases, &n, err);
-    for (size_t i = 0; i < n && !st; i++) {
-        int64_t index =
-            (cases[i].row * s->repeat + cases[i].repeat) * (int64_t)s->n_targets + cases[i].target;
-        if (index >= 0 && index < e->n_cases) {
-            e->finished[index / 8] |= (uint8_t)(1 << (index % 8));
-            e->p.before++;
-        }
+    int64_t index = (c->row * s->repeat + c->repeat) * (int64_t)s->n_targets + c->target;
+    (void)err;
+    if (index >= 0 && index < e->n_cases) {
+        e->finished[index / 8] |= (uint8_t)(1 << (index % 8));
+        e->p.before++;
     }
-    ly_arena_release(&arena);
-    return st;
+    return LY_OK;
 }
 
 static ly_status set_up(engine *e, ly_err *err)
 {
     const ly_suite *s = e->suite;
+    ly_dataset_version v;
     ly_arena_init(&e->rows_arena, 0, 0);
-    ly_arena_init(&e->kept_arena, 0, 0);
-    ly_status st = ly_dataset_rows(e->store, s->dataset, s->dataset_number, 0, (size_t)s->limit,
-                                   &e->rows_arena, &e->rows, &e->n_rows, err);
+    ly_str ref = ly_arena_fmt(&e->rows_arena, "%.*s@%lld", LY_STR_ARG(s->dataset),
+                              (long long)s->dataset_number);
+    ly_status st = ly_dataset_get(e->store, ref, &e->rows_arena, &v, err);
     if (st) {
         return st;
     }
-    e->n_cases = (int64_t)e->n_rows * (int64_t)s->n_targets * s->repeat;
+    e->n_rows = s->limit > 0 && s->limit < v.n_rows ? s->limit : v.n_rows;
+    e->n_cases = e->n_rows * (int64_t)s->n_targets * s->repeat;
     e->p.total = e->n_cases;
     e->finished = ly_calloc((size_t)e->n_cases / 8 + 1, 1);
     if (!e->finished) {
         return LY_NOMEM(err);
     }
-    st = mark_finished(e, err);
+    st = ly_run_each_case(e->store, e->run_id, mark_finished, e, err);
     ly_llm_opts llm = {.jobs = e->opts->jobs,
                        .book = e->opts->book,
                        .hooks = {.user = e,
@@ -593,7 +704,13 @@ static ly_status set_up(engine *e, ly_err *err)
     char hex[33];
     ly_hex_encode(e->run_id, 16, hex);
     if (!st && e->opts->record) {
-        st = ly_recorder_new(e->opts->record, e->opts->user, ly_str_c(hex), &e->rec, err);
+        st = ly_recorder_new(ly_str_c(hex), &e->rec, err);
+    }
+    if (!st) {
+        st = fresh_batch(e, err);
+    }
+    if (!st) {
+        st = ly_writer_start(e->store, e->run_id, e->opts->record, e->opts->user, &e->writer, err);
     }
     e->max_active = (e->opts->jobs ? e->opts->jobs : 100) * 2;
     return st;
@@ -617,11 +734,9 @@ ly_status ly_eval_execute(ly_store *store, const uint8_t run_id[16], const ly_su
         /* Ends what is still on its way; those cases are dropped. */
         e.stopping = true;
         ly_llm_cancel(e.llm);
-        ly_status last = write_done(&e, st ? NULL : err);
-        if (!last && e.rec) {
-            last =
-                ly_record_flush(e.rec, st ? NULL : err); /* paid calls of cases that were cut off */
-        }
+    }
+    if (e.writer) {
+        ly_status last = write_all(&e, st ? NULL : err); /* spans of cut off cases too */
         st = st ? st : last;
         tell_progress(&e, true);
     }
@@ -638,10 +753,10 @@ ly_status ly_eval_execute(ly_store *store, const uint8_t run_id[16], const ly_su
     }
     ly_llm_free(e.llm);
     ly_recorder_free(e.rec);
+    ly_writer_stop(e.writer);
+    ly_write_batch_free(e.batch);
+    ly_write_batch_free(e.spare);
     ly_free(e.finished);
-    ly_free(e.done);
-    ly_free(e.kept);
     ly_arena_release(&e.rows_arena);
-    ly_arena_release(&e.kept_arena);
     return st;
 }

@@ -1,5 +1,6 @@
 /*
- * The engine: runs a suite's cases (row x target x repeat) and judges their outputs, on one thread.
+ * The engine: runs a suite's cases (row x target x repeat) and judges their outputs. The calling thread
+ * drives calls and judges; a thread of its own writes (eval/writer.h).
  *
  *     rows -> case: render -> target's model -> judges -> done
  *                                                          \-> written with its scores and the replies
@@ -46,10 +47,13 @@ typedef struct ly_eval_opts {
     bool (*room)(void *money);
     void *money;
     const ly_price_book *book;
+    /* A second handle on the same file, of the calling thread: rows and kept replies are read through it
+     * while the writing thread uses the other. Required. */
+    ly_store *reader;
     bool no_cache;
     void (*progress)(void *user, const ly_eval_progress *p); /* a few times a second; may be NULL */
     bool (*interrupted)(void *user);                         /* may be NULL */
-    ly_record_fn record; /* stores spans; NULL = none are made */
+    ly_record_fn record; /* stores spans, on the writing thread; NULL = none are made */
     void *user;
 } ly_eval_opts;
 

@@ -189,6 +189,13 @@ static ly_status pragmas(ly_db *db, ly_err *err)
     return st;
 }
 
+void ly_db_lazy(ly_db *db, bool lazy)
+{
+    if (db->opts.durability == LY_DURABLE_FULL) {
+        (void)!ly_db_exec(db, lazy ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL", NULL);
+    }
+}
+
 ly_status ly_db_open_handle(ly_db *db, bool create, ly_err *err)
 {
     bool writer = db->opts.role == LY_STORE_WRITER;

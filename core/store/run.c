@@ -215,6 +215,11 @@ ly_status ly_run_list(ly_store *store, ly_str experiment, size_t limit, ly_arena
     return st;
 }
 
+static const char CASE_SCORES[] =
+    "SELECT " LY_SCORE_COLUMNS " FROM run r JOIN \"case\" c ON c.run = r.id"
+    " JOIN score s ON s.\"case\" = c.id WHERE r.run_id = ?1 AND s.retracted_ns IS NULL"
+    " ORDER BY c.row, c.target, c.repeat, s.name";
+
 /* ---- cases --------------------------------------------------------------------------------------------- */
 
 static ly_status run_row(ly_db *db, const uint8_t id[16], int64_t *ret_id, ly_err *err)
@@ -299,6 +304,67 @@ ly_status ly_run_write(ly_store *store, const uint8_t id[16], ly_case_done *case
     return st;
 }
 
+ly_status ly_run_each_case(ly_store *store, const uint8_t id[16], ly_case_fn fn, void *user,
+                           ly_err *err)
+{
+    ly_db *db = ly_store_db(store);
+    ly_stmt *s = NULL;
+    bool row = false;
+    ly_status st = ly_db_prep(
+        db,
+        "SELECT c.row, c.target, c.repeat, c.state, c.error, c.duration_ns, c.cost_pico,"
+        " c.tokens_in, c.tokens_out, c.done_ns FROM \"case\" c JOIN run r ON r.id = c.run"
+        " WHERE r.run_id = ?1 ORDER BY c.row, c.target, c.repeat",
+        &s, err);
+    if (st) {
+        return st;
+    }
+    ly_bind_blob(s, 1, id, 16);
+    while ((st = ly_db_step(db, s, &row, err)) == LY_OK && row) {
+        ly_case c = {.row = ly_col_int(s, 0),
+                     .target = ly_col_int(s, 1),
+                     .repeat = ly_col_int(s, 2),
+                     .failed = ly_str_eqc(ly_col_str(s, 3), "failed"),
+                     .error = ly_col_str(s, 4),
+                     .duration_ns = ly_col_opt(s, 5),
+                     .cost_pico = ly_col_opt(s, 6),
+                     .tokens_in = ly_col_opt(s, 7),
+                     .tokens_out = ly_col_opt(s, 8),
+                     .done_ns = ly_col_int(s, 9)};
+        if ((st = fn(user, &c, err))) {
+            break;
+        }
+    }
+    ly_db_reset(s);
+    return st;
+}
+
+ly_status ly_run_each_score(ly_store *store, const uint8_t id[16], ly_case_score_fn fn, void *user,
+                            ly_err *err)
+{
+    ly_db *db = ly_store_db(store);
+    ly_stmt *s = NULL;
+    bool row = false;
+    ly_arena arena;
+    ly_status st = ly_db_prep(db, CASE_SCORES, &s, err);
+    if (st) {
+        return st;
+    }
+    ly_arena_init(&arena, 0, 0);
+    ly_bind_blob(s, 1, id, 16);
+    while ((st = ly_db_step(db, s, &row, err)) == LY_OK && row) {
+        ly_score score;
+        ly_arena_reset(&arena);
+        ly_score_read(s, &arena, &score);
+        if ((st = fn(user, &score, err))) {
+            break;
+        }
+    }
+    ly_db_reset(s);
+    ly_arena_release(&arena);
+    return st;
+}
+
 ly_status ly_run_cases(ly_store *store, const uint8_t id[16], ly_arena *arena, ly_case **ret_rows,
                        size_t *ret_n, ly_err *err)
 {
@@ -349,13 +415,7 @@ ly_status ly_run_scores(ly_store *store, const uint8_t id[16], ly_arena *arena, 
 {
     ly_db *db = ly_store_db(store);
     ly_stmt *s = NULL;
-    ly_status st =
-        ly_db_prep(db,
-                   "SELECT " LY_SCORE_COLUMNS " FROM run r JOIN \"case\" c ON c.run = r.id"
-                   " JOIN score s ON s.\"case\" = c.id"
-                   " WHERE r.run_id = ?1 AND s.retracted_ns IS NULL"
-                   " ORDER BY c.row, c.target, c.repeat, s.name",
-                   &s, err);
+    ly_status st = ly_db_prep(db, CASE_SCORES, &s, err);
     if (st) {
         return st;
     }

@@ -62,6 +62,15 @@ typedef struct ly_reply_kept {
 LY_MUST_USE ly_status ly_run_write(ly_store *store, const uint8_t id[16], ly_case_done *cases,
                                    size_t n, const ly_reply_kept *replies, size_t n_replies,
                                    ly_err *err);
+/* Every case in order of row, target, repeat, without its output, borrowed for the call; memory does not
+ * grow with the run. fn's error ends it and is returned. */
+typedef ly_status (*ly_case_fn)(void *user, const ly_case *c, ly_err *err);
+LY_MUST_USE ly_status ly_run_each_case(ly_store *store, const uint8_t id[16], ly_case_fn fn,
+                                       void *user, ly_err *err);
+/* The same with every score of the cases, by row, target, repeat, name; retracted ones left out. */
+typedef ly_status (*ly_case_score_fn)(void *user, const ly_score *score, ly_err *err);
+LY_MUST_USE ly_status ly_run_each_score(ly_store *store, const uint8_t id[16], ly_case_score_fn fn,
+                                        void *user, ly_err *err);
 /* All cases, by row, target, repeat. */
 LY_MUST_USE ly_status ly_run_cases(ly_store *store, const uint8_t id[16], ly_arena *arena,
                                    ly_case **ret_rows, size_t *ret_n, ly_err *err);

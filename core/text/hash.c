@@ -25,6 +25,15 @@ static uint32_t big32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+#define ROUND(a, b, c, d, e, f, g, h, i)                                                \
+    do {                                                                                \
+        uint32_t one = s[h] + (rotate(s[e], 6) ^ rotate(s[e], 11) ^ rotate(s[e], 25)) + \
+                       ((s[e] & s[f]) ^ (~s[e] & s[g])) + k[i] + w[i];                  \
+        s[d] += one;                                                                    \
+        s[h] = one + (rotate(s[a], 2) ^ rotate(s[a], 13) ^ rotate(s[a], 22)) +          \
+               ((s[a] & s[b]) ^ (s[a] & s[c]) ^ (s[b] & s[c]));                         \
+    } while (0)
+
 static void compress(ly_sha256 *sha, const uint8_t *block)
 {
     uint32_t w[64], s[8];
@@ -37,14 +46,16 @@ static void compress(ly_sha256 *sha, const uint8_t *block)
         w[i] = w[i - 16] + a + w[i - 7] + b;
     }
     memcpy(s, sha->state, sizeof s);
-    for (int i = 0; i < 64; i++) {
-        uint32_t e = rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25);
-        uint32_t one = s[7] + e + ((s[4] & s[5]) ^ (~s[4] & s[6])) + k[i] + w[i];
-        uint32_t a = rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22);
-        uint32_t two = a + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += one;
-        s[0] = one + two;
+    /* The eight words change places by name, not in memory. */
+    for (int i = 0; i < 64; i += 8) {
+        ROUND(0, 1, 2, 3, 4, 5, 6, 7, i);
+        ROUND(7, 0, 1, 2, 3, 4, 5, 6, i + 1);
+        ROUND(6, 7, 0, 1, 2, 3, 4, 5, i + 2);
+        ROUND(5, 6, 7, 0, 1, 2, 3, 4, i + 3);
+        ROUND(4, 5, 6, 7, 0, 1, 2, 3, i + 4);
+        ROUND(3, 4, 5, 6, 7, 0, 1, 2, i + 5);
+        ROUND(2, 3, 4, 5, 6, 7, 0, 1, i + 6);
+        ROUND(1, 2, 3, 4, 5, 6, 7, 0, i + 7);
     }
     for (int i = 0; i < 8; i++) {
         sha->state[i] += s[i];

@@ -112,8 +112,8 @@ kept=$(field cases part.json)
 "$LYDITE" eval resume -j 4 >report3 2>err || bad "resume: $(cat err)"
 grep -q '40 of 40 cases' report3 || bad "resumed: $(head -1 report3)"
 n=$(stat_of requests)
-# 4 were on their way when it died and perhaps 4 more had been answered but not been written
-[ "$n" -ge 80 ] && [ "$n" -le 88 ] || bad "kill and resume made $n calls for 80 answers"
+# 4 were on their way when it died, and at most 4 and what one poll brought (4) were answered but not written
+[ "$n" -ge 80 ] && [ "$n" -le 92 ] || bad "kill and resume made $n calls for 80 answers"
 [ "$("$LYDITE" eval export | sort | uniq -c | awk '$1 > 1' | wc -l)" = 0 ] || bad "a case twice"
 [ "$("$LYDITE" eval export | wc -l)" = 40 ] || bad "cases after resume"
 
