@@ -86,7 +86,7 @@ struct ly_cli {
     bool json, csv, plain, quiet, follow, yes, dry_run, fail_empty;
     int verbose;
     int jobs;                   /* 0 = not given */
-    int64_t n;                  /* -1 = not given */
+    int64_t n;                  /* -1 = not given, INT64_MAX = all (-n 0) */
     int64_t since_ns, until_ns; /* INT64_MIN / INT64_MAX = not given */
     bool color;                 /* resolved: --color, NO_COLOR, terminal or not */
     bool unicode;               /* resolved from the locale's character set */

@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/term.h"
-#include "cli/times.h"
+#include "base/times.h"
 
 /* How long a report may spend on settling what others left. */
 #define SETTLE_NS (5 * LY_NS_PER_SEC)

@@ -20,7 +20,7 @@ LY_MUST_USE int ly_costing_open_writer(ly_cli *cli, ly_store **ret_store);
 LY_MUST_USE int ly_costing_zone(ly_cli *cli, ly_zone **ret_zone);
 
 /* A time of --since and --until, which the verb names as options of its own, in the zone: everything
- * of cli/times.h. INT64_MIN / INT64_MAX where not given; *ret_given says whether either was. */
+ * of base/times.h. INT64_MIN / INT64_MAX where not given; *ret_given says whether either was. */
 typedef struct ly_costing_time {
     int64_t from_ns, until_ns;
     bool given;

@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/term.h"
-#include "cli/times.h"
+#include "base/times.h"
 
 #define MAX_COMMON 20
 #define MAX_GIVEN  256
@@ -85,7 +85,7 @@ static const struct {
     {LY_COMMON_PLAIN, {"plain", 0, NULL, "plain text without colour or line art", false}},
     {LY_COMMON_PLAIN, {"color", 0, "WHEN", "auto, always or never (NO_COLOR is honoured)", false}},
     {LY_COMMON_OUT, {"out", 'o', "FILE", "write there; it appears only when whole", false}},
-    {LY_COMMON_N, {"limit", 'n', "N", "at most N rows", false}},
+    {LY_COMMON_N, {"limit", 'n', "N", "at most N rows; 0 = all", false}},
     {LY_COMMON_FOLLOW, {"follow", 'f', NULL, "go on printing what arrives", false}},
     {LY_COMMON_JOBS, {"jobs", 'j', "N", "N at a time", false}},
     {LY_COMMON_YES, {"yes", 'y', NULL, "do not ask", false}},
@@ -264,6 +264,102 @@ static void catch_signals(void)
     sigaction(SIGTERM, &act, NULL);
 }
 
+/* ---- "did you mean" ---- */
+
+typedef struct guess {
+    const char *word; /* what was typed */
+    size_t len;
+    const char *best;
+    size_t distance; /* of best */
+} guess;
+
+/* Keeps the name when its edit distance is less than that of the best so far. */
+static void near_look(guess *n, const char *name)
+{
+    size_t row[40], most = strlen(name);
+    if (most >= LY_COUNT(row) || n->len >= LY_COUNT(row))
+        return;
+    for (size_t j = 0; j <= most; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= n->len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= most; j++) {
+            size_t up = row[j];
+            size_t cost = diagonal + (n->word[i - 1] != name[j - 1]);
+            size_t least = up + 1 < row[j - 1] + 1 ? up + 1 : row[j - 1] + 1;
+            row[j] = cost < least ? cost : least;
+            diagonal = up;
+        }
+    }
+    size_t distance = row[most];
+    /* The beginning of a name is as good as one wrong letter. */
+    if (n->len >= 3 && n->len < most && memcmp(n->word, name, n->len) == 0)
+        distance = 1;
+    if (distance < n->distance && distance < n->len) {
+        n->distance = distance;
+        n->best = name;
+    }
+}
+
+static guess near_begin(const char *word, size_t len)
+{
+    return (guess){word, len, NULL, len < 5 ? 2 : 3};
+}
+
+static const char *near_command(const char *word)
+{
+    guess n = near_begin(word, strlen(word));
+    for (size_t c = 0; c < LY_COUNT(commands); c++)
+        near_look(&n, commands[c]->name);
+    return n.best;
+}
+
+static const char *near_verb(const ly_cmd *cmd, const char *word)
+{
+    guess n = near_begin(word, strlen(word));
+    for (size_t i = 0; i < cmd->n_verbs; i++)
+        if (cmd->verbs[i].name)
+            near_look(&n, cmd->verbs[i].name);
+    return n.best;
+}
+
+static const char *near_option(const ly_verb *verb, const char *word, size_t len)
+{
+    const ly_opt *common[MAX_COMMON];
+    size_t n_common = ly_common_opts(verb->common, common, MAX_COMMON);
+    guess n = near_begin(word, len);
+    for (size_t i = 0; i < verb->n_opts; i++)
+        near_look(&n, verb->opts[i].name);
+    for (size_t i = 0; i < n_common; i++)
+        near_look(&n, common[i]->name);
+    return n.best;
+}
+
+/* An option that other verbs of the program take, so that it is known but means nothing here. */
+static bool known_elsewhere(const char *word, size_t len)
+{
+    for (size_t i = 0; i < LY_COUNT(common_opts); i++)
+        if (strlen(common_opts[i].opt.name) == len &&
+            memcmp(common_opts[i].opt.name, word, len) == 0)
+            return true;
+    return false;
+}
+
+static void unknown_option(ly_cli *cli, const char *word, bool is_long, size_t len)
+{
+    int shown = (int)(is_long ? len + 2 : 2);
+    const char *near = is_long ? near_option(cli->verb, word + 2, len) : NULL;
+    const char *verb = cli->verb->name ? cli->verb->name : "";
+    if (near)
+        ly_cli_usage(cli, "unknown option %.*s; did you mean --%s?", shown, word, near);
+    else if (is_long && known_elsewhere(word + 2, len))
+        ly_cli_usage(cli, "%.*s means nothing to %s%s%s", shown, word, cli->cmd->name,
+                     *verb ? " " : "", verb);
+    else
+        ly_cli_usage(cli, "unknown option %.*s", shown, word);
+}
+
 /* ---- parsing ---- */
 
 static bool keep(ly_cli *cli, const ly_opt *opt, const char *value)
@@ -290,7 +386,7 @@ static bool parse_option(ly_cli *cli, int argc, char **argv, int *i)
     size_t len = is_long ? strcspn(name, "=") : 1;
     const ly_opt *opt = opt_find(cli->verb, name, len, word[1]);
     if (!opt) {
-        ly_cli_usage(cli, "unknown option %.*s", (int)(is_long ? len + 2 : 2), word);
+        unknown_option(cli, word, is_long, len);
         return false;
     }
     const char *attached =
@@ -447,6 +543,8 @@ static int resolve(ly_cli *cli)
     int64_t jobs = 0;
     if ((cli->verb->common & LY_COMMON_N) && !ly_cli_int(cli, "limit", 0, INT64_MAX, -1, &cli->n))
         return LY_EXIT_USAGE;
+    if (cli->n == 0)
+        cli->n = INT64_MAX;
     if ((cli->verb->common & LY_COMMON_JOBS) && !ly_cli_int(cli, "jobs", 1, 4096, 0, &jobs))
         return LY_EXIT_USAGE;
     cli->jobs = (int)jobs;
@@ -541,37 +639,6 @@ static bool asks_help(int argc, char **argv)
     return false;
 }
 
-/* The nearest command by edit distance, for "did you mean". */
-static const char *nearest(const char *word)
-{
-    const char *best = NULL;
-    size_t best_distance = 3;
-    for (size_t c = 0; c < LY_COUNT(commands); c++) {
-        const char *name = commands[c]->name;
-        size_t row[32], n = strlen(name), m = strlen(word);
-        if (n >= LY_COUNT(row) || m >= LY_COUNT(row))
-            continue;
-        for (size_t j = 0; j <= n; j++)
-            row[j] = j;
-        for (size_t i = 1; i <= m; i++) {
-            size_t diagonal = row[0];
-            row[0] = i;
-            for (size_t j = 1; j <= n; j++) {
-                size_t up = row[j];
-                size_t cost = diagonal + (word[i - 1] != name[j - 1]);
-                size_t least = up + 1 < row[j - 1] + 1 ? up + 1 : row[j - 1] + 1;
-                row[j] = cost < least ? cost : least;
-                diagonal = up;
-            }
-        }
-        if (row[n] < best_distance) {
-            best_distance = row[n];
-            best = name;
-        }
-    }
-    return best;
-}
-
 static int run_command(const ly_cmd *cmd, int argc, char **argv)
 {
     parsed *p = ly_calloc(1, sizeof *p);
@@ -598,7 +665,12 @@ static int run_command(const ly_cmd *cmd, int argc, char **argv)
             ly_buf_release(&out);
             code = LY_EXIT_USAGE;
         } else {
-            code = ly_cli_usage(&cli, "%s has no verb \"%s\"", cmd->name, argv[0]);
+            const char *near = argv[0][0] == '-' ? NULL : near_verb(cmd, argv[0]);
+            code = argv[0][0] == '-'
+                       ? ly_cli_usage(&cli, "%s needs a verb before %s", cmd->name, argv[0])
+                   : near ? ly_cli_usage(&cli, "%s has no verb \"%s\"; did you mean \"%s\"?",
+                                         cmd->name, argv[0], near)
+                          : ly_cli_usage(&cli, "%s has no verb \"%s\"", cmd->name, argv[0]);
         }
     } else {
         code = parse_words(&cli, argc, argv) ? resolve(&cli) : LY_EXIT_USAGE;
@@ -639,7 +711,7 @@ int ly_cli_main(int argc, char **argv)
         return run_command(view, argc - 1, argv + 1);
     if (!word)
         return print_help(NULL, NULL);
-    const char *near = nearest(word);
+    const char *near = near_command(word);
     if (near)
         return ly_cli_usage(NULL, "there is no command \"%s\"; did you mean \"%s\"?", word, near);
     return ly_cli_usage(NULL, "there is no command \"%s\"", word);

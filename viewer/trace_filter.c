@@ -34,48 +34,16 @@ static ly_span_full *full_of(const asked *a)
 static bool attr_ok(void *context, const ly_filter_node *term)
 {
     const ly_span_full *full = full_of(context);
-    const ly_any *v = full != NULL ? ly_attrs_get(&full->span.attrs, term->key) : NULL;
-    if (v == NULL) {
-        return false;
-    }
-    switch (v->kind) {
-    case LY_ANY_STRING:
-        return ly_filter_text_ok(term, v->str);
-    case LY_ANY_INT:
-        return ly_filter_real_ok(term, (double)v->integer);
-    case LY_ANY_DOUBLE:
-        return ly_filter_real_ok(term, v->real);
-    case LY_ANY_BOOL:
-        return ly_filter_text_ok(term, v->boolean ? LY_S("true") : LY_S("false"));
-    default:
-        return term->op == LY_FOP_EXISTS;
-    }
+    return full != NULL && ly_store_attr_ok(term, full);
 }
 
 static bool text_ok(void *context, const ly_filter_node *term)
 {
     asked *a = context;
     const ly_span_full *full = full_of(a);
-    ly_messages m;
-    memset(&m, 0, sizeof m);
-    if (full == NULL || ly_genai_messages(&full->span, full->logs, full->n_logs,
-                                          &a->app->trace.detail_arena, &m) != LY_OK) {
-        return false;
-    }
-    const ly_message *lists[] = {m.system, m.input, m.output};
-    const size_t counts[] = {m.n_system, m.n_input, m.n_output};
-    for (size_t l = 0; l < LY_COUNT(lists); l++) {
-        for (size_t i = 0; i < counts[l]; i++) {
-            for (size_t k = 0; k < lists[l][i].n_parts; k++) {
-                if (ly_filter_text_ok(term, lists[l][i].parts[k].text) ||
-                    ly_filter_text_ok(term, lists[l][i].parts[k].arguments)) {
-                    return true;
-                }
-            }
-        }
-    }
-    return ly_filter_text_ok(term, m.tool_arguments) || ly_filter_text_ok(term, m.tool_result) ||
-           ly_filter_text_ok(term, m.query);
+    bool ok = false;
+    return full != NULL &&
+           ly_store_text_ok(term, full, &a->app->trace.detail_arena, &ok) == LY_OK && ok;
 }
 
 static ly_filter_subject subject_of(const ly_trace_state *t, const ly_node *n, char *trace_hex,

@@ -93,7 +93,7 @@ const char *ly_filter_value_hint(ly_filter_field field)
     case LY_FVAL_MONEY:
         return "US dollars: 0.05";
     case LY_FVAL_TIME:
-        return "2026-11-20, 2026-11-20T14:00Z, or a time before now: 2h";
+        return "2026-11-20, 2026-11-20T14:00Z, yesterday, 2026-11, or a time before now: 2h";
     case LY_FVAL_ID:
         return "hexadecimal digits";
     case LY_FVAL_SCORE:

@@ -15,8 +15,9 @@
  *   type:tool|agent.
  * - Numbers take units: dur>1.5s self>100ms ttft<800ms age<1h tokens>10k cost>0.05 (US dollars).
  * - attr.KEY:value, score.NAME<0.5 and prompt:NAME@VERSION carry a name in their key or value.
- * - A..B is a range, A included and B not: dur:1s..5s time:2026-11-20..2026-11-22. A time is a date, a
- *   date with a clock time, or a duration before now: since:2h until:2026-11-21T12:00Z.
+ * - A..B is a range, A included and B not: dur:1s..5s time:2026-11-20..2026-11-22. A time is what
+ *   base/times.h reads: a date, a date with a clock time, a duration before now, a day, week, month or
+ *   year: since:2h until:2026-11-21T12:00Z time:yesterday time:2026-11 since:last-week. Days are UTC.
  * - filter:NAME stands for a saved filter and is expanded while parsing.
  *
  * What it means. A filter is a predicate over one span. In a list of traces, a trace matches when
@@ -168,6 +169,9 @@ void ly_filter_caret(ly_str text, const ly_filter_error *error, unsigned flags, 
 
 /* The tree; never NULL for a filter that was parsed. Borrowed. NULL in gives a node of kind ALL. */
 const ly_filter_node *ly_filter_root(const ly_filter *filter);
+/* The tree as text: parsed again it gives the same tree (at most LY_MAX_FILTER_BYTES of it). Relative
+ * times stand as the moments they were, saved filters as what they stood for. */
+void ly_filter_print(const ly_filter_node *root, ly_buf *out);
 /* The text as it was given. */
 ly_str ly_filter_text(const ly_filter *filter);
 /* True when some term uses the field (a list adds "origin:app" unless one does). */
@@ -205,5 +209,8 @@ bool ly_filter_match(const ly_filter *filter, const ly_filter_subject *subject);
 /* Helpers for the callbacks: does a text or a number satisfy a TEXT, ATTR or SCORE term? */
 bool ly_filter_text_ok(const ly_filter_node *term, ly_str value);
 bool ly_filter_real_ok(const ly_filter_node *term, double value);
+/* A text: term over words that may be JSON: they match as they stand or with JSON's escapes (\n, \",
+ * \u00e9) taken back, up to four levels of them. Empty text matches nothing. */
+bool ly_filter_words_in(const ly_filter_node *term, ly_str text);
 
 #endif

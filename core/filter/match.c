@@ -1,5 +1,9 @@
 /* A filter asked of one span in memory. */
 #include "filter/internal.h"
+#include "text/json.h"
+
+/* JSON in JSON in JSON: tools that hand on what other tools said go no deeper. */
+#define MAX_ESCAPED 4
 
 static char lower(char c)
 {
@@ -69,6 +73,32 @@ bool ly_filter_text_ok(const ly_filter_node *term, ly_str value)
     default:
         return false;
     }
+}
+
+bool ly_filter_words_in(const ly_filter_node *term, ly_str text)
+{
+    if (text.len == 0) {
+        return false;
+    }
+    if (ly_filter_text_ok(term, text)) {
+        return true;
+    }
+    if (memchr(text.ptr, '\\', text.len) == NULL) {
+        return false;
+    }
+    char *bytes = ly_malloc(text.len);
+    bool ok = false;
+    if (bytes != NULL) {
+        memcpy(bytes, text.ptr, text.len);
+        size_t len = text.len, before = 0;
+        for (int level = 0; level < MAX_ESCAPED && !ok && len != before; level++) {
+            before = len;
+            len = ly_json_unescape(bytes, len);
+            ok = len != before && ly_filter_text_ok(term, ly_str_n(bytes, len));
+        }
+    }
+    ly_free(bytes);
+    return ok;
 }
 
 bool ly_filter_real_ok(const ly_filter_node *term, double v)

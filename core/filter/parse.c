@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/term.h"
 #include "filter/internal.h"
+#include "text/regex.h"
 
 /* Saved filters may name saved filters, this deep. */
 #define MAX_EXPANSIONS 8
@@ -288,6 +289,13 @@ static node_ref regex(parser *p)
     if (v.text.len == 0) {
         return ly_parser_fail(p, at, "~pattern", "the regular expression is empty");
     }
+    ly_regex *compiled = NULL;
+    ly_err err = LY_ERR_INIT;
+    if (ly_regex_new(v.text, 0, &compiled, &err) != LY_OK) {
+        return ly_parser_fail(p, v.at, "a regular expression, as PCRE2 knows them", "%.150s",
+                              err.text);
+    }
+    ly_regex_free(compiled);
     ly_filter_node *n = ly_parser_leaf(p, at, LY_FLD_NAME_RE, LY_FOP_EQ);
     return n != NULL && ly_parser_copy(p, v.text, &n->text) ? n : NULL;
 }
@@ -381,7 +389,11 @@ static bool add_kid(parser *p, kid_list *list, node_ref kid)
 {
     if (list->n == list->cap) {
         size_t cap = list->cap ? list->cap * 2 : 4;
-        node_ref *items = cap > MAX_KIDS ? NULL : LY_ARENA_ARRAY(&p->filter->arena, node_ref, cap);
+        if (cap > MAX_KIDS) {
+            (void)ly_parser_fail(p, p->pos, "", "more than %d terms", MAX_KIDS);
+            return false;
+        }
+        node_ref *items = LY_ARENA_ARRAY(&p->filter->arena, node_ref, cap);
         if (items == NULL) {
             p->nomem = true;
             return false;

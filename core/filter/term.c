@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/times.h"
 #include "filter/internal.h"
 
 node_ref ly_parser_fail(parser *p, size_t at, const char *expected, const char *fmt, ...)
@@ -149,33 +150,37 @@ static node_ref pair(parser *p, size_t at, ly_filter_kind kind, node_ref a, node
     return n;
 }
 
-/* A..B, or for a time that is a bare date the whole day. NULL without an error set = neither. */
+static node_ref number_leaf(parser *p, size_t at, ly_filter_field field, ly_filter_op op,
+                            int64_t number)
+{
+    ly_filter_node *n = ly_parser_leaf(p, at, field, op);
+    if (n != NULL) {
+        n->number = number;
+    }
+    return n;
+}
+
+/* A..B, or of a time words that mean a stretch of it: a day, a month. NULL without an error set = neither. */
 static node_ref range_term(parser *p, size_t at, ly_filter_field field, parser_value v,
                            bool *ret_is_range)
 {
     size_t dots = ly_str_find(v.text, LY_S(".."), 0);
     parser_value lo = v, hi = v;
-    char day[32];
+    ly_time_range range;
     *ret_is_range = true;
-    if (dots != SIZE_MAX) {
-        lo.text = ly_str_sub(v.text, 0, dots);
-        hi.text = ly_str_sub(v.text, dots + 2, v.text.len);
-        hi.at = v.at + dots + 2;
-    } else if (field == LY_FLD_TIME && v.text.len == 10) {
-        int64_t from;
-        if (!ly_time_parse(v.text, &from)) {
-            return ly_parser_number(p, at, field, LY_FOP_GE, v);
+    if (dots == SIZE_MAX) {
+        if (field != LY_FLD_TIME || !ly_time_words(v.text, p->now_ns, 0, &range) ||
+            range.to_ns == INT64_MAX) {
+            *ret_is_range = false;
+            return NULL;
         }
-        ly_buf text;
-        ly_buf_init(&text, sizeof day);
-        ly_time_format(from + LY_NS_PER_DAY, 0, &text);
-        (void)ly_str_copy(ly_buf_view(&text), day, sizeof day);
-        ly_buf_release(&text);
-        hi.text = ly_str_c(day);
-    } else {
-        *ret_is_range = false;
-        return NULL;
+        node_ref from = number_leaf(p, at, field, LY_FOP_GE, range.from_ns);
+        node_ref to = number_leaf(p, at, field, LY_FOP_LT, range.to_ns);
+        return from == NULL || to == NULL ? NULL : pair(p, at, LY_FILTER_AND, from, to);
     }
+    lo.text = ly_str_sub(v.text, 0, dots);
+    hi.text = ly_str_sub(v.text, dots + 2, v.text.len);
+    hi.at = v.at + dots + 2;
     if (lo.text.len == 0 && hi.text.len == 0) {
         return ly_parser_fail(p, v.at, ly_filter_value_hint(field), "the range has no end");
     }
@@ -222,6 +227,13 @@ static node_ref text_term(parser *p, size_t at, ly_filter_field field, ly_filter
 {
     ly_str text = v.text;
     ly_filter_value class = ly_filter_field_value(field);
+    bool version = field == LY_FLD_PROMPT && ly_str_find_char(text, '@', 0) != SIZE_MAX;
+    if (op == LY_FOP_NE && (class == LY_FVAL_ID || field == LY_FLD_TEXT || version)) {
+        char instead[96];
+        (void)snprintf(instead, sizeof instead, "!%s:%.*s", ly_filter_field_name(field),
+                       (int)(text.len > 40 ? 40 : text.len), text.ptr);
+        return ly_parser_fail(p, at, instead, "%s has no != here", ly_filter_field_name(field));
+    }
     if (class == LY_FVAL_ID) {
         if (!is_hex(text)) {
             return ly_parser_fail(p, v.at, ly_filter_value_hint(field), "\"%.*s\" is no id",

@@ -71,7 +71,7 @@ static ly_span_full *span_of(looked_at *l, sqlite3_context *ctx, sqlite3_value *
 
 /* ---- attributes ------------------------------------------------------------------------------ */
 
-static bool value_ok(looked_at *l, const ly_filter_node *term, const ly_any *v)
+static bool value_ok(const ly_filter_node *term, const ly_any *v)
 {
     char number[40];
     switch (v->kind) {
@@ -98,7 +98,7 @@ static bool value_ok(looked_at *l, const ly_filter_node *term, const ly_any *v)
         return ly_filter_text_ok(term, ly_str_c(number));
     case LY_ANY_ARRAY:
         for (size_t i = 0; i < v->array.n; i++) {
-            if (v->array.items[i].kind != LY_ANY_ARRAY && value_ok(l, term, &v->array.items[i])) {
+            if (v->array.items[i].kind != LY_ANY_ARRAY && value_ok(term, &v->array.items[i])) {
                 return true;
             }
         }
@@ -110,29 +110,27 @@ static bool value_ok(looked_at *l, const ly_filter_node *term, const ly_any *v)
     return false;
 }
 
+bool ly_store_attr_ok(const ly_filter_node *term, const ly_span_full *full)
+{
+    const ly_any *v = ly_attrs_get(&full->span.attrs, term->key);
+    if (v == NULL && full->span.resource != NULL) {
+        v = ly_attrs_get(&full->span.resource->attrs, term->key);
+    }
+    return v != NULL && value_ok(term, v);
+}
+
 static void attr_ok(sqlite3_context *ctx, int n, sqlite3_value **args)
 {
     (void)n;
     looked_at *l = sqlite3_user_data(ctx);
     const ly_filter_node *term = sqlite3_value_pointer(args[0], LY_SEARCH_NODE);
     const ly_span_full *full = term != NULL ? span_of(l, ctx, args) : NULL;
-    if (full == NULL) {
-        return;
+    if (full != NULL) {
+        sqlite3_result_int(ctx, ly_store_attr_ok(term, full));
     }
-    const ly_any *v = ly_attrs_get(&full->span.attrs, term->key);
-    if (v == NULL && full->span.resource != NULL) {
-        v = ly_attrs_get(&full->span.resource->attrs, term->key);
-    }
-    sqlite3_result_int(ctx, v != NULL && value_ok(l, term, v));
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
-
-/* One kind of test: does the text hold the words, in any case unless they have a capital? */
-static bool holds(const ly_filter_node *term, ly_str text)
-{
-    return text.len > 0 && ly_filter_text_ok(term, text);
-}
 
 static bool messages_hold(const ly_filter_node *term, const ly_message *messages, size_t n)
 {
@@ -142,8 +140,8 @@ static bool messages_hold(const ly_filter_node *term, const ly_message *messages
             if (p->kind == LY_PART_MEDIA) {
                 continue; /* base64 would match by chance */
             }
-            if (holds(term, p->text) || holds(term, p->arguments) ||
-                (p->kind == LY_PART_OTHER && holds(term, p->raw))) {
+            if (ly_filter_words_in(term, p->text) || ly_filter_words_in(term, p->arguments) ||
+                (p->kind == LY_PART_OTHER && ly_filter_words_in(term, p->raw))) {
                 return true;
             }
         }
@@ -154,16 +152,28 @@ static bool messages_hold(const ly_filter_node *term, const ly_message *messages
 static bool any_message_holds(const ly_filter_node *term, const ly_messages *m)
 {
     if (messages_hold(term, m->system, m->n_system) || messages_hold(term, m->input, m->n_input) ||
-        messages_hold(term, m->output, m->n_output) || holds(term, m->query) ||
-        holds(term, m->tool_arguments) || holds(term, m->tool_result)) {
+        messages_hold(term, m->output, m->n_output) || ly_filter_words_in(term, m->query) ||
+        ly_filter_words_in(term, m->tool_arguments) || ly_filter_words_in(term, m->tool_result)) {
         return true;
     }
     for (size_t i = 0; i < m->n_documents; i++) {
-        if (holds(term, m->documents[i].content)) {
+        if (ly_filter_words_in(term, m->documents[i].content)) {
             return true;
         }
     }
     return false;
+}
+
+ly_status ly_store_text_ok(const ly_filter_node *term, const ly_span_full *full, ly_arena *arena,
+                           bool *ret_ok)
+{
+    ly_messages m;
+    memset(&m, 0, sizeof m);
+    if (ly_genai_messages(&full->span, full->logs, full->n_logs, arena, &m) == LY_E_NOMEM) {
+        return LY_E_NOMEM;
+    }
+    *ret_ok = any_message_holds(term, &m);
+    return LY_OK;
 }
 
 static void text_ok(sqlite3_context *ctx, int n, sqlite3_value **args)
@@ -186,9 +196,13 @@ static void text_ok(sqlite3_context *ctx, int n, sqlite3_value **args)
 
 /* ---- messages, quickly ------------------------------------------------------------------------ */
 
-/* Words that stand in JSON as they are. */
+/* Words that stand in the bytes as they are: in JSON unescaped, and not of a number or bool that the
+ * wire holds in binary. */
 static bool plain(ly_str words)
 {
+    if (ly_text_bare(words)) {
+        return false;
+    }
     for (size_t i = 0; i < words.len; i++) {
         unsigned char c = (unsigned char)words.ptr[i];
         if (c < 0x20 || c >= 0x7F || c == '"' || c == '\\' || c == '/') {

@@ -305,6 +305,13 @@ typedef struct ly_span_full {
 LY_MUST_USE ly_status ly_store_span_load(ly_store *store, ly_trace_id trace, ly_span_id span,
                                          ly_arena *arena, ly_span_full **ret_span, ly_err *err);
 
+/* Does a span satisfy an attr. or a text: term? The same answer as that of a filter given to
+ * ly_store_span_scan; for spans that are filtered in memory. Attributes of the resource count where the
+ * span has none of that key. LY_E_NOMEM leaves *ret_ok as it was. */
+bool ly_store_attr_ok(const ly_filter_node *term, const ly_span_full *full);
+LY_MUST_USE ly_status ly_store_text_ok(const ly_filter_node *term, const ly_span_full *full,
+                                       ly_arena *arena, bool *ret_ok);
+
 /* Log records of a trace (or with a zero trace id: of no trace), oldest first, at most `limit` from
  * *key on. */
 LY_MUST_USE ly_status ly_store_logs(ly_store *store, ly_trace_id trace, size_t limit,

@@ -3,8 +3,9 @@
  *
  * The index answers which traces may hold some words; the record itself is looked at afterwards, so an
  * answer never depends on it, only the time it takes. Its unit is the gram: three bytes in a row, ASCII
- * letters in lower case. JSON's escapes are taken back before (\u00e4 -> ä), as far as the bytes alone
- * tell. Traces that are not indexed yet (tables dirty and text_todo) may hold anything.
+ * letters in lower case, of the bytes as they stand and with each level of JSON's escapes taken back
+ * (\u00e4 -> ä); numbers and bools that the wire holds in binary are added as text. Traces that are not
+ * indexed yet (tables dirty and text_todo) may hold anything.
  *
  *   text_gram.c   bytes -> grams; which words the index can answer
  *   text_index.c  fills, drops and counts (ly_store_text_index of store.h)
@@ -21,10 +22,17 @@
 #define LY_TEXT_MAX_DOCS  60000
 #define LY_TEXT_PART_BITS 8
 
-/* Calls fn for each gram of the text, repeats among them. false as soon as fn returns false. */
+/* Calls fn for each gram of the text, repeats among them; none has a backslash or a control in it. false
+ * as soon as fn returns false, or without memory. */
 bool ly_text_grams(ly_str text, bool (*fn)(void *user, uint32_t gram), void *user);
 /* The part of a block that a gram stands in, below LY_TEXT_PARTS. */
 unsigned ly_text_part_of(uint32_t gram);
+/* True for words that can stand outside of strings in JSON, so that they may come from a number, a bool or
+ * bytes that the wire holds in binary: "12345", "-1.5e+20", "true", "beef". */
+bool ly_text_bare(ly_str words);
+/* What such values of a payload look like as text, one a line: the shapes of an AnyValue that is no string
+ * are looked for in the bytes, so it may be more than there is, never less. */
+void ly_text_scalars(ly_str bytes, ly_buf *out);
 /* At least three bytes, and none that JSON writes differently or that stands between two of its values:
  * controls, quotes, backslashes and brackets. Other words need the whole look. */
 bool ly_text_usable(const ly_filter_node *term);

@@ -151,7 +151,8 @@ static void add_doc(block *b, ly_str text)
         return;
     }
     size_t from = b->n_pairs;
-    (void)ly_text_grams(text, add_gram, b);
+    if (!ly_text_grams(text, add_gram, b))
+        b->full = true;
     for (size_t i = from; i < b->n_pairs; i++)
         b->seen[(b->pairs[i] >> 16 & 0xffffff) >> 3] = 0;
     link_doc(b, b->n_docs);
@@ -194,6 +195,7 @@ static ly_status add_payload(block *b, int64_t id, ly_err *err)
     if (!st && row)
         st = ly_payload_parts(b->store, ly_col_str(s, 0), &b->arena, &numbers, &n, &rest, err);
     ly_buf_str(&b->own, rest);
+    ly_text_scalars(rest, &b->own);
     ly_db_reset(s);
     for (size_t i = 0; !st && !b->full && i < n; i++)
         st = add_content(b, id >> LY_EPOCH_BITS, numbers[i], err);

@@ -107,4 +107,11 @@ unsigned ly_json_line(const ly_json *node, ly_str source);
  * their numbers are. */
 bool ly_json_equal(const ly_json *a, const ly_json *b);
 
+/*
+ * One level of JSON's escapes taken back in place, in any text and without regard to quotes: what is no
+ * escape stays, a lone surrogate becomes U+FFFD. Returns the new length, which is never larger; equal when
+ * there was none. For searching in text that may be JSON in JSON: call it until the length stays.
+ */
+size_t ly_json_unescape(char *bytes, size_t len);
+
 #endif

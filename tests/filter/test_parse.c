@@ -109,6 +109,10 @@ static const struct {
     {"since:2h", "time>=now-7200"},
     {"until:1h", "time<now-3600"},
     {"time>now", "time>now+0"},
+    {"time:2h", "time:now-7200"},
+    {"since:2026-11-20 until:2026-11-21", "(and time>=now+132800 time<now+219200)"},
+    {"cost>0.000000000001", "cost>1"},
+    {"cost:9000000.000000000001", "cost:9000000000000000001"},
     {"score.helpfulness<0.5", "score[helpfulness]<0.5#"},
     {"score.tone:friendly", "score[tone]:friendly"},
     {"score.tone:*", "score[tone]?"},
@@ -189,6 +193,11 @@ static const struct {
     {"x filter:bad", 2, "no type \"nothing\"", ""},
     {"filter:self", 0, "", ""},
     {"~", 0, "the regular expression is empty", ""},
+    {"a ~[b", 3, "regular expression is wrong", "PCRE2"},
+    {"text!=x", 0, "text has no != here", "!text:x"},
+    {"trace!=7f", 0, "trace has no != here", "!trace:7f"},
+    {"prompt!=a@v2", 0, "prompt has no != here", "!prompt:a@v2"},
+    {"time:2026-13", 5, "\"2026-13\" is no value", "yesterday"},
 };
 
 static void errors_name_the_place(void **state)

@@ -1,5 +1,5 @@
 #include "base/clock.h"
-#include "cli/times.h"
+#include "base/times.h"
 #include "tests/test.h"
 
 static void test_words(void **state)

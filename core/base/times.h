@@ -1,8 +1,8 @@
 /*
- * Times as people write them on the command line.
+ * Times as people write them: options, filters, gates of a suite.
  */
-#ifndef LY_CLI_TIMES_H
-#define LY_CLI_TIMES_H
+#ifndef LY_BASE_TIMES_H
+#define LY_BASE_TIMES_H
 
 #include "base/str.h"
 

@@ -1,4 +1,4 @@
-#include "cli/times.h"
+#include "base/times.h"
 
 #include "base/clock.h"
 
