@@ -59,20 +59,23 @@ void ly_write_batch_free(ly_write_batch *b)
     }
 }
 
-/* What was paid for first; then spans before cases: a case names its trace, so the trace must be there. */
+/* What was paid for first; then spans before cases: a case names its trace, so the trace must be there.
+ * Only the last commit of a batch waits for the disk. */
 static ly_status write_batch(ly_writer *w, ly_write_batch *b)
 {
     b->err = (ly_err)LY_ERR_INIT;
     bool spans = w->record && b->spans.len;
-    size_t cases = spans ? 0 : b->n; /* without spans all in one */
     ly_status st = LY_OK;
-    if (b->n_kept || cases) {
-        st = ly_run_write(w->store, w->run_id, b->cases, cases, b->kept, b->n_kept, &b->err);
+    ly_store_lazy(w->store, spans || b->n);
+    if (b->n_kept) {
+        st = ly_run_write(w->store, w->run_id, NULL, 0, b->kept, b->n_kept, &b->err);
     }
-    if (!st && spans) {
+    if (spans && !st) {
+        ly_store_lazy(w->store, b->n > 0);
         st = ly_record_send(ly_buf_view(&b->spans), w->record, w->user, &b->err);
     }
-    if (!st && spans && b->n) {
+    ly_store_lazy(w->store, false);
+    if (b->n && !st) {
         st = ly_run_write(w->store, w->run_id, b->cases, b->n, NULL, 0, &b->err);
     }
     return st;

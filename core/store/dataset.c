@@ -132,7 +132,7 @@ ly_status ly_dataset_begin(ly_store *store, ly_str name, ly_str source,
         return st;
     }
     w->id = (int64_t)(random >> 2) | 1;
-    ly_db_lazy(ly_store_db(store), true); /* nothing names the rows before ly_dataset_end */
+    ly_store_lazy(store, true); /* nothing names the rows before ly_dataset_end */
     *ret_writer = w;
     return LY_OK;
 }
@@ -279,7 +279,7 @@ void ly_dataset_abandon(ly_dataset_writer *writer)
     if (writer) {
         drop_staged(writer);
         unstage(writer);
-        ly_db_lazy(ly_store_db(writer->store), false);
+        ly_store_lazy(writer->store, false);
         writer_free(writer);
     }
 }
@@ -295,7 +295,7 @@ ly_status ly_dataset_end(ly_dataset_writer *writer, ly_arena *arena, ly_dataset_
                              : LY_FAIL(err, LY_E_INVALID, "%s has no rows", writer->source);
     bool made = false;
     ly_sha256_end(&writer->sha, hash);
-    ly_db_lazy(db, false);
+    ly_store_lazy(writer->store, false);
     if (!st && !(st = ly_db_write_begin(db, err))) {
         if (!(st = dataset_make(db, ly_str_c(writer->name), &dataset, err))) {
             st = version_by_hash(db, dataset, hash, arena, &v, err);

@@ -189,8 +189,9 @@ static ly_status pragmas(ly_db *db, ly_err *err)
     return st;
 }
 
-void ly_db_lazy(ly_db *db, bool lazy)
+void ly_store_lazy(ly_store *store, bool lazy)
 {
+    ly_db *db = ly_store_db(store);
     if (db->opts.durability == LY_DURABLE_FULL) {
         (void)!ly_db_exec(db, lazy ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL", NULL);
     }

@@ -47,10 +47,6 @@ ly_db *ly_store_db(ly_store *store);
 LY_MUST_USE ly_status ly_db_write_begin(ly_db *db, ly_err *err);
 /* st LY_OK: commits and returns how that went. Otherwise rolls back and returns st; err is kept. */
 LY_MUST_USE ly_status ly_db_write_end(ly_db *db, ly_status st, ly_err *err);
-/* Outside of a transaction: what is committed until `lazy` ends may be lost by a power cut, but not apart
- * from what follows: the first commit after it makes all of it durable. For rows that nothing names before
- * the last commit of the work. */
-void ly_db_lazy(ly_db *db, bool lazy);
 /* A read snapshot; nested calls are allowed, also inside a write. */
 LY_MUST_USE ly_status ly_db_read_begin(ly_db *db, ly_err *err);
 void ly_db_read_end(ly_db *db);

@@ -81,6 +81,10 @@ LY_MUST_USE ly_status ly_store_open(const char *path, const ly_store_opts *opts,
 /* NULL is allowed. */
 void ly_store_close(ly_store *store);
 const char *ly_store_path(const ly_store *store);
+/* Between `true` and `false` commits do not wait for the disk: a killed process loses none of them, a power
+ * cut perhaps the last; the first commit after `false` makes them all durable. For writers that tell nobody
+ * before that one. Not inside a transaction. */
+void ly_store_lazy(ly_store *store, bool lazy);
 bool ly_store_writable(const ly_store *store);
 
 /* ---- ingest -------------------------------------------------------------------------------- */
