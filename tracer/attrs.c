@@ -84,8 +84,8 @@ static bool has_key(const ly_slot *slot, const char *key)
 /* May the host set one more attribute? */
 static inline bool attr_allowed(ly_slot *slot, const char *key)
 {
-    if (LY_LIKELY(slot->n_attrs < slot->max_attrs)) {
-        slot->n_attrs++;
+    if (LY_LIKELY(slot->attrs_left)) {
+        slot->attrs_left--;
         return true;
     }
     if (has_key(slot, key)) {
@@ -95,7 +95,7 @@ static inline bool attr_allowed(ly_slot *slot, const char *key)
     return false;
 }
 
-static inline void scalar(ly_slot *slot, const char *key, ly_item_kind kind, uint64_t bits)
+static void scalar(ly_slot *slot, const char *key, ly_item_kind kind, uint64_t bits)
 {
     ly_item *item = item_room(slot, kind, key, 8, sizeof(ly_item) + 8);
     if (LY_LIKELY(item != NULL)) {
@@ -103,6 +103,37 @@ static inline void scalar(ly_slot *slot, const char *key, ly_item_kind kind, uin
     } else {
         slot->rec.dropped_attrs++;
     }
+}
+
+static __attribute__((noinline, cold)) void set_scalar_slow(lydite_span *span, const char *key,
+                                                            ly_item_kind kind, uint64_t bits)
+{
+    ly_slot *slot = ly_span_slot(span);
+    if (slot && key && attr_allowed(slot, key)) {
+        scalar(slot, key, kind, bits);
+    }
+}
+
+/* The hot setters: whatever is not the plain case is done out of line, so that no register is saved
+ * here. attrs_left is 0 for a span that is not recorded. */
+static inline __attribute__((always_inline)) void set_scalar(lydite_span *span, const char *key,
+                                                             ly_item_kind kind, uint64_t bits)
+{
+    const uint32_t size = sizeof(ly_item) + 8;
+    if (LY_UNLIKELY(!span)) {
+        return;
+    }
+    ly_slot *slot = ly_handle_slot((uintptr_t)span);
+    const uint32_t len = slot->len, left = slot->attrs_left;
+    if (LY_UNLIKELY(!key || !ly_handle_alive((uintptr_t)span) || !left || slot->cap - len < size)) {
+        set_scalar_slow(span, key, kind, bits);
+        return;
+    }
+    ly_item *item = (ly_item *)(void *)(slot->items + len);
+    slot->attrs_left = left - 1;
+    slot->len = len + size;
+    *item = (ly_item){.kind = (uint8_t)kind, .len = 8, .key = key};
+    memcpy(item + 1, &bits, 8);
 }
 
 static inline uint64_t double_bits(double value)
@@ -146,33 +177,23 @@ void ly_attr_str(ly_slot *slot, const char *key, ly_str value, unsigned flags)
 
 void lydite_set_int(lydite_span *span, const char *key, int64_t value)
 {
-    ly_slot *slot = ly_span_slot(span);
-    if (slot && key && attr_allowed(slot, key)) {
-        scalar(slot, key, LY_IT_INT, (uint64_t)value);
-    }
+    set_scalar(span, key, LY_IT_INT, (uint64_t)value);
 }
 
 void lydite_set_double(lydite_span *span, const char *key, double value)
 {
-    ly_slot *slot = ly_span_slot(span);
-    if (slot && key && attr_allowed(slot, key)) {
-        scalar(slot, key, LY_IT_DOUBLE, double_bits(value));
-    }
+    set_scalar(span, key, LY_IT_DOUBLE, double_bits(value));
 }
 
 void lydite_set_bool(lydite_span *span, const char *key, bool value)
 {
-    ly_slot *slot = ly_span_slot(span);
-    if (slot && key && attr_allowed(slot, key)) {
-        scalar(slot, key, LY_IT_BOOL, value);
-    }
+    set_scalar(span, key, LY_IT_BOOL, value);
 }
 
 void lydite_set_static(lydite_span *span, const char *key, const char *value_static)
 {
-    ly_slot *slot = ly_span_slot(span);
-    if (slot && key && value_static && attr_allowed(slot, key)) {
-        scalar(slot, key, LY_IT_STATIC, (uint64_t)(uintptr_t)value_static);
+    if (LY_LIKELY(value_static != NULL)) {
+        set_scalar(span, key, LY_IT_STATIC, (uint64_t)(uintptr_t)value_static);
     }
 }
 

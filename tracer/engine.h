@@ -129,8 +129,9 @@ typedef struct ly_slot {
     uint32_t serial; /* of the tracer */
     struct ly_slot *next;
     uint8_t *items;
-    uint32_t len, cap; /* of items */
-    uint32_t n_attrs, max_attrs, n_events, n_links;
+    uint32_t len, cap;   /* of items */
+    uint32_t attrs_left; /* that the host may still set; 0 when the span is not recorded */
+    uint32_t n_events, n_links;
     _Atomic uint8_t bag_busy; /* held for the few instructions that swap or share bag */
     ly_bag *bag;
     ly_rec rec;
@@ -140,12 +141,16 @@ typedef struct ly_slot {
 
 /* ---- chunks and producers ---- */
 
+/* The producer's words, the exporter's and the records are on cache lines of their own: while one writes
+ * its own the other must not lose it. */
 typedef struct ly_chunk {
     _Atomic(struct ly_chunk *) next;
     _Atomic uint32_t committed;
-    uint32_t read, cap, index; /* index: in the pool; UINT32_MAX = from the heap */
+    uint32_t cap, index; /* index: in the pool; UINT32_MAX = from the heap */
     _Atomic uint32_t pool_next;
-    _Alignas(16) uint8_t data[];
+    /* the exporter's: how far it has read, and how far it may before it looks at `committed` again */
+    _Alignas(64) uint32_t read, limit;
+    _Alignas(64) uint8_t data[];
 } ly_chunk;
 
 typedef struct ly_pool {
@@ -162,9 +167,12 @@ typedef struct ly_producer {
     /* the producing thread's */
     ly_chunk *tail;
     uint32_t tail_used;
-    _Atomic uint64_t ended, committed,
-        dropped[LYDITE_DROP_REASONS]; /* written by the thread alone */
-    _Atomic uint64_t started, unsampled, slow, cut, misuse;
+    _Atomic bool writing;   /* between the look at `claim` and the end of a put */
+    _Atomic uint32_t claim; /* LY_CLAIM_*: the exporter takes an empty chunk back; see ring.c */
+    uint64_t press_at;      /* `committed` at which the exporter is told the next time */
+    /* counters, written by the thread alone; the first three by every span */
+    _Atomic uint64_t started, committed, ended;
+    _Atomic uint64_t dropped[LYDITE_DROP_REASONS], unsampled, slow, cut, misuse;
     /* the exporter's, on lines of its own */
     _Alignas(64) ly_chunk *_Atomic head;
     uint64_t taken; /* ended records read, guarded by tracer.lock */
@@ -172,6 +180,8 @@ typedef struct ly_producer {
     _Atomic bool used;        /* a thread owns it */
     struct ly_producer *next; /* in tracer.producers; never unlinked before close */
 } ly_producer;
+
+enum { LY_CLAIM_NONE, LY_CLAIM_ASKED, LY_CLAIM_TAKING };
 
 /* ---- configuration ---- */
 
@@ -319,10 +329,13 @@ struct lydite_tracer {
     _Atomic uint32_t wake; /* futex: bumped to wake the exporter */
     _Atomic bool sleeping;
     _Atomic uint32_t flush_want, flush_done; /* futex: flush_done */
-    _Atomic bool stop, pause, pressure;      /* pressure: a chunk is full, drain now */
-    _Atomic uint32_t paused;                 /* futex: 1 while the exporter has let go of gRPC */
-    _Atomic uint32_t stopped;                /* futex: 1 when the thread is about to end */
-    _Atomic int64_t stop_by_ns;              /* monotonic */
+    _Atomic bool stop, pause, pressure; /* pressure: enough for a request is there, drain now */
+    _Atomic bool stuck;                 /* the exporter cannot drain: do not wake it for that */
+    _Atomic bool starved;               /* a thread found no chunk since one came back */
+    _Atomic uint32_t waiting_spans, waiting_chunks; /* about: since the exporter drained */
+    _Atomic uint32_t paused;    /* futex: 1 while the exporter has let go of gRPC */
+    _Atomic uint32_t stopped;   /* futex: 1 when the thread is about to end */
+    _Atomic int64_t stop_by_ns; /* monotonic */
     _Atomic bool transport_open;
     _Atomic uint32_t room; /* futex: bumped when chunks come back and someone waits */
     _Atomic uint32_t room_waiters;
@@ -414,23 +427,44 @@ void ly_pool_reset(ly_pool *pool);
 void ly_chunk_free(ly_pool *pool, ly_chunk *chunk);
 /* Makes the pages of the next chunks exist, so that producers do not meet the page faults. */
 void ly_pool_populate(ly_pool *pool);
-/* Puts a record where the tail has no room for it; counts what happens. Takes rec->bag. */
+/* Puts a record where the tail has no room for it, or while the exporter asks for the tail; counts what
+ * happens. Takes rec->bag. */
 void ly_ring_put_slow(lydite_tracer *tracer, ly_producer *producer, const ly_rec *rec,
                       const uint8_t *items, size_t items_len);
-/* The quick way: one copy into the thread's own chunk. */
-static inline void ly_ring_put(lydite_tracer *tracer, ly_producer *producer, const ly_rec *rec,
-                               const uint8_t *items, size_t items_len)
+/* Enough spans have been put that the exporter may be told. */
+void ly_ring_press(lydite_tracer *tracer, ly_producer *producer, uint64_t committed);
+/* The quick way: one copy into the thread's own chunk. The three fields that are only known at the end
+ * come beside rec: a wide load just after their stores would wait for these. rec has them too when it
+ * takes the slow way. */
+static inline __attribute__((always_inline)) void ly_ring_put(lydite_tracer *tracer,
+                                                              ly_producer *producer, ly_rec *rec,
+                                                              int64_t end_ns, ly_bag *bag,
+                                                              const uint8_t *items,
+                                                              size_t items_len)
 {
-    ly_chunk *chunk = producer->tail;
-    const uint32_t used = producer->tail_used;
-    if (LY_UNLIKELY(!chunk || chunk->cap - used < rec->bytes)) {
+    const uint32_t bytes = (uint32_t)(sizeof *rec + items_len);
+    atomic_store_explicit(&producer->writing, true, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst); /* the fence itself is the exporter's: ring.c */
+    /* The claim before the tail: after this look the tail cannot go away. */
+    ly_chunk *chunk = NULL;
+    uint32_t used = 0;
+    if (LY_UNLIKELY(atomic_load_explicit(&producer->claim, memory_order_acquire)) ||
+        LY_UNLIKELY((chunk = producer->tail) == NULL) ||
+        LY_UNLIKELY(chunk->cap - (used = producer->tail_used) < bytes)) {
+        rec->bytes = bytes;
+        rec->end_ns = end_ns;
+        rec->bag = bag;
         ly_ring_put_slow(tracer, producer, rec, items, items_len);
         return;
     }
     uint8_t *to = chunk->data + used;
+    ly_rec *put = (ly_rec *)(void *)to;
     memcpy(to, rec, sizeof *rec);
+    put->bytes = bytes;
+    put->end_ns = end_ns;
+    put->bag = bag;
     to += sizeof *rec;
-    if (LY_LIKELY(items_len <= LY_COPY_INLINE && chunk->cap - used - rec->bytes >= LY_COPY_STEP)) {
+    if (LY_LIKELY(items_len <= LY_COPY_INLINE && chunk->cap - used - bytes >= LY_COPY_STEP)) {
         /* In steps of a fixed size, past the end by less than one: the slot is padded, the chunk has
          * room. A call of memcpy costs more than the bytes. */
         for (size_t at = 0; at < items_len; at += LY_COPY_STEP) {
@@ -439,24 +473,30 @@ static inline void ly_ring_put(lydite_tracer *tracer, ly_producer *producer, con
     } else {
         memcpy(to, items, items_len);
     }
-    producer->tail_used = used + rec->bytes;
+    producer->tail_used = used + bytes;
     /* The exporter's core has read these lines in the chunk's last round: ask for them back while the
      * host does its work. */
     for (uint32_t ahead = 0; ahead < 256; ahead += 64) {
-        LY_PREFETCH_WRITE(chunk->data + used + rec->bytes + ahead);
+        LY_PREFETCH_WRITE(chunk->data + used + bytes + ahead);
     }
+    uint64_t committed = 0;
     if (LY_LIKELY(!(rec->flags & LY_REC_PENDING))) {
-        atomic_store_explicit(&producer->committed,
-                              atomic_load_explicit(&producer->committed, memory_order_relaxed) + 1,
-                              memory_order_relaxed);
+        committed = atomic_load_explicit(&producer->committed, memory_order_relaxed) + 1;
+        atomic_store_explicit(&producer->committed, committed, memory_order_relaxed);
     }
-    atomic_store_explicit(&chunk->committed, used + rec->bytes, memory_order_release);
+    atomic_store_explicit(&chunk->committed, used + bytes, memory_order_release);
+    atomic_store_explicit(&producer->writing, false, memory_order_release);
+    if (LY_UNLIKELY(committed >= producer->press_at)) {
+        ly_ring_press(tracer, producer, committed);
+    }
 }
 /* The next record, or NULL; gives chunks back that were read. Then ly_ring_next moves past it. */
 const ly_rec *ly_ring_peek(lydite_tracer *tracer, ly_producer *producer);
 void ly_ring_next(ly_producer *producer, const ly_rec *rec);
 /* Gives the chunk of a producer back that no thread owns and that was read to its end. */
 void ly_ring_retire(lydite_tracer *tracer, ly_producer *producer);
+/* Takes the chunks of quiet threads back, which they hold empty, when others want them. */
+void ly_ring_reclaim(lydite_tracer *tracer);
 
 /* attrs.c: room for one item; NULL when it does not fit any limit (counted). Payload at item + 1. */
 ly_item *ly_item_add(ly_slot *slot, ly_item_kind kind, const char *key, size_t len);

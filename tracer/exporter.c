@@ -601,12 +601,17 @@ static void turn(ly_exporter *e)
     take_replies(e);
     int64_t now = ly_mono_ns();
     flush_step(e);
-    if (now >= e->drain_at || atomic_load(&t->pressure)) {
+    if (now >= e->drain_at || atomic_load(&t->pressure) ||
+        (atomic_load(&t->stuck) && request_free(e))) {
         if (atomic_exchange(&t->pressure, false)) {
             ly_pool_populate(&t->pool);
         }
+        atomic_store_explicit(&t->waiting_spans, 0, memory_order_relaxed);
+        atomic_store_explicit(&t->waiting_chunks, 0, memory_order_relaxed);
         drain_scores(e);
-        drain(e);
+        const bool all = drain(e);
+        ly_ring_reclaim(t);
+        atomic_store_explicit(&t->stuck, !all && !t->config.spool_dir, memory_order_relaxed);
         e->drain_at = now + t->config.schedule_ns;
     }
     relieve(e);

@@ -6,6 +6,7 @@
  */
 #include "tracer/engine.h"
 
+#include <sched.h>
 #include <sys/mman.h>
 
 #include "base/mem.h"
@@ -67,7 +68,7 @@ static ly_chunk *chunk_begin(ly_chunk *chunk, uint32_t index, uint32_t cap)
 {
     atomic_store_explicit(&chunk->next, NULL, memory_order_relaxed);
     atomic_store_explicit(&chunk->committed, 0, memory_order_relaxed);
-    chunk->read = 0;
+    chunk->read = chunk->limit = 0;
     chunk->cap = cap;
     chunk->index = index;
     return chunk;
@@ -153,8 +154,70 @@ static void count(_Atomic uint64_t *counter)
                           memory_order_relaxed);
 }
 
-/* A chunk, waiting for one as long as the tracer's options say. */
-static ly_chunk *chunk_wait(lydite_tracer *tracer, size_t need)
+/* ---- telling the exporter ---- */
+
+static void press(lydite_tracer *tracer)
+{
+    if (!atomic_load_explicit(&tracer->stuck, memory_order_relaxed)) {
+        atomic_store_explicit(&tracer->pressure, true, memory_order_relaxed);
+        ly_tracer_wake(tracer);
+    }
+}
+
+#define LY_SCARCE 8 /* less than this part of the budget is left */
+
+/* Threads report in steps, so that the sum of all is about right and its cache line rests. */
+#define PRESS_STEP 64u
+
+void ly_ring_press(lydite_tracer *tracer, ly_producer *producer, uint64_t committed)
+{
+    const uint32_t batch = tracer->config.batch_spans;
+    const uint32_t step = batch < 8 * PRESS_STEP ? (batch + 7) / 8 : PRESS_STEP;
+    const bool first = producer->press_at == 0;
+    producer->press_at = committed + step;
+    const uint32_t add = first ? 1 : step;
+    const uint32_t before =
+        atomic_fetch_add_explicit(&tracer->waiting_spans, add, memory_order_relaxed);
+    if (before < batch && before + add >= batch) {
+        press(tracer);
+    }
+}
+
+static void chunk_filled(lydite_tracer *tracer)
+{
+    const uint32_t n = atomic_fetch_add_explicit(&tracer->waiting_chunks, 1, memory_order_relaxed);
+    const uint64_t bytes = ((uint64_t)n + 1) * LY_CHUNK_BYTES;
+    if ((bytes >= tracer->config.batch_bytes &&
+         bytes - LY_CHUNK_BYTES < tracer->config.batch_bytes) ||
+        atomic_load_explicit(&tracer->pool.budget, memory_order_relaxed) <
+            tracer->pool.budget_full / 2) {
+        press(tracer);
+    }
+}
+
+/* ---- putting ---- */
+
+/* From here to writing_ends the tail is ours: an exporter that asks for it (ly_ring_reclaim) is told no,
+ * one that is taking it has a few instructions left. */
+static void writing_begins(ly_producer *producer)
+{
+    uint32_t asked = LY_CLAIM_ASKED;
+    atomic_store(&producer->writing, true);
+    if (!atomic_compare_exchange_strong(&producer->claim, &asked, LY_CLAIM_NONE)) {
+        while (atomic_load(&producer->claim) == LY_CLAIM_TAKING) {
+            sched_yield();
+        }
+    }
+}
+
+static void writing_ends(ly_producer *producer)
+{
+    atomic_store_explicit(&producer->writing, false, memory_order_release);
+}
+
+/* A chunk, waiting for one as long as the tracer's options say. The tail may go while we wait: with all
+ * threads waiting, each for the chunk that another holds empty, nobody would get one. */
+static ly_chunk *chunk_wait(lydite_tracer *tracer, ly_producer *producer, size_t need)
 {
     ly_chunk *chunk = chunk_take(&tracer->pool, need);
     if (chunk || tracer->config.full_wait_ns == 0 ||
@@ -162,6 +225,7 @@ static ly_chunk *chunk_wait(lydite_tracer *tracer, size_t need)
         return chunk;
     }
     const int64_t until = ly_mono_ns() + tracer->config.full_wait_ns;
+    writing_ends(producer);
     atomic_fetch_add(&tracer->room_waiters, 1);
     for (;;) {
         uint32_t seen = atomic_load(&tracer->room);
@@ -170,68 +234,125 @@ static ly_chunk *chunk_wait(lydite_tracer *tracer, size_t need)
         if (chunk || left <= 0) {
             break;
         }
+        atomic_store(&tracer->starved, true);
+        atomic_store(&tracer->pressure, true);
         ly_tracer_wake(tracer);
         /* The exporter bumps `room`; the cap covers a bump between the look and the wait. */
         ly_futex_wait(&tracer->room, seen, left < 20 * LY_NS_PER_MS ? left : 20 * LY_NS_PER_MS);
     }
     atomic_fetch_sub(&tracer->room_waiters, 1);
+    writing_begins(producer);
     return chunk;
 }
 
-void ly_ring_put_slow(lydite_tracer *tracer, ly_producer *producer, const ly_rec *rec,
+static void put_first(ly_producer *producer, ly_chunk *chunk, const ly_rec *rec,
                       const uint8_t *items, size_t items_len)
 {
-    const bool counts = !(rec->flags & LY_REC_PENDING);
+    memcpy(chunk->data, rec, sizeof *rec);
+    memcpy(chunk->data + sizeof *rec, items, items_len);
+    if (!(rec->flags & LY_REC_PENDING)) {
+        count(&producer->committed);
+    }
+    atomic_store_explicit(&chunk->committed, rec->bytes, memory_order_release);
+}
+
+/* Counted; and the exporter learns, once, that chunks are wanted. */
+static void put_nowhere(lydite_tracer *tracer, ly_producer *producer, const ly_rec *rec)
+{
+    ly_bag_unref(rec->bag);
+    const bool never = (int64_t)rec->bytes > tracer->pool.budget_full - (int64_t)sizeof(ly_chunk);
+    if (!(rec->flags & LY_REC_PENDING)) {
+        count(&producer->dropped[never ? LYDITE_DROP_TOO_LARGE : LYDITE_DROP_FULL]);
+    }
+    if (!never && !atomic_load_explicit(&tracer->starved, memory_order_relaxed)) {
+        atomic_store(&tracer->starved, true);
+        atomic_store(&tracer->pressure, true);
+        ly_tracer_wake(tracer);
+    }
+}
+
+static void put_slow(lydite_tracer *tracer, ly_producer *producer, const ly_rec *rec,
+                     const uint8_t *items, size_t items_len)
+{
     const size_t need = rec->bytes;
-    ly_chunk *chunk = chunk_wait(tracer, need);
-    if (!chunk) {
-        ly_bag_unref(rec->bag);
-        if (counts) {
-            bool never = (int64_t)need > tracer->pool.budget_full - (int64_t)sizeof *chunk;
-            count(&producer->dropped[never ? LYDITE_DROP_TOO_LARGE : LYDITE_DROP_FULL]);
+    ly_chunk *old = producer->tail;
+    if (old && old->cap - producer->tail_used >= need) { /* here because of a claim only */
+        memcpy(old->data + producer->tail_used, rec, sizeof *rec);
+        memcpy(old->data + producer->tail_used + sizeof *rec, items, items_len);
+        producer->tail_used += (uint32_t)need;
+        if (!(rec->flags & LY_REC_PENDING)) {
+            count(&producer->committed);
         }
+        atomic_store_explicit(&old->committed, producer->tail_used, memory_order_release);
+        return;
+    }
+    ly_chunk *chunk = chunk_wait(tracer, producer, need);
+    old = producer->tail;
+    if (!chunk) {
+        put_nowhere(tracer, producer, rec);
         return;
     }
     if (need > LY_CHUNK_BYTES - sizeof *chunk) {
         count(&producer->slow);
     }
-    memcpy(chunk->data, rec, sizeof *rec);
-    memcpy(chunk->data + sizeof *rec, items, items_len);
-    if (counts) {
-        count(&producer->committed);
-    }
-    atomic_store_explicit(&chunk->committed, (uint32_t)need, memory_order_release);
-    ly_chunk *old = producer->tail;
+    put_first(producer, chunk, rec, items, items_len);
     producer->tail = chunk;
     producer->tail_used = (uint32_t)need;
     if (old) {
         atomic_store_explicit(&old->next, chunk, memory_order_release);
-        atomic_store_explicit(&tracer->pressure, true, memory_order_relaxed);
+        chunk_filled(tracer);
     } else {
         atomic_store_explicit(&producer->head, chunk, memory_order_release);
         ly_tracer_run(tracer);
+        if (atomic_load_explicit(&tracer->pool.budget, memory_order_relaxed) <
+            tracer->pool.budget_full / LY_SCARCE) {
+            press(tracer); /* the exporter takes back what quiet threads hold */
+        }
     }
-    ly_tracer_wake(tracer);
+}
+
+void ly_ring_put_slow(lydite_tracer *tracer, ly_producer *producer, const ly_rec *rec,
+                      const uint8_t *items, size_t items_len)
+{
+    writing_begins(producer);
+    put_slow(tracer, producer, rec, items, items_len);
+    writing_ends(producer);
+    const uint64_t committed = atomic_load_explicit(&producer->committed, memory_order_relaxed);
+    if (committed >= producer->press_at) {
+        ly_ring_press(tracer, producer, committed);
+    }
+}
+
+/* ---- reading ---- */
+
+static void chunk_back(lydite_tracer *tracer, ly_chunk *chunk)
+{
+    ly_chunk_free(&tracer->pool, chunk);
+    atomic_store_explicit(&tracer->starved, false, memory_order_relaxed);
+    if (atomic_load_explicit(&tracer->room_waiters, memory_order_relaxed)) {
+        atomic_fetch_add(&tracer->room, 1);
+        ly_futex_wake(&tracer->room);
+    }
 }
 
 const ly_rec *ly_ring_peek(lydite_tracer *tracer, ly_producer *producer)
 {
     ly_chunk *chunk = atomic_load_explicit(&producer->head, memory_order_acquire);
     while (chunk) {
+        if (LY_LIKELY(chunk->read < chunk->limit)) {
+            return (const ly_rec *)(const void *)(chunk->data + chunk->read);
+        }
         /* next before committed: the producer publishes its last record before it links a chunk. */
         ly_chunk *next = atomic_load_explicit(&chunk->next, memory_order_acquire);
-        if (chunk->read < atomic_load_explicit(&chunk->committed, memory_order_acquire)) {
-            return (const ly_rec *)(const void *)(chunk->data + chunk->read);
+        chunk->limit = atomic_load_explicit(&chunk->committed, memory_order_acquire);
+        if (chunk->read < chunk->limit) {
+            continue;
         }
         if (!next) {
             return NULL;
         }
         atomic_store_explicit(&producer->head, next, memory_order_release);
-        ly_chunk_free(&tracer->pool, chunk);
-        if (atomic_load_explicit(&tracer->room_waiters, memory_order_relaxed)) {
-            atomic_fetch_add(&tracer->room, 1);
-            ly_futex_wake(&tracer->room);
-        }
+        chunk_back(tracer, chunk);
         chunk = next;
     }
     return NULL;
@@ -252,10 +373,51 @@ void ly_ring_retire(lydite_tracer *tracer, ly_producer *producer)
     ly_chunk *chunk = atomic_load(&producer->head);
     if (chunk && !ly_ring_peek(tracer, producer)) {
         chunk = atomic_load(&producer->head);
-        ly_chunk_free(&tracer->pool, chunk);
         atomic_store(&producer->head, NULL);
         producer->tail = NULL;
         producer->tail_used = 0;
+        chunk_back(tracer, chunk);
     }
     atomic_store(&producer->used, false);
+}
+
+/* A thread that records nothing for a while keeps the chunk that it wrote last, empty. When chunks are
+ * scarce that starves others, so the exporter takes it back: it asks (claim), makes one memory barrier
+ * run on all threads, and then either sees that the thread is writing, or knows that the thread will see
+ * the claim before it next touches its tail. The thread answers an ask with no by setting the claim
+ * back, so it never waits for a sleeping exporter. */
+void ly_ring_reclaim(lydite_tracer *tracer)
+{
+    bool any = false;
+    if (!atomic_load(&tracer->starved) &&
+        atomic_load(&tracer->pool.budget) > tracer->pool.budget_full / LY_SCARCE) {
+        return;
+    }
+    for (ly_producer *p = atomic_load(&tracer->producers); p; p = p->next) {
+        if (atomic_load(&p->head) && !ly_ring_peek(tracer, p)) {
+            atomic_store(&p->claim, LY_CLAIM_ASKED);
+            any = true;
+        }
+    }
+    const bool sure = any && ly_barrier_all();
+    for (ly_producer *p = atomic_load(&tracer->producers); any && p; p = p->next) {
+        uint32_t asked = LY_CLAIM_ASKED;
+        if (atomic_load(&p->claim) != asked) {
+            continue;
+        }
+        const bool take = sure && !atomic_load(&p->writing);
+        if (!atomic_compare_exchange_strong(&p->claim, &asked,
+                                            take ? LY_CLAIM_TAKING : LY_CLAIM_NONE) ||
+            !take) {
+            continue;
+        }
+        ly_chunk *chunk = ly_ring_peek(tracer, p) ? NULL : atomic_load(&p->head);
+        if (chunk) {
+            atomic_store(&p->head, NULL);
+            p->tail = NULL;
+            p->tail_used = 0;
+            chunk_back(tracer, chunk);
+        }
+        atomic_store_explicit(&p->claim, LY_CLAIM_NONE, memory_order_release);
+    }
 }

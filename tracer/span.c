@@ -213,14 +213,15 @@ static inline void count(_Atomic uint64_t *counter)
                           memory_order_relaxed);
 }
 
-static void put_pending(lydite_tracer *tracer, ly_producer *producer, ly_slot *slot)
+static __attribute__((noinline, cold)) void put_pending(lydite_tracer *tracer,
+                                                        ly_producer *producer, ly_slot *slot)
 {
     ly_rec copy = slot->rec;
     copy.flags |= LY_REC_PENDING;
+    copy.bytes = (uint32_t)sizeof copy + slot->len;
     copy.end_ns = 0;
     copy.bag = ly_bag_ref(slot->bag);
-    copy.bytes = (uint32_t)sizeof copy + slot->len;
-    ly_ring_put(tracer, producer, &copy, slot->items, slot->len);
+    ly_ring_put_slow(tracer, producer, &copy, slot->items, slot->len);
 }
 
 static void add_subject(ly_slot *slot, const char *name)
@@ -242,13 +243,16 @@ typedef struct origin {
     int64_t start_ns;
 } origin;
 
+static inline bool is_off(const lydite_tracer *tracer)
+{
+    return !tracer || LY_UNLIKELY(atomic_load_explicit(&tracer->off, memory_order_relaxed));
+}
+
+/* The tracer is on. */
 static inline __attribute__((always_inline)) lydite_span *begin(lydite_tracer *tracer,
                                                                 lydite_type type, const char *name,
                                                                 bool borrowed, const origin *from)
 {
-    if (!tracer || LY_UNLIKELY(atomic_load_explicit(&tracer->off, memory_order_relaxed))) {
-        return NULL;
-    }
     ly_thread *self = ly_thread_get();
     if (LY_UNLIKELY(!self)) {
         return NULL;
@@ -283,8 +287,8 @@ static inline __attribute__((always_inline)) lydite_span *begin(lydite_tracer *t
     slot->tracer_index = (uint8_t)tracer->index;
     slot->serial = tracer->serial;
     slot->len = 0;
-    slot->n_attrs = slot->n_events = slot->n_links = 0;
-    slot->max_attrs = tracer->config.max_attrs;
+    slot->n_events = slot->n_links = 0;
+    slot->attrs_left = sampled ? tracer->config.max_attrs : 0;
     rec->type = (uint8_t)type;
     rec->kind = from->kind;
     rec->status = 0;
@@ -309,20 +313,37 @@ static inline __attribute__((always_inline)) lydite_span *begin(lydite_tracer *t
     return (lydite_span *)handle;
 }
 
+/* What is off must cost nothing: the public functions look at that before they save a register. */
+static __attribute__((noinline)) lydite_span *begin_static(lydite_tracer *tracer, lydite_type type,
+                                                           const char *name)
+{
+    return begin(tracer, type, name, true, &(origin){0});
+}
+
+static __attribute__((noinline)) lydite_span *begin_from(lydite_tracer *tracer, lydite_type type,
+                                                         const char *name, const origin *from)
+{
+    return begin(tracer, type, name, false, from);
+}
+
 lydite_span *lydite_start_static(lydite_tracer *tracer, lydite_type type, const char *name_static)
 {
-    return begin(tracer, type, name_static, true, &(origin){0});
+    return is_off(tracer) ? NULL : begin_static(tracer, type, name_static);
 }
 
 lydite_span *lydite_start(lydite_tracer *tracer, lydite_type type, const char *name)
 {
-    return begin(tracer, type, name, false, &(origin){0});
+    static const origin plain;
+    return is_off(tracer) ? NULL : begin_from(tracer, type, name, &plain);
 }
 
 lydite_span *lydite_start_with(lydite_tracer *tracer, lydite_type type, const char *name,
                                const lydite_start_options *opts)
 {
     lydite_start_options o = LYDITE_START_INIT;
+    if (is_off(tracer)) {
+        return NULL;
+    }
     if (opts) {
         memcpy(&o, opts, opts->size < sizeof o ? opts->size : sizeof o);
     }
@@ -340,7 +361,7 @@ lydite_span *lydite_start_with(lydite_tracer *tracer, lydite_type type, const ch
     if (o.context && !o.root && !from.parent) {
         from.context = o.context;
     }
-    return begin(tracer, type, name, false, &from);
+    return begin_from(tracer, type, name, &from);
 }
 
 /* ---- end ---- */
@@ -385,9 +406,6 @@ static void end_off(lydite_tracer *tracer, ly_producer *producer)
 
 static inline __attribute__((always_inline)) void end(lydite_span *span, int64_t end_ns)
 {
-    if (!span) {
-        return;
-    }
     const uintptr_t handle = (uintptr_t)span;
     if (LY_UNLIKELY(!ly_handle_alive(handle))) {
         ly_span_misused();
@@ -407,10 +425,9 @@ static inline __attribute__((always_inline)) void end(lydite_span *span, int64_t
             end_off(tracer, producer);
         } else {
             ly_rec *rec = &slot->rec;
-            rec->end_ns = end_ns ? end_ns : now_ns();
-            rec->bytes = (uint32_t)sizeof *rec + slot->len;
-            rec->bag = LY_UNLIKELY(slot->bag != NULL) ? ly_bag_ref(slot->bag) : NULL;
-            ly_ring_put(tracer, producer, rec, slot->items, slot->len);
+            ly_bag *bag = LY_UNLIKELY(slot->bag != NULL) ? ly_bag_ref(slot->bag) : NULL;
+            ly_ring_put(tracer, producer, rec, end_ns ? end_ns : now_ns(), bag, slot->items,
+                        slot->len);
             atomic_store_explicit(&producer->ended,
                                   atomic_load_explicit(&producer->ended, memory_order_relaxed) + 1,
                                   memory_order_release);
@@ -426,14 +443,28 @@ static inline __attribute__((always_inline)) void end(lydite_span *span, int64_t
     slot_release(self, slot);
 }
 
-void lydite_end(lydite_span *span)
+static __attribute__((noinline)) void end_now(lydite_span *span)
 {
     end(span, 0);
 }
 
-void lydite_end_at(lydite_span *span, int64_t end_ns)
+static __attribute__((noinline)) void end_then(lydite_span *span, int64_t end_ns)
 {
     end(span, end_ns);
+}
+
+void lydite_end(lydite_span *span)
+{
+    if (LY_LIKELY(span != NULL)) {
+        end_now(span);
+    }
+}
+
+void lydite_end_at(lydite_span *span, int64_t end_ns)
+{
+    if (span) {
+        end_then(span, end_ns);
+    }
 }
 
 /* ---- current ---- */

@@ -203,7 +203,9 @@ static void producer_reset(ly_producer *p)
     p->tail = NULL;
     p->tail_used = 0;
     atomic_store(&p->head, NULL);
-    p->taken = p->flush_target = 0;
+    p->taken = p->flush_target = p->press_at = 0;
+    atomic_store(&p->writing, false);
+    atomic_store(&p->claim, LY_CLAIM_NONE);
     _Atomic uint64_t *counters[] = {&p->ended,     &p->committed, &p->started,
                                     &p->unsampled, &p->slow,      &p->cut};
     for (size_t i = 0; i < LY_COUNT(counters); i++) {
@@ -241,13 +243,14 @@ static void reset_in_child(lydite_tracer *t, bool late)
     t->score_last = NULL;
     t->n_scores = 0;
     t->loss_told = false;
-    _Atomic bool *flags[] = {&t->live_now, &t->idle,     &t->sleeping,      &t->stop,
-                             &t->pause,    &t->pressure, &t->transport_open};
+    _Atomic bool *flags[] = {&t->live_now, &t->idle,           &t->sleeping, &t->stop,   &t->pause,
+                             &t->pressure, &t->transport_open, &t->stuck,    &t->starved};
     for (size_t i = 0; i < LY_COUNT(flags); i++) {
         atomic_store(flags[i], false);
     }
-    _Atomic uint32_t *words[] = {&t->wake,    &t->flush_want, &t->flush_done,  &t->paused,
-                                 &t->stopped, &t->room,       &t->room_waiters};
+    _Atomic uint32_t *words[] = {&t->wake,         &t->flush_want,    &t->flush_done,
+                                 &t->paused,       &t->stopped,       &t->room,
+                                 &t->room_waiters, &t->waiting_spans, &t->waiting_chunks};
     for (size_t i = 0; i < LY_COUNT(words); i++) {
         atomic_store(words[i], 0);
     }

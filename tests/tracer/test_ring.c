@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
@@ -192,12 +193,85 @@ static void test_rings_of_ended_threads_are_reused(void **state)
     assert_int_equal(s.acknowledged, 300);
 }
 
+/* More living threads than chunks, each quiet with an unfinished chunk most of the time. */
+#define QUIET 24
+
+static pthread_barrier_t together;
+
+static void *quiet_life(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 5; i++) {
+        finish(numbered(lydite_start(t, LYDITE_STEP, "one")));
+        pthread_barrier_wait(&together);
+    }
+    return NULL;
+}
+
+static void test_quiet_threads_give_their_chunks_back(void **state)
+{
+    (void)state;
+    lydite_options opts = LYDITE_OPTIONS_INIT;
+    lydite_stats s = LYDITE_STATS_INIT;
+    pthread_t threads[QUIET];
+    memset(seen, 0, sizeof seen);
+    next_number = 0;
+    arrived = twice = ended = 0;
+    opts.export_fn = take;
+    opts.ignore_env = true;
+    opts.ring_bytes = 256 << 10; /* four chunks */
+    opts.full_wait_ms = 60000;
+    assert_int_equal(lydite_open(&opts, &t, NULL), LYDITE_OK);
+    pthread_barrier_init(&together, NULL, QUIET);
+    for (int i = 0; i < QUIET; i++) {
+        pthread_create(&threads[i], NULL, quiet_life, NULL);
+    }
+    for (int i = 0; i < QUIET; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    pthread_barrier_destroy(&together);
+    assert_int_equal(lydite_close(t, 20000, &s), LYDITE_OK);
+    assert_int_equal(s.acknowledged, QUIET * 5);
+    assert_int_equal(arrived, QUIET * 5);
+}
+
+static int take_only(void *user, bool logs, const void *bytes, size_t len, size_t n)
+{
+    (void)logs, (void)bytes, (void)len;
+    atomic_fetch_add((_Atomic uint64_t *)user, n);
+    return 0;
+}
+
+/* A full batch goes at once, long before the schedule says so. */
+static void test_a_batch_does_not_wait_for_the_schedule(void **state)
+{
+    (void)state;
+    static _Atomic uint64_t taken;
+    lydite_options opts = LYDITE_OPTIONS_INIT;
+    opts.export_fn = take_only;
+    opts.export_user = (void *)&taken;
+    opts.ignore_env = true;
+    opts.schedule_ms = 3600000;
+    opts.batch_spans = 40;
+    assert_int_equal(lydite_open(&opts, &t, NULL), LYDITE_OK);
+    for (int i = 0; i < 50; i++) {
+        lydite_end(lydite_start_static(t, LYDITE_STEP, "one"));
+    }
+    for (int i = 0; i < 3000 && taken < 40; i++) {
+        usleep(10000);
+    }
+    assert_true(taken >= 40);
+    lydite_close(t, 20000, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_enough_room),
         cmocka_unit_test(test_little_room),
         cmocka_unit_test(test_rings_of_ended_threads_are_reused),
+        cmocka_unit_test(test_quiet_threads_give_their_chunks_back),
+        cmocka_unit_test(test_a_batch_does_not_wait_for_the_schedule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
