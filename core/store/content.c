@@ -1,8 +1,14 @@
 /*
- * Content: each distinct string once an epoch, packed with zstd and a dictionary.
+ * Content: each distinct string once an epoch, packed with zstd and a dictionary (bundle.c has the rows).
  *
  * A piece is known by 128 bits of XXH3, seeded with a random number of the database, so that a stranger
- * who sends spans cannot make two texts collide. Dictionary 1 is built in (dictionary/NN.txt), so that
+ * who sends spans cannot make two texts collide. What is stored is remembered in memory, the young half
+ * and the old half of what was met of late: a conversation that goes on keeps its messages there. There is
+ * no index by hash in the file, which would cost a page read and written for each message once it is
+ * large; table content_hash has the hashes of each commit, in the order of their numbers, and a process
+ * that starts, or that finds that another one has written, reads the last of them. A message that was not
+ * met among some two hundred thousand others may be stored once more.
+ * Dictionary 1 is built in (dictionary/NN.txt), so that
  * the first spans are small too; ly_dictionary_train makes better ones of what came in. Frames are written
  * without zstd's magic, size and dictionary number: the row knows them.
  */
@@ -225,112 +231,218 @@ ly_status ly_unpack(ly_store *store, int64_t dict, ly_str data, size_t size, cha
 
 /* ---- content ---- */
 
-static ly_status content_find(ly_store *store, int64_t epoch, XXH128_hash_t h, int64_t *ret_number,
-                              ly_err *err)
+/* Of an epoch so many hashes are read when it is met first. */
+#define LEARN_MAX 65536
+
+/* One map for all epochs: the day is mixed into the key. */
+static uint64_t map_key(int64_t day, XXH128_hash_t h)
 {
+    return h.low64 ^ ((uint64_t)day * 0x9e3779b97f4a7c15ULL);
+}
+
+static void remember(ly_store *store, uint64_t hi, uint64_t lo, int64_t number)
+{
+    ly_id_map *young = &store->contents;
+    if (young->n * 2 >= young->cap && young->cap >= young->max) {
+        ly_id_map old = store->contents_old;
+        store->contents_old = *young;
+        if (!old.slots && !ly_id_map_init(&old, young->max, young->max))
+            old = store->contents_old, store->contents_old = (ly_id_map){0};
+        ly_id_map_clear(&old);
+        *young = old;
+    }
+    ly_id_map_put(young, hi, lo, number);
+}
+
+static int64_t recall(ly_store *store, uint64_t hi, uint64_t lo)
+{
+    int64_t number = ly_id_map_get(&store->contents, hi, lo);
+    if (!number && store->contents_old.slots) {
+        number = ly_id_map_get(&store->contents_old, hi, lo);
+        if (number)
+            remember(store, hi, lo, number);
+    }
+    return number;
+}
+
+void ly_contents_forget(ly_store *store)
+{
+    ly_id_map_clear(&store->contents);
+    if (store->contents_old.slots)
+        ly_id_map_clear(&store->contents_old);
+    memset(store->contents_known, 0, sizeof store->contents_known);
+}
+
+/* A row of content_hash; newer rows are read first, and what is remembered already is newer. */
+static void learn_row(ly_store *store, int64_t day, int64_t first, ly_str hashes)
+{
+    for (size_t i = hashes.len / 16; i-- > 0;) {
+        XXH128_canonical_t c;
+        memcpy(&c, hashes.ptr + 16 * i, 16);
+        XXH128_hash_t h = XXH128_hashFromCanonical(&c);
+        uint64_t lo = map_key(day, h);
+        if ((h.high64 || h.low64) && !ly_id_map_get(&store->contents, h.high64, lo))
+            remember(store, h.high64, lo, (first & LY_EPOCH_MASK) + (int64_t)i);
+    }
+}
+
+/* Reads what the map does not know of the epoch: all of it, or what other processes put. */
+static ly_status learn(ly_store *store, ly_epoch_state *epoch, ly_err *err)
+{
+    size_t slot = 0, n = LY_COUNT(store->contents_known);
+    while (slot < n &&
+           !(store->contents_known[slot].next && store->contents_known[slot].day == epoch->day))
+        slot++;
+    if (slot == n) {
+        slot = store->contents_slot++ % n;
+        store->contents_known[slot].day = epoch->day;
+        store->contents_known[slot].next = 1;
+    }
+    int64_t from = store->contents_known[slot].next;
+    epoch->known = &store->contents_known[slot].next;
+    *epoch->known = epoch->next_content;
+    if (from >= epoch->next_content)
+        return LY_OK;
     ly_stmt *s = NULL;
     ly_status st = ly_db_prep(
-        &store->db, "SELECT id, lo FROM content WHERE hi = ?1 AND id > ?2 AND id < ?3", &s, err);
+        &store->db,
+        "SELECT id, hashes FROM content_hash WHERE id >= ?1 AND id < ?2 ORDER BY id DESC", &s, err);
     if (st)
         return st;
-    ly_bind_int(s, 1, (int64_t)h.high64);
-    ly_bind_int(s, 2, LY_EPOCH_BASE(epoch));
-    ly_bind_int(s, 3, LY_EPOCH_BASE(epoch + 1));
+    ly_bind_int(s, 1, LY_EPOCH_BASE(epoch->day) | from);
+    ly_bind_int(s, 2, LY_EPOCH_BASE(epoch->day + 1));
     bool row = false;
-    *ret_number = 0;
-    while (!(st = ly_db_step(&store->db, s, &row, err)) && row)
-        if (ly_col_int(s, 1) == (int64_t)h.low64) {
-            *ret_number = ly_col_int(s, 0) & LY_EPOCH_MASK;
-            break;
-        }
+    size_t seen = 0;
+    while (seen < LEARN_MAX && !(st = ly_db_step(&store->db, s, &row, err)) && row) {
+        ly_str hashes = ly_col_str(s, 1);
+        learn_row(store, epoch->day, ly_col_int(s, 0), hashes);
+        seen += hashes.len / 16;
+    }
     ly_db_reset(s);
     return st;
 }
 
-static ly_status content_insert(ly_store *store, ly_epoch_state *epoch, XXH128_hash_t h,
-                                ly_str bytes, int64_t *ret_number, ly_err *err)
+ly_status ly_hashes_flush(ly_store *store, ly_err *err)
 {
-    int64_t dict = -1;
-    ly_str data = LY_STR_NONE;
-    ly_status st = ly_pack(store, bytes, &dict, &data, err);
+    if (!store->hashes.len)
+        return LY_OK;
     ly_stmt *s = NULL;
-    if (!st)
-        st = ly_db_prep(&store->db,
-                        "INSERT INTO content (id, hi, lo, size, dictionary, data)"
-                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                        &s, err);
+    ly_status st =
+        ly_db_prep(&store->db, "INSERT INTO content_hash (id, hashes) VALUES (?1, ?2)", &s, err);
     if (st)
         return st;
-    int64_t number = epoch->next_content;
-    ly_bind_int(s, 1, LY_EPOCH_BASE(epoch->day) | number);
-    ly_bind_int(s, 2, (int64_t)h.high64);
-    ly_bind_int(s, 3, (int64_t)h.low64);
-    ly_bind_int(s, 4, (int64_t)bytes.len);
-    ly_bind_int(s, 5, dict);
-    ly_bind_blob(s, 6, data.ptr, data.len);
+    ly_bind_int(s, 1, store->hashes_id);
+    ly_bind_blob(s, 2, store->hashes.ptr, store->hashes.len);
     st = ly_db_run(&store->db, s, err);
+    ly_buf_reset(&store->hashes);
+    return st;
+}
+
+static ly_status hash_note(ly_store *store, int64_t id, XXH128_hash_t h, ly_err *err)
+{
+    if (store->hashes.len && store->hashes_id + (int64_t)(store->hashes.len / 16) != id) {
+        ly_status st = ly_hashes_flush(store, err); /* another epoch's */
+        if (st)
+            return st;
+    }
+    if (!store->hashes.len)
+        store->hashes_id = id;
+    XXH128_canonical_t c;
+    XXH128_canonicalFromHash(&c, h);
+    ly_buf_add(&store->hashes, c.digest, sizeof c.digest);
+    return ly_buf_status(&store->hashes, "hashes", err);
+}
+
+/* One row's pieces among ids[*at...]. */
+static ly_status hashes_cut(ly_store *store, const int64_t *ids, size_t n, size_t *at, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(
+        &store->db, "SELECT id, hashes FROM content_hash WHERE id <= ?1 ORDER BY id DESC LIMIT 1",
+        &s, err);
     if (st)
         return st;
-    epoch->next_content++;
-    epoch->changed = true;
-    *ret_number = number;
-    store->db.n.contents_new++;
-    return LY_OK;
+    ly_bind_int(s, 1, ids[*at]);
+    bool row = false;
+    st = ly_db_step(&store->db, s, &row, err);
+    int64_t first = !st && row ? ly_col_int(s, 0) : INT64_MAX;
+    ly_buf hashes;
+    ly_buf_init(&hashes, LY_MAX_REQUEST_BYTES);
+    if (!st && row)
+        ly_buf_str(&hashes, ly_col_str(s, 1));
+    ly_db_reset(s);
+    if (!st)
+        st = ly_buf_status(&hashes, "hashes", err);
+    bool changed = false;
+    do {
+        uint64_t k = (uint64_t)ids[*at] - (uint64_t)first;
+        if (st || first > ids[*at] || k >= hashes.len / 16) {
+            *at += !changed; /* not in the file */
+            break;
+        }
+        memset(hashes.ptr + 16 * k, 0, 16);
+        changed = true;
+    } while (++*at < n);
+    if (!st && changed)
+        st = ly_db_prep(&store->db, "UPDATE content_hash SET hashes = ?2 WHERE id = ?1", &s, err);
+    if (!st && changed) {
+        ly_bind_int(s, 1, first);
+        ly_bind_blob(s, 2, hashes.ptr, hashes.len);
+        st = ly_db_run(&store->db, s, err);
+    }
+    ly_buf_release(&hashes);
+    return st;
+}
+
+ly_status ly_hashes_remove(ly_store *store, const int64_t *ids, size_t n, ly_err *err)
+{
+    ly_status st = LY_OK;
+    for (size_t at = 0; !st && at < n;)
+        st = hashes_cut(store, ids, n, &at, err);
+    return st;
 }
 
 ly_status ly_content_put(ly_store *store, ly_epoch_state *epoch, ly_str bytes, int64_t *ret_number,
                          ly_err *err)
 {
+    ly_status st = epoch->known ? LY_OK : learn(store, epoch, err);
+    if (st)
+        return st;
     XXH128_hash_t h = XXH3_128bits_withSeed(bytes.ptr, bytes.len, store->seed);
-    /* One map for all epochs: the day is mixed into the key. */
-    uint64_t lo = h.low64 ^ ((uint64_t)epoch->day * 0x9e3779b97f4a7c15ULL);
-    *ret_number = ly_id_map_get(&store->contents, h.high64, lo);
-    if (!*ret_number) {
-        ly_status st = content_find(store, epoch->day, h, ret_number, err);
-        if (!st && !*ret_number) {
-            st = content_insert(store, epoch, h, bytes, ret_number, err);
-            if (!st)
-                ly_id_map_put(&store->contents, h.high64, lo, *ret_number);
-            return st;
-        }
-        if (st)
-            return st;
-        ly_id_map_put(&store->contents, h.high64, lo, *ret_number);
+    uint64_t lo = map_key(epoch->day, h);
+    *ret_number = recall(store, h.high64, lo);
+    if (*ret_number) {
+        store->db.n.contents_seen++;
+        return LY_OK;
     }
-    store->db.n.contents_seen++;
+    int64_t number = epoch->next_content, id = LY_EPOCH_BASE(epoch->day) | number;
+    st = ly_bundle_add(store, LY_PACK_CONTENT, id, bytes, err);
+    if (!st)
+        st = hash_note(store, id, h, err);
+    if (st)
+        return st;
+    epoch->next_content++;
+    epoch->changed = true;
+    *epoch->known = epoch->next_content;
+    remember(store, h.high64, lo, number);
+    *ret_number = number;
+    store->db.n.contents_new++;
     return LY_OK;
 }
 
 ly_status ly_content_load(ly_store *store, int64_t epoch, int64_t number, ly_buf *out, ly_err *err)
 {
-    ly_stmt *s = NULL;
+    ly_str bytes = LY_STR_NONE;
     ly_status st =
-        ly_db_prep(&store->db, "SELECT size, dictionary, data FROM content WHERE id = ?1", &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, LY_EPOCH_BASE(epoch) | number);
-    bool row = false;
-    st = ly_db_step(&store->db, s, &row, err);
-    if (!st && !row)
+        ly_bundle_get(store, LY_PACK_CONTENT, LY_EPOCH_BASE(epoch) | number, &bytes, err);
+    if (!st && !bytes.len)
         st = LY_FAIL(err, LY_E_CORRUPT,
                      "%s: a message that a span refers to is missing; see `lydite db check`",
                      store->db.path);
-    if (!st) {
-        int64_t size = ly_col_int(s, 0);
-        char *room = size >= 0 && size <= (int64_t)LY_MAX_REQUEST_BYTES
-                         ? ly_buf_room(out, (size_t)size)
-                         : NULL;
-        if (size < 0 || size > (int64_t)LY_MAX_REQUEST_BYTES)
-            st = LY_FAIL(err, LY_E_CORRUPT, "%s: stored content has a wrong size", store->db.path);
-        else if (!room)
-            st = ly_buf_status(out, "span", err);
-        else
-            st = ly_unpack(store, ly_col_int(s, 1), ly_col_str(s, 2), (size_t)size, room, err);
-        if (!st)
-            ly_buf_advance(out, (size_t)size);
-    }
-    ly_db_reset(s);
-    return st;
+    if (st)
+        return st;
+    ly_buf_str(out, bytes);
+    return ly_buf_status(out, "span", err);
 }
 
 /* ---- training ---- */
@@ -354,16 +466,21 @@ static int64_t train_after(int64_t n_trained)
     return n_trained == 0 ? TRAIN_MIN : n_trained == 1 ? 50000 : INT64_MAX;
 }
 
-static ly_status sample_add(ly_store *store, samples *out, int64_t dict, ly_str data, size_t size,
-                            ly_err *err)
+/* The pieces of one row, each a sample. */
+static ly_status samples_add(ly_store *store, ly_pack_kind kind, samples *out, int64_t id,
+                             int64_t n, ly_err *err)
 {
-    char *room = ly_buf_room(&out->bytes, size);
-    if (!room)
-        return ly_buf_status(&out->bytes, "samples", err);
-    ly_status st = ly_unpack(store, dict, data, size, room, err);
-    if (!st) {
-        ly_buf_advance(&out->bytes, size);
-        out->sizes[out->n++] = size;
+    ly_status st = LY_OK;
+    for (int64_t i = 0; !st && i < n && i < LY_BUNDLE_PIECES && out->n < TRAIN_SAMPLES; i++) {
+        ly_str bytes = LY_STR_NONE;
+        st = ly_bundle_get(store, kind, id + i, &bytes, err);
+        if (st || bytes.len < 32 || bytes.len > SAMPLE_MAX)
+            continue;
+        if (out->bytes.len + bytes.len > TRAIN_MAX_BYTES)
+            break;
+        ly_buf_str(&out->bytes, bytes);
+        out->sizes[out->n++] = bytes.len;
+        st = ly_buf_status(&out->bytes, "samples", err);
     }
     return st;
 }
@@ -371,23 +488,16 @@ static ly_status sample_add(ly_store *store, samples *out, int64_t dict, ly_str 
 static ly_status samples_take(ly_store *store, ly_pack_kind kind, samples *out, ly_err *err)
 {
     ly_stmt *s = NULL;
-    ly_status st =
-        ly_db_prep(&store->db,
-                   kind == LY_PACK_CONTENT
-                       ? "SELECT size, dictionary, data FROM content ORDER BY id DESC LIMIT 20000"
-                       : "SELECT 0, 0, data FROM payload ORDER BY id DESC LIMIT 8000",
-                   &s, err);
+    ly_status st = ly_db_prep(&store->db,
+                              kind == LY_PACK_CONTENT
+                                  ? "SELECT id, n FROM content ORDER BY id DESC LIMIT 8000"
+                                  : "SELECT id, n FROM payload ORDER BY id DESC LIMIT 8000",
+                              &s, err);
     bool row = false;
     while (!st && !(st = ly_db_step(&store->db, s, &row, err)) && row) {
-        int64_t size = ly_col_int(s, 0), dict = ly_col_int(s, 1);
-        ly_str data = ly_col_str(s, 2);
-        if (kind == LY_PACK_PAYLOAD && !ly_payload_head(&data, &dict, &size))
-            continue;
-        if (size > SAMPLE_MAX || size < 32)
-            continue;
-        if (out->n == TRAIN_SAMPLES || out->bytes.len + (size_t)size > TRAIN_MAX_BYTES)
+        if (out->n == TRAIN_SAMPLES || out->bytes.len + SAMPLE_MAX > TRAIN_MAX_BYTES)
             break;
-        st = sample_add(store, out, dict, data, (size_t)size, err);
+        st = samples_add(store, kind, out, ly_col_int(s, 0), ly_col_int(s, 1), err);
     }
     ly_db_reset(s);
     return st;

@@ -393,6 +393,7 @@ static ly_status recover(ly_db *db, ly_err *err)
         return ly_db_fail(db, rc, err);
     db->wal_pages = 0;
     db->broken = false;
+    ly_contents_forget(ly_db_store(db));
     ly_store_caches_drop(ly_db_store(db));
     return LY_OK;
 }
@@ -470,6 +471,10 @@ ly_status ly_db_write_end(ly_db *db, ly_status st, ly_err *err)
     }
     if (!st && db->inner_failed)
         st = LY_FAIL(err, LY_E_INTERNAL, "%s: a part of the change failed", db->path);
+    if (!st)
+        st = ly_bundles_flush(ly_db_store(db), err);
+    if (!st)
+        st = ly_hashes_flush(ly_db_store(db), err);
     if (!st) {
         int rc = sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL);
         db->n.statements++;
@@ -486,6 +491,7 @@ ly_status ly_db_write_end(ly_db *db, ly_status st, ly_err *err)
         if (!sqlite3_get_autocommit(db->sql))
             (void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
         /* What the caches learned in the transaction is not there. */
+        ly_contents_forget(ly_db_store(db));
         ly_store_caches_drop(ly_db_store(db));
     } else {
         checkpoint_after(db);

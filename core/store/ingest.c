@@ -421,12 +421,8 @@ static ly_status meet(ly_store *store, ly_epoch_state *epoch, item *it, ly_span_
                               },
                               err);
     }
-    ly_stmt *s = NULL;
-    st = ly_db_prep(&store->db, "DELETE FROM payload WHERE id = ?1", &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, LY_EPOCH_BASE(epoch->day) | old->payload);
-    st = ly_db_run(&store->db, s, err);
+    int64_t gone = LY_EPOCH_BASE(epoch->day) | old->payload;
+    st = ly_bundle_remove(store, LY_PACK_PAYLOAD, &gone, 1, err);
     if (!st)
         st = put_payload(store, epoch, it->in, row, &row->payload, err);
     row->id = old->id;
@@ -525,6 +521,7 @@ static ly_status put_group(ly_store *store, item *items, size_t n, int64_t now, 
     ly_status st = trace_touch(store, items[0].trace, start, now, &trace, err);
     int64_t changed = 0;
     bool lives = false;
+    store->owner = trace.no;
     for (size_t i = 0; !st && i < n; i++) {
         /* Inside the loop: another epoch's flush may move the states. */
         st = ly_epoch_get(store, trace.epoch, &epoch, err);
@@ -646,6 +643,7 @@ static ly_status put_log(ly_store *store, const ly_store_log *in, int64_t now, l
     if (!st && info.kind == LY_LOG_SCORE)
         st = put_score(store, log, &info, time ? time : now, err);
     ly_epoch_state *epoch = NULL;
+    store->owner = trace.no;
     if (!st)
         st = ly_epoch_get(store, trace.epoch, &epoch, err);
     const ly_range *ranges = NULL;

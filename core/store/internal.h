@@ -5,6 +5,7 @@
  *   open.c     opening, creating, refusing           word.c     words, resources, scopes
  *   db.c       statements, transactions, errors      content.c  de-duplicated content, dictionaries
  *   payload.c  the byte-splice codec                 ingest.c   one batch, one transaction
+ *   bundle.c   several pieces a row
  *   row.c      span and trace rows <-> structs       settle.c   tree, summaries, ledger
  *   trace.c    pages, loads                          retain.c   epochs, evidence, forgetting
  */
@@ -105,13 +106,48 @@ typedef struct ly_epoch_state {
     int64_t day;
     int64_t next_payload, next_content, next_log;
     bool loaded, changed;
+    int64_t
+        *known; /* content.c: contents below this number are in the map; NULL = not looked yet */
 } ly_epoch_state;
+
+/* What is packed: content, or records with content and ids taken out. */
+typedef enum ly_pack_kind { LY_PACK_CONTENT, LY_PACK_PAYLOAD, LY_PACK__COUNT } ly_pack_kind;
+
+/* Rows of several pieces (bundle.c): one that is being filled, and those read last. */
+#define LY_BUNDLE_PIECES 64
+typedef struct ly_open_bundle {
+    int64_t id;    /* of the first piece */
+    int64_t owner; /* trace of the last piece */
+    size_t n, sizes[LY_BUNDLE_PIECES];
+    ly_buf bytes;
+} ly_open_bundle;
+typedef struct ly_read_bundle {
+    int64_t id;
+    size_t n, sizes[LY_BUNDLE_PIECES]; /* n 0 = empty slot */
+    ly_buf raw;
+    ly_str bytes; /* of raw, behind the lengths */
+} ly_read_bundle;
+typedef struct ly_bundles {
+    ly_open_bundle open;
+    ly_read_bundle read[4];
+    size_t next; /* slot to use next */
+} ly_bundles;
 
 struct ly_store {
     ly_db db; /* first: ly_store_db is a cast */
     int64_t generation;
     uint64_t seed; /* of all content hashes in this file: meta 'hash_seed' */
-    ly_id_map words, resources, scopes, contents;
+    ly_id_map words, resources, scopes;
+    ly_id_map contents, contents_old; /* young and old half of what is remembered */
+    struct {
+        int64_t day, next;
+    } contents_known[4]; /* see ly_epoch_state.known; next 0 = empty */
+    size_t contents_slot;
+    int64_t owner; /* trace whose records are put: they share rows */
+    ly_bundles bundles[LY_PACK__COUNT];
+    ly_buf bundle_raw;
+    ly_buf hashes; /* of contents put in this transaction, from hashes_id on: to be written */
+    int64_t hashes_id;
     ly_text_cache texts;
     ly_trace_slot *traces;
     size_t traces_cap;
@@ -172,7 +208,6 @@ LY_MUST_USE ly_status ly_scope_load(ly_store *store, int64_t id, ly_arena *arena
 ly_packer *ly_packer_new(void);
 void ly_packer_free(ly_packer *packer);
 void ly_packer_forget(ly_packer *packer); /* dictionaries are read again */
-typedef enum ly_pack_kind { LY_PACK_CONTENT, LY_PACK_PAYLOAD, LY_PACK__COUNT } ly_pack_kind;
 /* Compresses `raw` as a row's data: *ret_dict as in the schema. The view lives until the next call. */
 LY_MUST_USE ly_status ly_pack(ly_store *store, ly_str raw, int64_t *ret_dict, ly_str *ret_data,
                               ly_err *err);
@@ -186,7 +221,32 @@ LY_MUST_USE ly_status ly_content_put(ly_store *store, ly_epoch_state *epoch, ly_
 /* Appends the bytes. */
 LY_MUST_USE ly_status ly_content_load(ly_store *store, int64_t epoch, int64_t number, ly_buf *out,
                                       ly_err *err);
+/* Writes the hashes of what was put. */
+LY_MUST_USE ly_status ly_hashes_flush(ly_store *store, ly_err *err);
+/* What is remembered of stored contents is dropped: pieces may have been removed. */
+void ly_contents_forget(ly_store *store);
+/* Takes the hashes of these pieces (in ascending order, of a slice) away, inside a write: nobody finds them
+ * again once the transaction is there. */
+LY_MUST_USE ly_status ly_hashes_remove(ly_store *store, const int64_t *ids, size_t n, ly_err *err);
+/* Raised with meta 'generation' where contents are not found any more. */
+#define LY_GENERATION_CONTENTS (INT64_C(1) << 32)
 LY_MUST_USE ly_status ly_dictionary_train(ly_store *store, ly_err *err);
+
+/* bundle.c: pieces by row number (epoch << 40 | number). */
+void ly_bundles_init(ly_store *store);
+void ly_bundles_release(ly_store *store);
+/* Forgets what was read and what is not written yet. */
+void ly_bundles_drop(ly_store *store);
+/* Inside a write; numbers ascend. The row is written later, at the latest by ly_db_write_end. */
+LY_MUST_USE ly_status ly_bundle_add(ly_store *store, ly_pack_kind kind, int64_t id, ly_str bytes,
+                                    ly_err *err);
+LY_MUST_USE ly_status ly_bundles_flush(ly_store *store, ly_err *err);
+/* A view until four more rows of that kind were read, or one is written; LY_STR_NONE = not there. */
+LY_MUST_USE ly_status ly_bundle_get(ly_store *store, ly_pack_kind kind, int64_t id,
+                                    ly_str *ret_bytes, ly_err *err);
+/* Pieces go for good, inside a write; ids in ascending order. Those that are not there do not matter. */
+LY_MUST_USE ly_status ly_bundle_remove(ly_store *store, ly_pack_kind kind, const int64_t *ids,
+                                       size_t n, ly_err *err);
 
 /* payload.c: `wire` with ranges replaced by content, and by marks what `ids` says. */
 typedef struct ly_row_ids {
@@ -205,13 +265,9 @@ LY_MUST_USE ly_status ly_payload_load(ly_store *store, int64_t epoch, int64_t nu
                                       ly_err *err);
 /* What a span's row says of itself, for the two calls above. */
 void ly_row_ids_of(const ly_span_row *row, ly_trace_id trace, ly_row_ids *ret);
-/* Takes the head off a payload row's data: dictionary and unpacked size of what follows. */
-LY_MUST_USE bool ly_payload_head(ly_str *data, int64_t *ret_dict, int64_t *ret_size);
-/* The content numbers that a payload row's data names. */
-LY_MUST_USE ly_status ly_payload_refs(ly_store *store, ly_str data, ly_arena *arena,
-                                      int64_t **ret_numbers, size_t *ret_n, ly_err *err);
-/* The same, and the bytes that stand in the payload itself: a view until the next call. */
-LY_MUST_USE ly_status ly_payload_parts(ly_store *store, ly_str data, ly_arena *arena,
+/* The content numbers that a record's stored form names; none when it is not there. *ret_rest are the bytes
+ * that stand in it itself: a view as of ly_bundle_get. */
+LY_MUST_USE ly_status ly_payload_parts(ly_store *store, int64_t id, ly_arena *arena,
                                        int64_t **ret_numbers, size_t *ret_n, ly_str *ret_rest,
                                        ly_err *err);
 

@@ -289,6 +289,7 @@ ly_status ly_store_open(const char *path, const ly_store_opts *opts, ly_store **
               ly_id_map_init(&store->resources, 64, 1 << 12) &&
               ly_id_map_init(&store->scopes, 64, 1 << 12) &&
               ly_id_map_init(&store->contents, 1024, 1 << 18);
+    ly_bundles_init(store);
     st = ok ? open_handle(&store->db, empty, err) : LY_NOMEM(err);
     int64_t seed = 0;
     if (!st)
@@ -314,6 +315,8 @@ void ly_store_close(ly_store *store)
     ly_id_map_release(&store->resources);
     ly_id_map_release(&store->scopes);
     ly_id_map_release(&store->contents);
+    ly_id_map_release(&store->contents_old);
+    ly_bundles_release(store);
     ly_free(store->traces);
     ly_free(store->texts.texts);
     ly_free(store->texts.ids);
@@ -353,7 +356,7 @@ void ly_store_caches_drop(ly_store *store)
     ly_id_map_clear(&store->words);
     ly_id_map_clear(&store->resources);
     ly_id_map_clear(&store->scopes);
-    ly_id_map_clear(&store->contents);
+    ly_bundles_drop(store);
     if (store->traces)
         memset(store->traces, 0, store->traces_cap * sizeof *store->traces);
     if (store->texts.ids)
@@ -372,6 +375,8 @@ ly_status ly_store_caches_begin(ly_store *store, ly_err *err)
                                 &generation, err);
     if (st)
         return st;
+    if (generation >> 32 != store->generation >> 32)
+        ly_contents_forget(store);
     if (generation != store->generation)
         ly_store_caches_drop(store);
     store->generation = generation;

@@ -4,13 +4,13 @@
  * anyway, a mark; joining the parts gives the same bytes again, whatever they are, so export is exact
  * by construction.
  *
- *     data     = varint(dictionary + 1) varint(size of skeleton) packed skeleton
  *     skeleton = varint(n) { varint(literal bytes before) varint(code) } * n
  *                literals, one after another; what is left over follows the last piece
  *     code     = 0..4 trace id, span id, parent id, start, end of the row;
  *                else 5 + zigzag(content number - previous number - 1)
  *
- * Numbers of a conversation's messages grow, so most differences take one or two bytes.
+ * Numbers of a conversation's messages grow, so most differences take one or two bytes. Skeletons are
+ * stored as bundle.c says.
  */
 #include "store/internal.h"
 
@@ -210,28 +210,10 @@ ly_status ly_payload_put(ly_store *store, ly_epoch_state *epoch, ly_str wire, co
     if (!parts)
         return LY_NOMEM(err);
     ly_status st = skeleton(store, epoch, wire, parts, n_parts, err);
-    int64_t dict = -1;
-    ly_str data = LY_STR_NONE;
-    ly_str bones = ly_buf_view(&store->buf);
-    if (!st)
-        st = ly_pack_as(store, LY_PACK_PAYLOAD, bones, &dict, &data, err);
-    ly_stmt *s = NULL;
-    if (!st)
-        st = ly_db_prep(&store->db, "INSERT INTO payload (id, data) VALUES (?1, ?2)", &s, err);
-    if (st)
-        return st;
-    ly_buf *row = &store->buf2;
-    ly_buf_reset(row);
-    put_varint(row, (uint64_t)(dict + 1));
-    put_varint(row, bones.len);
-    ly_buf_str(row, data);
-    st = ly_buf_status(row, "span", err);
-    if (st)
-        return st;
     int64_t number = epoch->next_payload;
-    ly_bind_int(s, 1, LY_EPOCH_BASE(epoch->day) | number);
-    ly_bind_blob(s, 2, row->ptr, row->len);
-    st = ly_db_run(&store->db, s, err);
+    if (!st)
+        st = ly_bundle_add(store, LY_PACK_PAYLOAD, LY_EPOCH_BASE(epoch->day) | number,
+                           ly_buf_view(&store->buf), err);
     if (st)
         return st;
     epoch->next_payload++;
@@ -244,32 +226,6 @@ static ly_status damaged(ly_store *store, ly_err *err)
 {
     return LY_FAIL(err, LY_E_CORRUPT, "%s: a span's stored form is damaged; see `lydite db check`",
                    store->db.path);
-}
-
-bool ly_payload_head(ly_str *data, int64_t *ret_dict, int64_t *ret_size)
-{
-    uint64_t dict = 0, size = 0;
-    if (!get_varint(data, &dict) || !get_varint(data, &size) || size > 2 * LY_MAX_REQUEST_BYTES ||
-        dict > INT32_MAX)
-        return false;
-    *ret_dict = (int64_t)dict - 1;
-    *ret_size = (int64_t)size;
-    return true;
-}
-
-/* Unpacks the skeleton of a row's data into `bones`. */
-static ly_status unpack_skeleton(ly_store *store, ly_str data, ly_buf *bones, ly_err *err)
-{
-    int64_t dict = 0, size = 0;
-    if (!ly_payload_head(&data, &dict, &size))
-        return damaged(store, err);
-    char *room = ly_buf_room(bones, (size_t)size + 1);
-    if (!room)
-        return ly_buf_status(bones, "span", err);
-    ly_status st = ly_unpack(store, dict, data, (size_t)size, room, err);
-    if (!st)
-        ly_buf_advance(bones, (size_t)size);
-    return st;
 }
 
 static ly_status join(ly_store *store, int64_t epoch, const ly_row_ids *ids, ly_str bones,
@@ -316,22 +272,14 @@ static ly_status join(ly_store *store, int64_t epoch, const ly_row_ids *ids, ly_
 ly_status ly_payload_load(ly_store *store, int64_t epoch, int64_t number, const ly_row_ids *ids,
                           ly_arena *arena, ly_str *ret_wire, ly_err *err)
 {
-    ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(&store->db, "SELECT data FROM payload WHERE id = ?1", &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, LY_EPOCH_BASE(epoch) | number);
-    bool row = false;
-    st = ly_db_step(&store->db, s, &row, err);
-    ly_buf_reset(&store->buf);
+    ly_str bones = LY_STR_NONE;
+    ly_status st =
+        ly_bundle_get(store, LY_PACK_PAYLOAD, LY_EPOCH_BASE(epoch) | number, &bones, err);
     ly_buf_reset(&store->buf2);
-    if (!st && !row)
+    if (!st && !bones.len)
         st = damaged(store, err);
     if (!st)
-        st = unpack_skeleton(store, ly_col_str(s, 0), &store->buf, err);
-    ly_db_reset(s);
-    if (!st)
-        st = join(store, epoch, ids, ly_buf_view(&store->buf), &store->buf2, err);
+        st = join(store, epoch, ids, bones, &store->buf2, err);
     if (st)
         return st;
     *ret_wire = ly_arena_copy(arena, ly_buf_view(&store->buf2));
@@ -365,19 +313,13 @@ static ly_status skeleton_refs(ly_store *store, ly_str bones, ly_arena *arena,
     return LY_OK;
 }
 
-ly_status ly_payload_refs(ly_store *store, ly_str data, ly_arena *arena, int64_t **ret_numbers,
-                          size_t *ret_n, ly_err *err)
-{
-    ly_str rest = LY_STR_NONE;
-    return ly_payload_parts(store, data, arena, ret_numbers, ret_n, &rest, err);
-}
-
-ly_status ly_payload_parts(ly_store *store, ly_str data, ly_arena *arena, int64_t **ret_numbers,
+ly_status ly_payload_parts(ly_store *store, int64_t id, ly_arena *arena, int64_t **ret_numbers,
                            size_t *ret_n, ly_str *ret_rest, ly_err *err)
 {
-    ly_buf_reset(&store->buf);
-    ly_status st = unpack_skeleton(store, data, &store->buf, err);
-    return st ? st
-              : skeleton_refs(store, ly_buf_view(&store->buf), arena, ret_numbers, ret_n, ret_rest,
-                              err);
+    ly_str bones = LY_STR_NONE;
+    *ret_n = 0;
+    *ret_rest = LY_STR_NONE;
+    ly_status st = ly_bundle_get(store, LY_PACK_PAYLOAD, id, &bones, err);
+    return st || !bones.len ? st
+                            : skeleton_refs(store, bones, arena, ret_numbers, ret_n, ret_rest, err);
 }

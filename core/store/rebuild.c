@@ -78,28 +78,14 @@ static ly_status write_row(rebuilder *r, const ly_span_row *row, ly_err *err)
 
 static ly_status drop_payload(rebuilder *r, int64_t id, ly_err *err)
 {
-    ly_db *db = &r->store->db;
-    ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(db, "SELECT data FROM payload WHERE id = ?1", &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, id);
-    bool row = false;
     int64_t *numbers = NULL;
     size_t n = 0;
-    st = ly_db_step(db, s, &row, err);
-    if (!st && row)
-        st = ly_payload_refs(r->store, ly_col_str(s, 0), &r->arena, &numbers, &n, err);
-    ly_db_reset(s);
+    ly_str rest = LY_STR_NONE;
+    ly_status st = ly_payload_parts(r->store, id, &r->arena, &numbers, &n, &rest, err);
     for (size_t i = 0; !st && i < n; i++)
         if (!ly_idset_add(&r->removal.contents, (id & ~LY_EPOCH_MASK) | numbers[i]))
             st = LY_NOMEM(err);
-    if (!st)
-        st = ly_db_prep(db, "DELETE FROM payload WHERE id = ?1", &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, id);
-    return ly_db_run(db, s, err);
+    return st ? st : ly_bundle_remove(r->store, LY_PACK_PAYLOAD, &id, 1, err);
 }
 
 /* Applies the caller's rule to one span; *ret_span is what it is afterwards. */

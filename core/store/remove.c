@@ -115,29 +115,27 @@ static ly_status run_on(ly_db *db, const char *sql, int64_t a, int64_t b, const 
     return ly_db_run(db, s, err);
 }
 
-/* Notes what a payload names and deletes it. */
-static ly_status payload_out(ly_removal *r, int64_t id, ly_err *err)
+/* Notes what a payload names; it goes with the others of its slice. */
+static ly_status payload_note(ly_removal *r, int64_t id, ly_err *err)
 {
-    ly_db *db = &r->store->db;
-    ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(db, "SELECT data FROM payload WHERE id = ?1", &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, id);
-    bool row = false;
-    st = ly_db_step(db, s, &row, err);
     int64_t *numbers = NULL;
     size_t n = 0;
+    ly_str rest = LY_STR_NONE;
     ly_arena_reset(&r->arena);
-    if (!st && row) {
-        r->counts.bytes += (int64_t)ly_col_str(s, 0).len;
-        st = ly_payload_refs(r->store, ly_col_str(s, 0), &r->arena, &numbers, &n, err);
-    }
-    ly_db_reset(s);
+    ly_status st = ly_payload_parts(r->store, id, &r->arena, &numbers, &n, &rest, err);
+    r->counts.bytes += (int64_t)rest.len;
     for (size_t i = 0; !st && i < n; i++)
         if (!ly_idset_add(&r->contents, (id & ~LY_EPOCH_MASK) | numbers[i]))
             st = LY_NOMEM(err);
-    return st ? st : run_on(db, "DELETE FROM payload WHERE id = ?1", id, 0, NULL, err);
+    return st;
+}
+
+/* Takes payloads out; the ids are put in order. */
+static ly_status payloads_out(ly_removal *r, int64_t *ids, size_t n, ly_err *err)
+{
+    if (n > 1)
+        qsort(ids, n, sizeof *ids, ascending);
+    return ly_bundle_remove(r->store, LY_PACK_PAYLOAD, ids, n, err);
 }
 
 static ly_status note_words(ly_removal *r, const ly_span_row *row, ly_err *err)
@@ -240,8 +238,10 @@ static ly_status spans_out(ly_removal *r, const ly_summary *t, size_t *ret_n, ly
     while (!st && n < SLICE_SPANS && !(st = ly_db_step(db, s, &row, err)) && row)
         ly_span_row_read(s, &rows[n++]);
     ly_db_reset(s);
+    int64_t payloads[SLICE_SPANS];
     for (size_t i = 0; !st && i < n; i++) {
-        st = payload_out(r, LY_EPOCH_BASE(t->epoch) | rows[i].payload, err);
+        payloads[i] = LY_EPOCH_BASE(t->epoch) | rows[i].payload;
+        st = payload_note(r, payloads[i], err);
         if (!st)
             st = note_words(r, &rows[i], err);
         if (!st)
@@ -249,6 +249,8 @@ static ly_status spans_out(ly_removal *r, const ly_summary *t, size_t *ret_n, ly
         if (!st)
             st = r->forget ? ledger_forget(r, rows[i].id, err) : ledger_seal(r, t, &rows[i], err);
     }
+    if (!st)
+        st = payloads_out(r, payloads, n, err);
     if (!st && n)
         st = run_on(db, "DELETE FROM span WHERE id >= ?1 AND id <= ?2", rows[0].id, rows[n - 1].id,
                     NULL, err);
@@ -278,10 +280,13 @@ static ly_status logs_out(ly_removal *r, const ly_summary *t, size_t *ret_n, ly_
     }
     ly_db_reset(s);
     for (size_t i = 0; !st && i < n; i++) {
-        st = payload_out(r, (ids[i] & ~LY_EPOCH_MASK) | payloads[i], err);
+        payloads[i] |= ids[i] & ~LY_EPOCH_MASK;
+        st = payload_note(r, payloads[i], err);
         if (!st)
             st = run_on(db, "DELETE FROM log_record WHERE id = ?1", ids[i], 0, NULL, err);
     }
+    if (!st)
+        st = payloads_out(r, payloads, n, err);
     *ret_n = n;
     if (!st)
         r->counts.n_logs += (int64_t)n;
@@ -365,16 +370,31 @@ static ly_status unhash(ly_removal *r, ly_err *err)
         ly_status st = ly_db_write_begin(db, err);
         if (st)
             return st;
-        for (size_t i = from; !st && i < r->contents.n && i < from + SLICE_ROWS; i++)
-            st = run_on(db, "UPDATE content SET hi = 0, lo = 0 WHERE id = ?1", r->contents.ids[i],
-                        0, NULL, err);
+        size_t n = r->contents.n - from < SLICE_ROWS ? r->contents.n - from : SLICE_ROWS;
+        st = ly_hashes_remove(r->store, r->contents.ids + from, n, err);
         if (!st)
-            st = ly_db_exec(db, "UPDATE meta SET value = value + 1 WHERE key = 'generation'", err);
+            st = run_on(db, "UPDATE meta SET value = value + ?1 WHERE key = 'generation'",
+                        LY_GENERATION_CONTENTS, 0, NULL, err);
         st = ly_db_write_end(db, st, err);
         if (st)
             return st;
     }
     return LY_OK;
+}
+
+static ly_status named_by(ly_removal *r, int64_t payload, ly_idset *kept, ly_err *err)
+{
+    int64_t *numbers = NULL;
+    size_t n = 0;
+    ly_str rest = LY_STR_NONE;
+    ly_arena_reset(&r->arena);
+    ly_status st = ly_payload_parts(r->store, payload, &r->arena, &numbers, &n, &rest, err);
+    for (size_t i = 0; !st && i < n; i++) {
+        int64_t id = (payload & ~LY_EPOCH_MASK) | numbers[i];
+        if (ly_idset_has(&r->contents, id) && !ly_idset_add(kept, id))
+            st = LY_NOMEM(err);
+    }
+    return st;
 }
 
 /* Step 3: which of them do the payloads of the epoch still name? *after moves on; a short snapshot. */
@@ -386,8 +406,7 @@ static ly_status named(ly_removal *r, int64_t epoch, int64_t *after, ly_idset *k
     if (st)
         return st;
     ly_stmt *s = NULL;
-    st = ly_db_prep(db,
-                    "SELECT id, data FROM payload WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT 5000",
+    st = ly_db_prep(db, "SELECT id, n FROM payload WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT 500",
                     &s, err);
     if (!st) {
         ly_bind_int(s, 1, *after);
@@ -396,17 +415,11 @@ static ly_status named(ly_removal *r, int64_t epoch, int64_t *after, ly_idset *k
     bool row = false;
     *ret_more = false;
     while (!st && !(st = ly_db_step(db, s, &row, err)) && row) {
-        int64_t *numbers = NULL;
-        size_t n = 0;
-        ly_arena_reset(&r->arena);
+        int64_t n = ly_col_int(s, 1);
         *after = ly_col_int(s, 0);
         *ret_more = true;
-        st = ly_payload_refs(r->store, ly_col_str(s, 1), &r->arena, &numbers, &n, err);
-        for (size_t i = 0; !st && i < n; i++) {
-            int64_t id = LY_EPOCH_BASE(epoch) | numbers[i];
-            if (ly_idset_has(&r->contents, id) && !ly_idset_add(kept, id))
-                st = LY_NOMEM(err);
-        }
+        for (int64_t i = 0; !st && i < n && i < LY_BUNDLE_PIECES; i++)
+            st = named_by(r, *after + i, kept, err);
         if (kept->n > 100000)
             ly_idset_sort(kept);
     }
@@ -423,13 +436,13 @@ static ly_status delete_contents(ly_removal *r, const ly_idset *kept, ly_err *er
         ly_status st = ly_db_write_begin(db, err);
         if (st)
             return st;
-        for (size_t k = 0; !st && at < r->contents.n && k < SLICE_ROWS; at++) {
-            if (ly_idset_has(kept, r->contents.ids[at]))
-                continue;
-            st = run_on(db, "DELETE FROM content WHERE id = ?1", r->contents.ids[at], 0, NULL, err);
-            r->counts.n_contents++;
-            k++;
-        }
+        int64_t ids[SLICE_ROWS];
+        size_t k = 0;
+        for (; at < r->contents.n && k < SLICE_ROWS; at++)
+            if (!ly_idset_has(kept, r->contents.ids[at]))
+                ids[k++] = r->contents.ids[at];
+        st = ly_bundle_remove(r->store, LY_PACK_CONTENT, ids, k, err);
+        r->counts.n_contents += (int64_t)k;
         st = ly_db_write_end(db, st, err);
         if (st)
             return st;

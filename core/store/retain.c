@@ -130,13 +130,10 @@ static ly_status move_span(ly_store *store, const ly_summary *t, ly_epoch_state 
         st = LY_NOMEM(err);
     if (!st)
         st = ly_payload_put(store, to, span.wire, &ids, ranges, n, &number, err);
-    ly_stmt *s = NULL;
+    int64_t gone = LY_EPOCH_BASE(t->epoch) | row->payload;
     if (!st)
-        st = ly_db_prep(&store->db, "DELETE FROM payload WHERE id = ?1", &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, LY_EPOCH_BASE(t->epoch) | row->payload);
-    st = ly_db_run(&store->db, s, err);
+        st = ly_bundle_remove(store, LY_PACK_PAYLOAD, &gone, 1, err);
+    ly_stmt *s = NULL;
     if (!st)
         st = ly_db_prep(&store->db, "UPDATE span SET payload = ?2 WHERE id = ?1", &s, err);
     if (st)
@@ -164,13 +161,10 @@ static ly_status move_log(ly_store *store, const ly_summary *t, ly_epoch_state *
         st = LY_NOMEM(err);
     if (!st)
         st = ly_payload_put(store, to, wire, NULL, ranges, n, &number, err);
-    ly_stmt *s = NULL;
+    int64_t gone = LY_EPOCH_BASE(t->epoch) | log.payload;
     if (!st)
-        st = ly_db_prep(&store->db, "DELETE FROM payload WHERE id = ?1", &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, LY_EPOCH_BASE(t->epoch) | log.payload);
-    st = ly_db_run(&store->db, s, err);
+        st = ly_bundle_remove(store, LY_PACK_PAYLOAD, &gone, 1, err);
+    ly_stmt *s = NULL;
     if (!st)
         st = ly_db_prep(&store->db, "UPDATE log_record SET id = ?2, payload = ?3 WHERE id = ?1", &s,
                         err);
@@ -188,6 +182,7 @@ static ly_status move_all(ly_store *store, const ly_summary *t, ly_arena *arena,
     ly_db *db = &store->db;
     ly_epoch_state *to = NULL;
     ly_trace_nodes nodes;
+    store->owner = t->no;
     ly_status st = ly_epoch_get(store, 0, &to, err);
     if (!st)
         st = ly_trace_nodes_load(db, t->no, arena, &nodes, err);
@@ -256,6 +251,26 @@ static ly_status rows_out(ly_db *db, const char *sql, int64_t epoch, int64_t *re
     return st;
 }
 
+/* Pieces in the rows that go next. */
+static ly_status count_pieces(ly_db *db, int64_t epoch, int64_t *ret_n, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(db,
+                              "SELECT coalesce(sum(n), 0) FROM (SELECT n FROM content"
+                              " WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)",
+                              &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, LY_EPOCH_BASE(epoch));
+    ly_bind_int(s, 2, LY_EPOCH_BASE(epoch + 1));
+    ly_bind_int(s, 3, ROWS_SLICE);
+    bool row = false;
+    st = ly_db_step(db, s, &row, err);
+    *ret_n += !st && row ? ly_col_int(s, 0) : 0;
+    ly_db_reset(s);
+    return st;
+}
+
 /* One slice of an epoch without traces; *ret_done when it is sealed. */
 static ly_status empty_epoch(ly_store *store, int64_t day, ly_store_removed *counts, bool *ret_done,
                              ly_err *err)
@@ -268,19 +283,28 @@ static ly_status empty_epoch(ly_store *store, int64_t day, ly_store_removed *cou
         "DELETE FROM content WHERE id IN"
         " (SELECT id FROM content WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)",
     };
+    /* First of all nobody finds the day's contents any more. */
+    static const char hashes[] =
+        "DELETE FROM content_hash WHERE id IN"
+        " (SELECT id FROM content_hash WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)";
     ly_db *db = &store->db;
     ly_status st = ly_db_write_begin(db, err);
     if (st)
         return st;
     int64_t until = ly_mono_ns() + SLICE_NS, n = 0;
-    *ret_done = true;
+    st = rows_out(db, hashes, day, &n, err);
+    *ret_done = n < ROWS_SLICE;
+    if (!st && n)
+        st = ly_db_exec(db, "UPDATE meta SET value = value + 4294967296 WHERE key = 'generation'",
+                        err);
     for (size_t i = 0; !st && i < LY_COUNT(sql) && *ret_done; i++) {
         do {
-            st = rows_out(db, sql[i], day, &n, err);
+            if (i == 2)
+                st = count_pieces(db, day, &counts->n_contents, err);
+            if (!st)
+                st = rows_out(db, sql[i], day, &n, err);
             if (!st && i == 0)
                 counts->n_logs += n;
-            if (!st && i == 2)
-                counts->n_contents += n;
         } while (!st && n == ROWS_SLICE && ly_mono_ns() < until);
         *ret_done = n < ROWS_SLICE;
     }

@@ -180,23 +180,13 @@ static ly_status add_content(block *b, int64_t epoch, int64_t number, ly_err *er
 
 static ly_status add_payload(block *b, int64_t id, ly_err *err)
 {
-    ly_db *db = &b->store->db;
-    ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(db, "SELECT data FROM payload WHERE id = ?1", &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, id);
-    bool row = false;
     int64_t *numbers = NULL;
     size_t n = 0;
     ly_str rest = LY_STR_NONE;
     ly_arena_reset(&b->arena);
-    st = ly_db_step(db, s, &row, err);
-    if (!st && row)
-        st = ly_payload_parts(b->store, ly_col_str(s, 0), &b->arena, &numbers, &n, &rest, err);
+    ly_status st = ly_payload_parts(b->store, id, &b->arena, &numbers, &n, &rest, err);
     ly_buf_str(&b->own, rest);
     ly_text_scalars(rest, &b->own);
-    ly_db_reset(s);
     for (size_t i = 0; !st && !b->full && i < n; i++)
         st = add_content(b, id >> LY_EPOCH_BITS, numbers[i], err);
     return st;

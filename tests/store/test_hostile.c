@@ -133,7 +133,11 @@ static void wrong_values_crash_nothing(void **state)
     static const char *const hurts[] = {
         "UPDATE payload SET data = randomblob(40)",
         "UPDATE payload SET data = x'00'",
-        "UPDATE payload SET data = x'02ffffffffffffffffff7f00'",
+        "UPDATE payload SET data = x'02ffffffffffffffffff7f00', dictionary = -1, size = 12",
+        "UPDATE payload SET n = 1 << 40",
+        "UPDATE payload SET n = -1, size = 1 << 60",
+        "UPDATE content SET n = 64, id = id - 5",
+        "UPDATE content_hash SET hashes = randomblob(160)",
         "UPDATE content SET data = randomblob(9), dictionary = 1",
         "UPDATE content SET size = -5",
         "UPDATE content SET size = 1 << 60",

@@ -92,24 +92,32 @@ CREATE TABLE span (
     access_key INTEGER           -- -> word: name of the access key that it was received with, for prices by key
 ) STRICT;
 
--- The record's protobuf bytes, packed by payload.c. id = epoch << 40 | number: an epoch goes as one
--- range. Appended only; read through span.payload or log_record.payload.
+-- The records' protobuf bytes, taken apart by payload.c; a row holds several pieces (bundle.c).
+-- id = epoch << 40 | number of the first piece, the others follow: an epoch goes as one range. Read through
+-- span.payload or log_record.payload.
 CREATE TABLE payload (
     id INTEGER PRIMARY KEY,
-    data BLOB NOT NULL
-) STRICT;
-
--- Strings that repeat, whole: messages, system prompts, tool definitions, long values.
--- id = epoch << 40 | number. Found by the upper half of a 128-bit hash, told apart by the lower.
-CREATE TABLE content (
-    id INTEGER PRIMARY KEY,
-    hi INTEGER NOT NULL,
-    lo INTEGER NOT NULL,
+    n INTEGER NOT NULL,          -- pieces
     size INTEGER NOT NULL,       -- bytes when unpacked
     dictionary INTEGER NOT NULL, -- -1 = stored as is, 0 = zstd without, else -> dictionary
     data BLOB NOT NULL
 ) STRICT;
-CREATE INDEX content_by_hash ON content (hi);
+
+-- Strings that repeat, whole: messages, system prompts, tool definitions, long values. Rows as above.
+CREATE TABLE content (
+    id INTEGER PRIMARY KEY,
+    n INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    dictionary INTEGER NOT NULL,
+    data BLOB NOT NULL
+) STRICT;
+
+-- By what a repeated string is found: 16 bytes of hash for each piece of content from id on, one row a
+-- commit; zeros = not to be found any more. Read from the end when a process begins to write.
+CREATE TABLE content_hash (
+    id INTEGER PRIMARY KEY,
+    hashes BLOB NOT NULL
+) STRICT;
 
 CREATE TABLE log_record (
     id INTEGER PRIMARY KEY,      -- epoch << 40 | number
