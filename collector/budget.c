@@ -33,6 +33,7 @@ void ly_budget_give(ly_collector *c, size_t bytes)
     c->budget.used -= bytes;
     pthread_mutex_unlock(&c->budget.lock);
     ly_grpc_pump(c);
+    ly_http_pump(c);
 }
 
 void ly_budget_receiving(ly_budget *budget, int change)

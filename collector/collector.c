@@ -98,12 +98,81 @@ static ly_status load_config(ly_collector *c, ly_err *err)
     return LY_OK;
 }
 
+/* -------------------------------------------------------------- certificates */
+
+static ly_status read_pem(const char *path, char **ret, ly_err *err)
+{
+    if (!path)
+        return LY_OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return LY_FAIL(err, errno == ENOENT ? LY_E_NOTFOUND : LY_E_DENIED, "%s: %s", path,
+                       strerror(errno));
+    char *text = ly_calloc(1, MAX_PEM + 1);
+    ssize_t n = text ? read(fd, text, MAX_PEM) : -1;
+    close(fd);
+    if (n < 0) {
+        ly_free(text);
+        return LY_FAIL(err, LY_E_IO, "%s cannot be read", path);
+    }
+    *ret = text;
+    return LY_OK;
+}
+
+static void pem_release(ly_pem *pem)
+{
+    ly_free(pem->cert);
+    ly_free_secret(pem->key, pem->key ? strlen(pem->key) : 0);
+    *pem = (ly_pem){NULL, NULL};
+}
+
+static ly_status read_pems(ly_collector *c, ly_pem *ret, ly_err *err)
+{
+    ly_pem pem = {NULL, NULL};
+    ly_status status = read_pem(c->tls_cert, &pem.cert, err);
+    if (!status)
+        status = read_pem(c->tls_key, &pem.key, err);
+    if (status)
+        pem_release(&pem);
+    else
+        *ret = pem;
+    return status;
+}
+
+/* New files come into force together, and only when they are a pair; else the old pair stays. */
+static ly_status reload_pems(ly_collector *c, ly_err *err)
+{
+    ly_pem pem = {NULL, NULL};
+    if (!c->tls_cert || !c->pem.cert)
+        return LY_OK;
+    ly_status status = read_pems(c, &pem, err);
+    if (status)
+        return status;
+    bool same = strcmp(pem.cert, c->pem.cert) == 0 && strcmp(pem.key, c->pem.key) == 0;
+    if (!same)
+        status = ly_http_check_pem(c, &pem, err);
+    if (!same && !status)
+        status = ly_http_renew(c, &pem, err);
+    if (!same && !status && c->grpc)
+        status = ly_grpc_renew(c, &pem, err);
+    if (!same && !status) {
+        ly_pem old = c->pem;
+        c->pem = pem;
+        pem = old;
+        ly_log(LY_LOG_INFO, ROOM, "new connections get the new certificate");
+    }
+    pem_release(&pem);
+    return status;
+}
+
 ly_status ly_collector_reload(ly_collector *c, ly_err *err)
 {
+    ly_err more = LY_ERR_INIT;
     pthread_mutex_lock(&c->reload_lock);
     ly_status status = load_config(c, err);
+    ly_status tls = reload_pems(c, status ? &more : err);
     pthread_mutex_unlock(&c->reload_lock);
-    return status;
+    return status ? status : tls;
 }
 
 /* ------------------------------------------------------------------- options */
@@ -149,6 +218,18 @@ static ly_status copy_text(const char *from, char **to, ly_err *err)
     return *to ? LY_OK : LY_NOMEM(err);
 }
 
+static void fill_limits(ly_collector_limits *limits)
+{
+    if (limits->http_connections <= 0)
+        limits->http_connections = 512;
+    if (limits->idle_ns <= 0)
+        limits->idle_ns = 30 * LY_NS_PER_SEC;
+    if (limits->request_ns <= 0)
+        limits->request_ns = 60 * LY_NS_PER_SEC;
+    if (limits->wait_ns <= 0)
+        limits->wait_ns = 2 * LY_NS_PER_SEC;
+}
+
 static ly_status copy_opts(ly_collector *c, const ly_collector_opts *opts, ly_err *err)
 {
     c->opts = *opts;
@@ -167,26 +248,8 @@ static ly_status copy_opts(ly_collector *c, const ly_collector_opts *opts, ly_er
                       sizeof c->info.address);
     c->info.tls = opts->tls_cert != NULL;
     c->budget.max = opts->budget_bytes;
+    fill_limits(&c->opts.limits);
     return status;
-}
-
-static ly_status read_pem(const char *path, char **ret, ly_err *err)
-{
-    if (!path)
-        return LY_OK;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return LY_FAIL(err, errno == ENOENT ? LY_E_NOTFOUND : LY_E_DENIED, "%s: %s", path,
-                       strerror(errno));
-    char *text = ly_calloc(1, MAX_PEM + 1);
-    ssize_t n = text ? read(fd, text, MAX_PEM) : -1;
-    close(fd);
-    if (n < 0) {
-        ly_free(text);
-        return LY_FAIL(err, LY_E_IO, "%s cannot be read", path);
-    }
-    *ret = text;
-    return LY_OK;
 }
 
 /* --------------------------------------------------------------------- start */
@@ -230,17 +293,11 @@ static ly_status start_threads(ly_collector *c, ly_err *err)
 
 static ly_status start_receivers(ly_collector *c, ly_err *err)
 {
-    char *cert = NULL, *key = NULL;
-    ly_status status = read_pem(c->tls_cert, &cert, err);
-    if (!status)
-        status = read_pem(c->tls_key, &key, err);
-    /* gRPC first: the HTTP thread, when it gives room back, looks at what waits there. */
+    ly_status status = read_pems(c, &c->pem, err);
     if (!status && c->opts.grpc_port >= 0)
-        status = ly_grpc_start(c, cert, key, err);
+        status = ly_grpc_start(c, err);
     if (!status && c->opts.http_port >= 0)
-        status = ly_http_start(c, cert, key, err);
-    ly_free(cert);
-    ly_free_secret(key, key ? strlen(key) : 0);
+        status = ly_http_start(c, &c->pem, err);
     return status;
 }
 
@@ -281,6 +338,8 @@ static ly_status start(ly_collector *c, const ly_collector_opts *opts, ly_err *e
         status = check_keys(c, err);
     if (!status)
         status = ly_queue_new(SIZE_MAX, SIZE_MAX, &c->queue, err);
+    if (!status)
+        status = ly_httpd_new(c, err);
     if (!status)
         status = start_threads(c, err);
     if (!status)
@@ -354,11 +413,12 @@ void ly_collector_stop(ly_collector *c, int64_t grace_ns)
         ly_queue_close(c->queue);
     if (c->writer_runs)
         pthread_join(c->writer, NULL);
+    stop_keeper(c);
     int64_t left = until - ly_mono_ns();
     ly_http_stop(c, left > 0 ? left : 0);
     left = until - ly_mono_ns();
     ly_grpc_stop(c, left > 0 ? left : 0);
-    stop_keeper(c);
+    ly_httpd_free(c);
     close_stores(c);
     ly_runtime_drop(c->runtime);
     ly_config_unref(c->config);
@@ -371,6 +431,7 @@ void ly_collector_stop(ly_collector *c, int64_t grace_ns)
     ly_free(c->listen);
     ly_free(c->tls_cert);
     ly_free(c->tls_key);
+    pem_release(&c->pem);
     ly_free(c);
 }
 

@@ -40,6 +40,16 @@ typedef struct ly_collector_hooks {
     void (*stored)(void *user, const ly_ingest_job *job);
 } ly_collector_hooks;
 
+/* What a client may cost, beside bytes. 0 = the default. */
+typedef struct ly_collector_limits {
+    int http_connections;  /* 512; further ones wait in the kernel */
+    int grpc_streams;      /* 100 a connection */
+    int grpc_header_bytes; /* 16 KiB a call */
+    int64_t idle_ns;       /* 30 s: an HTTP connection without a byte is closed */
+    int64_t request_ns;    /* 60 s for a request's head, and again for its body or message */
+    int64_t wait_ns;       /* 2 s: how long a request may stand unread for want of room */
+} ly_collector_limits;
+
 typedef struct ly_collector_opts {
     const char *db;
     const char *listen; /* address; NULL = loopback (127.0.0.1, and ::1 where it is there) */
@@ -50,7 +60,8 @@ typedef struct ly_collector_opts {
     int64_t wal_limit_bytes;
     size_t max_request_bytes; /* before and after inflating */
     size_t budget_bytes;      /* of all requests in hand; past it: refused, retryable */
-    const char *redact;       /* groups; NULL = not chosen */
+    ly_collector_limits limits;
+    const char *redact; /* groups; NULL = not chosen */
     const ly_redact_rule *redact_rules;
     size_t n_redact_rules;
     const char *tls_cert, *tls_key; /* PEM files, both or none */

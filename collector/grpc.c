@@ -1,11 +1,10 @@
 /* collector: the gRPC receiver. Decides before a payload is read, then hands it to receive.c. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "collector/impl.h"
 
-/* How long a call may stand unread for want of room before it is told to come back. */
-#define MAX_WAIT_NS (2 * LY_NS_PER_SEC)
 /* Calls that may stand unread; more are refused at once. */
 #define MAX_WAITING 256
 
@@ -15,8 +14,13 @@ static const char *const methods[] = {
     [LY_SIGNAL_METRICS] = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
 };
 
+/*
+ * The server is replaced when it has gone deaf (ly_rpc_server_deaf): `lock` guards the pointer, and who
+ * uses it holds the lock for reading. A call in hand belongs to the server it came to.
+ */
 struct ly_grpc {
-    ly_rpc_server *server;
+    pthread_rwlock_t lock;
+    ly_rpc_server *server; /* NULL: none listens now */
 };
 
 /* The reservation made at admit() stands in the call's user pointer until the message is here. */
@@ -88,8 +92,8 @@ static ly_rpc_admit admit(void *user, ly_rpc_call *call, size_t method)
         reserve(call, bytes);
         return LY_RPC_ADMIT_NOW;
     }
-    if (ly_rpc_call_age_ns(call) < MAX_WAIT_NS &&
-        ly_rpc_server_waiting(c->grpc->server) < MAX_WAITING)
+    if (ly_rpc_call_age_ns(call) < c->opts.limits.wait_ns &&
+        ly_rpc_server_waiting(ly_rpc_call_server(call)) < MAX_WAITING)
         return LY_RPC_ADMIT_WAIT;
     return refuse(c, call, LY_REFUSED_OVERLOAD, LY_RPC_UNAVAILABLE, RETRY_OVERLOAD_NS,
                   "the collector has no room now; send it again");
@@ -135,67 +139,162 @@ static void lost(void *user, ly_rpc_call *call, ly_rpc_lost why, bool admitted)
 
 /* ---- start and stop ---- */
 
-static ly_status listen_on(ly_collector *c, const char *address, int port, const ly_rpc_tls *tls,
-                           ly_err *err)
+static ly_status listen_on(ly_collector *c, ly_rpc_server *server, const char *address, int port,
+                           const ly_rpc_tls *tls, int *ret_port, ly_err *err)
 {
     char target[128];
+    (void)c;
     snprintf(target, sizeof target, strchr(address, ':') ? "[%s]:%d" : "%s:%d", address, port);
-    return ly_rpc_server_listen(c->grpc->server, target, tls, &c->info.grpc_port, err);
+    return ly_rpc_server_listen(server, target, tls, ret_port, err);
 }
 
-static ly_status open_server(ly_collector *c, const ly_rpc_tls *tls, ly_err *err)
+static ly_status bind_and_start(ly_collector *c, ly_rpc_server *server, int want, int *ret_port,
+                                ly_err *err)
+{
+    ly_rpc_tls pem = {c->pem.cert, c->pem.key, NULL};
+    const ly_rpc_tls *tls = c->pem.cert ? &pem : NULL;
+    int fd = -1, port = 0;
+    /* gRPC does not say why it cannot bind; our own attempt does, and by whom the port is taken. */
+    ly_status status = ly_listen(c->info.address, want, &fd, &port, err);
+    if (status)
+        return status;
+    close(fd);
+    status = listen_on(c, server, c->info.address, port, tls, ret_port, err);
+    if (!status && !c->opts.listen) {
+        /* "localhost" may mean ::1 to a client; where there is no IPv6 this fails and does not matter. */
+        int also = 0;
+        (void)!listen_on(c, server, "::1", *ret_port, tls, &also, NULL);
+    }
+    return status ? status : ly_rpc_server_start(server, err);
+}
+
+static ly_status open_server(ly_collector *c, int want, ly_rpc_server **ret_server, int *ret_port,
+                             ly_err *err)
 {
     ly_rpc_server_opts opts = {.methods = methods, .n_methods = LY_COUNT(methods)};
     opts.max_message_bytes = c->opts.max_request_bytes;
     opts.quota_bytes = c->opts.budget_bytes + 4 * c->opts.max_request_bytes;
+    opts.max_streams = c->opts.limits.grpc_streams;
+    opts.max_header_bytes = c->opts.limits.grpc_header_bytes;
+    opts.message_ns = c->opts.limits.request_ns;
     opts.quiet = true;
     ly_rpc_handler handler = {c, admit, message, lost};
-    ly_status status = ly_rpc_server_new(&opts, &handler, &c->grpc->server, err);
+    ly_rpc_server *server = NULL;
+    ly_status status = ly_rpc_server_new(&opts, &handler, &server, err);
+    if (!status)
+        status = bind_and_start(c, server, want, ret_port, err);
     if (status)
-        return status;
-    int fd = -1, port = 0;
-    /* gRPC does not say why it cannot bind; our own attempt does, and by whom the port is taken. */
-    status = ly_listen(c->info.address, c->opts.grpc_port, &fd, &port, err);
-    if (status)
-        return status;
-    close(fd);
-    status = listen_on(c, c->info.address, port, tls, err);
-    if (!status && !c->opts.listen) {
-        /* "localhost" may mean ::1 to a client; where there is no IPv6 this fails and does not matter. */
-        int kept = c->info.grpc_port;
-        (void)listen_on(c, "::1", kept, tls, NULL);
-        c->info.grpc_port = kept;
-    }
-    return status ? status : ly_rpc_server_start(c->grpc->server, err);
+        ly_rpc_server_free(server, 0);
+    else
+        *ret_server = server;
+    return status;
 }
 
-ly_status ly_grpc_start(ly_collector *c, const char *cert_pem, const char *key_pem, ly_err *err)
+ly_status ly_grpc_start(ly_collector *c, ly_err *err)
 {
-    ly_rpc_tls tls = {cert_pem, key_pem, NULL};
     c->grpc = ly_calloc(1, sizeof *c->grpc);
     if (!c->grpc)
         return LY_NOMEM(err);
-    return open_server(c, cert_pem ? &tls : NULL, err);
+    pthread_rwlock_init(&c->grpc->lock, NULL);
+    ly_rpc_server *server = NULL;
+    ly_status status = open_server(c, c->opts.grpc_port, &server, &c->info.grpc_port, err);
+    if (!status) {
+        pthread_rwlock_wrlock(&c->grpc->lock);
+        c->grpc->server = server;
+        pthread_rwlock_unlock(&c->grpc->lock);
+    }
+    return status;
+}
+
+ly_status ly_grpc_renew(ly_collector *c, const ly_pem *pem, ly_err *err)
+{
+    ly_rpc_tls tls = {pem->cert, pem->key, NULL};
+    pthread_rwlock_rdlock(&c->grpc->lock);
+    ly_status status = c->grpc->server ? ly_rpc_server_renew(c->grpc->server, &tls, err) : LY_OK;
+    pthread_rwlock_unlock(&c->grpc->lock);
+    return status;
 }
 
 void ly_grpc_pump(ly_collector *c)
 {
-    if (c->grpc && c->grpc->server && ly_rpc_server_waiting(c->grpc->server) > 0)
+    if (!c->grpc)
+        return;
+    pthread_rwlock_rdlock(&c->grpc->lock);
+    if (c->grpc->server && ly_rpc_server_waiting(c->grpc->server) > 0)
         ly_rpc_server_pump(c->grpc->server);
+    pthread_rwlock_unlock(&c->grpc->lock);
+}
+
+/* Takes the server away from the others; the caller ends it. */
+static ly_rpc_server *take_server(ly_grpc *grpc)
+{
+    pthread_rwlock_wrlock(&grpc->lock);
+    ly_rpc_server *server = grpc->server;
+    grpc->server = NULL;
+    pthread_rwlock_unlock(&grpc->lock);
+    return server;
+}
+
+static bool is_deaf(ly_grpc *grpc)
+{
+    pthread_rwlock_rdlock(&grpc->lock);
+    bool deaf = !grpc->server || ly_rpc_server_deaf(grpc->server);
+    pthread_rwlock_unlock(&grpc->lock);
+    return deaf;
+}
+
+/* Enough descriptors for a new server's sockets and pipes? */
+static bool files_left(void)
+{
+    int fds[24];
+    size_t n = 0;
+    while (n < LY_COUNT(fds) && (fds[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        n++;
+    bool enough = n == LY_COUNT(fds);
+    while (n > 0)
+        close(fds[--n]);
+    return enough;
+}
+
+void ly_grpc_tick(ly_collector *c)
+{
+    ly_err err = LY_ERR_INIT;
+    ly_rpc_server *fresh = NULL;
+    int port = 0;
+    if (!c->grpc || atomic_load(&c->stopping) || !is_deaf(c->grpc) || !files_left())
+        return;
+    ly_rpc_server *old = take_server(c->grpc);
+    if (old) {
+        ly_log(LY_LOG_WARN, ROOM,
+               "gRPC stopped listening when the file descriptors ran out; it listens again");
+        ly_rpc_server_drain(old);
+        ly_rpc_server_free(old, 5 * LY_NS_PER_SEC);
+    }
+    if (open_server(c, c->info.grpc_port, &fresh, &port, &err)) {
+        ly_log(LY_LOG_DEBUG, ROOM, "gRPC cannot listen again yet: %s", err.text);
+        return;
+    }
+    pthread_rwlock_wrlock(&c->grpc->lock);
+    c->grpc->server = fresh;
+    pthread_rwlock_unlock(&c->grpc->lock);
 }
 
 void ly_grpc_drain(ly_collector *c)
 {
-    if (c->grpc && c->grpc->server)
+    if (!c->grpc)
+        return;
+    pthread_rwlock_rdlock(&c->grpc->lock);
+    if (c->grpc->server)
         ly_rpc_server_drain(c->grpc->server);
+    pthread_rwlock_unlock(&c->grpc->lock);
 }
 
 void ly_grpc_stop(ly_collector *c, int64_t grace_ns)
 {
     if (!c->grpc)
         return;
-    ly_rpc_server *server = c->grpc->server;
-    ly_rpc_server_free(server, grace_ns);
+    ly_rpc_server_free(take_server(c->grpc), grace_ns);
+    pthread_rwlock_destroy(&c->grpc->lock);
     ly_free(c->grpc);
     c->grpc = NULL;
 }

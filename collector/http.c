@@ -1,58 +1,19 @@
 /*
  * collector: the HTTP receiver. libmicrohttpd with one epoll thread per listening socket.
  *
- * The life of a request: headers -> begin(): everything that can be refused is refused here, before a
- * body byte is kept -> body chunks into a buffer within the budget -> finish(): OTLP goes to
- * receive.c and the connection sleeps until the writer has the answer; the rest is answered at once.
- * A refused request's body is read and thrown away, so that the client gets the answer instead of a
- * reset; past DISCARD_MAX the connection is closed.
- *
- * Limits: CONNECTIONS at a time, CONNECTION_MEMORY for a connection's headers and upload chunk,
- * IDLE_SECONDS without a byte, REQUEST_NS from the first header to the last body byte.
+ * The life of a request: head -> begin(): everything that can be refused is refused here, before a body
+ * byte is kept -> body chunks into a buffer within the budget (without room the connection sleeps, at
+ * most limits.wait_ns) -> finish(): OTLP goes to receive.c and the connection sleeps until the writer
+ * has the answer; the rest is answered at once. A refused request's body is read and thrown away, so
+ * that the client gets the answer instead of a reset; past DISCARD_MAX the connection is closed. Who
+ * asks first (Expect: 100-continue) is told at once and sends no body.
  */
-#include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "collector/impl.h"
-#include "collector/route.h"
+#include "collector/http_impl.h"
 
-#define CONNECTIONS       512
-#define CONNECTION_MEMORY LY_KIB(256)
-#define IDLE_SECONDS      30
-#define REQUEST_NS        (60 * LY_NS_PER_SEC)
-#define DISCARD_MAX       LY_MIB(256)
-#define SMALL_BODY        LY_MIB(1) /* of a score */
-
-#define TYPE_PROTO "application/x-protobuf"
-#define TYPE_JSON  "application/json"
-#define TYPE_TEXT  "text/plain; charset=utf-8"
-
-struct ly_http {
-    struct MHD_Daemon *daemons[2]; /* 127.0.0.1 and ::1 */
-    size_t n;
-    atomic_size_t active; /* requests begun and not completed */
-};
-
-typedef struct http_call {
-    ly_collector *c;
-    struct MHD_Connection *connection;
-    ly_route route;
-    ly_otlp_format format;
-    ly_rpc_packing packing;
-    int64_t born_ns;
-    ly_buf body;
-    size_t charged; /* of the budget, until a request takes it over */
-    size_t discarded;
-    bool refused;  /* the answer stands; the body is thrown away */
-    bool answered; /* the writer has put the answer in */
-    int code;      /* HTTP status */
-    int64_t retry_ns;
-    const char *type;
-    ly_buf answer;
-} http_call;
+#define DISCARD_MAX LY_MIB(256)
+#define SMALL_BODY  LY_MIB(1) /* of a score */
 
 /* ------------------------------------------------------------------ answers */
 
@@ -62,9 +23,7 @@ static int http_status(const ly_answer *answer)
 }
 
 /* Puts an answer of plain or JSON text in. */
-static void put_text(http_call *call, int code, const char *type, const char *fmt, ...)
-    LY_PRINTF(4, 5);
-static void put_text(http_call *call, int code, const char *type, const char *fmt, ...)
+void ly_http_put_text(http_call *call, int code, const char *type, const char *fmt, ...)
 {
     char text[1024];
     va_list args;
@@ -83,8 +42,8 @@ static const char *type_of(ly_otlp_format format)
 }
 
 /* google.rpc.Status in the request's encoding (R12). */
-static void put_status(http_call *call, int http_code, ly_rpc_code code, int64_t retry_ns,
-                       const char *text)
+void ly_http_put_status(http_call *call, int http_code, ly_rpc_code code, int64_t retry_ns,
+                        const char *text)
 {
     ly_otlp_status status = {.code = (int32_t)code, .message = ly_str_c(text)};
     status.has_retry = retry_ns >= 0;
@@ -104,7 +63,7 @@ static void put_status(http_call *call, int http_code, ly_rpc_code code, int64_t
 static void put_answer(http_call *call, ly_signal signal, const ly_answer *answer)
 {
     if (answer->code != LY_RPC_OK) {
-        put_status(call, http_status(answer), answer->code, answer->retry_ns, answer->text);
+        ly_http_put_status(call, http_status(answer), answer->code, answer->retry_ns, answer->text);
         return;
     }
     ly_otlp_partial partial = {(int64_t)answer->rejected, ly_str_c(answer->text)};
@@ -112,6 +71,23 @@ static void put_answer(http_call *call, ly_signal signal, const ly_answer *answe
     call->type = type_of(call->format);
     ly_buf_reset(&call->answer);
     ly_otlp_put_response(&call->answer, call->format, signal, &partial);
+}
+
+/* Pages of this machine may read the answer. */
+static void add_cors(http_call *call, struct MHD_Response *response)
+{
+    ly_str origin = ly_http_local_origin(call);
+    if (!ly_str_given(origin))
+        return;
+    (void)MHD_add_response_header(response, "Access-Control-Allow-Origin", origin.ptr);
+    (void)MHD_add_response_header(response, "Vary", "Origin");
+    if (call->code != MHD_HTTP_NO_CONTENT)
+        return;
+    ly_str asked = ly_http_header(call, "Access-Control-Request-Headers");
+    (void)MHD_add_response_header(response, "Access-Control-Allow-Methods", "GET, POST");
+    (void)MHD_add_response_header(response, "Access-Control-Allow-Headers",
+                                  ly_str_given(asked) ? asked.ptr : "content-type");
+    (void)MHD_add_response_header(response, "Access-Control-Max-Age", "600");
 }
 
 static enum MHD_Result send_answer(http_call *call)
@@ -131,6 +107,12 @@ static enum MHD_Result send_answer(http_call *call)
                  (long long)((call->retry_ns + LY_NS_PER_SEC - 1) / LY_NS_PER_SEC));
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
     }
+    if (call->code == MHD_HTTP_UNSUPPORTED_MEDIA_TYPE)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ACCEPT_ENCODING,
+                                      "gzip, deflate, identity");
+    add_cors(call, response);
+    if (call->at_once || ly_http_is_retired(call->c, call->connection))
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (call->code == MHD_HTTP_UNAUTHORIZED)
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     enum MHD_Result result = MHD_queue_response(call->connection, (unsigned)call->code, response);
@@ -138,149 +120,98 @@ static enum MHD_Result send_answer(http_call *call)
     return result;
 }
 
-static void refuse(http_call *call, ly_refused why, int http_code, ly_rpc_code code,
-                   int64_t retry_ns, const char *text)
+void ly_http_refuse(http_call *call, ly_refused why, int http_code, ly_rpc_code code,
+                    int64_t retry_ns, const char *text)
 {
     ly_stats_refused(call->c, why, call->body.len);
-    put_status(call, http_code, code, retry_ns, text);
+    ly_http_put_status(call, http_code, code, retry_ns, text);
     call->refused = true;
+    call->why = why;
     ly_budget_give(call->c, call->charged);
     call->charged = 0;
     ly_buf_release(&call->body);
 }
 
-/* ------------------------------------------------------------------- headers */
+/* ---------------------------------------------------------------------- room */
 
-static ly_str header(http_call *call, const char *name)
+/* Takes `bytes` more of the budget. False: the request sleeps and asks again when it is woken, or it
+ * waited long enough (or may not) and is refused. */
+static bool take_room(http_call *call, size_t bytes)
 {
-    return ly_str_c(MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, name));
-}
-
-/* "application/json; charset=utf-8" -> "application/json" */
-static ly_str media_type(ly_str value)
-{
-    return ly_str_trim(ly_str_sub(value, 0, ly_str_find_char(value, ';', 0)));
-}
-
-static bool read_type(http_call *call)
-{
-    ly_str type = media_type(header(call, MHD_HTTP_HEADER_CONTENT_TYPE));
-    if (ly_str_eq_nocase(type, LY_S(TYPE_PROTO)) ||
-        ly_str_eq_nocase(type, LY_S("application/protobuf"))) {
-        call->format = LY_OTLP_PROTO;
+    ly_collector *c = call->c;
+    if (ly_budget_take(&c->budget, bytes)) {
+        bool waited = call->wanted > 0;
+        call->charged += bytes;
+        call->wanted = 0;
+        call->waits_ns = 0;
+        if (waited)
+            ly_http_pump(c);
         return true;
     }
-    call->format = LY_OTLP_JSON;
-    return ly_str_eq_nocase(type, LY_S(TYPE_JSON));
-}
-
-static bool read_encoding(http_call *call)
-{
-    ly_str encoding = ly_str_trim(header(call, MHD_HTTP_HEADER_CONTENT_ENCODING));
-    call->packing = LY_RPC_PLAIN;
-    if (encoding.len == 0 || ly_str_eq_nocase(encoding, LY_S("identity")) ||
-        ly_str_eq_nocase(encoding, LY_S("none")))
-        return true;
-    call->packing = LY_RPC_GZIP;
-    if (ly_str_eq_nocase(encoding, LY_S("gzip")) || ly_str_eq_nocase(encoding, LY_S("x-gzip")))
-        return true;
-    call->packing = LY_RPC_DEFLATE;
-    return ly_str_eq_nocase(encoding, LY_S("deflate"));
-}
-
-static unsigned scopes_of(http_call *call)
-{
-    unsigned scopes = LY_SCOPE_READ | LY_SCOPE_WRITE;
-    ly_config *config = ly_config_ref(call->c);
-    if (config->access)
-        scopes = ly_access_check(config->access, header(call, MHD_HTTP_HEADER_AUTHORIZATION),
-                                 header(call, "x-api-key"));
-    ly_config_unref(config);
-    return scopes;
-}
-
-static bool check_key(http_call *call, unsigned need)
-{
-    unsigned scopes = scopes_of(call);
-    if (scopes & need)
-        return true;
-    if (scopes)
-        refuse(call, LY_REFUSED_KEY, 403, LY_RPC_PERMISSION_DENIED, -1,
-               "this access key may not do that");
+    if (call->waits_ns == 0)
+        call->waits_ns = ly_mono_ns();
+    call->wanted = bytes;
+    if (ly_mono_ns() - call->waits_ns < c->opts.limits.wait_ns && ly_http_wait(call))
+        return false;
+    call->wanted = 0;
+    if (atomic_load(&c->stopping))
+        ly_http_refuse(call, LY_REFUSED_STOPPING, 503, LY_RPC_UNAVAILABLE, RETRY_OVERLOAD_NS,
+                       "the collector is stopping");
     else
-        refuse(call, LY_REFUSED_KEY, 401, LY_RPC_UNAUTHENTICATED, -1,
-               "an access key is needed: Authorization: Bearer KEY (lydite auth add makes one)");
+        ly_http_refuse(call, LY_REFUSED_OVERLOAD, 503, LY_RPC_UNAVAILABLE, RETRY_OVERLOAD_NS,
+                       "the collector has no room now; send it again");
     return false;
 }
 
-/* A web page may make a browser send requests here. OTLP's content types make the browser ask first,
- * and we never say yes; what answers with data must look itself. */
-static bool check_origin(http_call *call)
-{
-    ly_str origin = header(call, "Origin");
-    if (!ly_str_given(origin) || ly_str_starts(origin, LY_S("http://localhost")) ||
-        ly_str_starts(origin, LY_S("http://127.0.0.1")) ||
-        ly_str_starts(origin, LY_S("http://[::1]")))
-        return true;
-    refuse(call, LY_REFUSED_KEY, 403, LY_RPC_PERMISSION_DENIED, -1,
-           "requests of web pages of other origins are not answered");
-    return false;
-}
-
-static bool check_length(http_call *call)
+static void check_length(http_call *call)
 {
     size_t max = call->route.kind == LY_ROUTE_OTLP ? call->c->opts.max_request_bytes : SMALL_BODY;
     ly_buf_init(&call->body, max);
-    ly_str text = header(call, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    ly_str text = ly_http_header(call, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t length = 0;
     if (!ly_str_given(text))
-        return true; /* chunked: charged as it comes */
+        return; /* chunked: charged as it comes */
     if (!ly_str_to_u64(text, &length) || length > max) {
         char why[128];
         snprintf(why, sizeof why, "the request is larger than %zu bytes", max);
-        refuse(call, LY_REFUSED_TOO_LARGE, 413, LY_RPC_RESOURCE_EXHAUSTED, -1, why);
-        return false;
+        ly_http_refuse(call, LY_REFUSED_TOO_LARGE, 413, LY_RPC_RESOURCE_EXHAUSTED, -1, why);
+        return;
     }
-    if (!ly_budget_take(&call->c->budget, (size_t)length)) {
-        refuse(call, LY_REFUSED_OVERLOAD, 503, LY_RPC_UNAVAILABLE, RETRY_OVERLOAD_NS,
-               "the collector has no room now; send it again");
-        return false;
-    }
-    call->charged = (size_t)length;
-    if (length > 0)
-        (void)ly_buf_room(&call->body, (size_t)length);
-    return true;
+    (void)take_room(call, (size_t)length);
 }
 
 /* --------------------------------------------------------------- begin, chunk */
 
 static void begin_otlp(http_call *call, const char *method)
 {
-    bool type_known = read_type(call);
+    bool type_known = ly_http_read_type(call);
     if (strcmp(method, MHD_HTTP_METHOD_POST) != 0) {
         ly_stats_refused(call->c, LY_REFUSED_UNSUPPORTED, 0);
-        put_text(call, MHD_HTTP_METHOD_NOT_ALLOWED, TYPE_TEXT, "OTLP/HTTP is POST only\n");
+        ly_http_put_text(call, MHD_HTTP_METHOD_NOT_ALLOWED, TYPE_TEXT, "OTLP/HTTP is POST only\n");
         call->refused = true;
-    } else if (!check_key(call, LY_SCOPE_WRITE)) {
+        call->why = LY_REFUSED_UNSUPPORTED;
+    } else if (!ly_http_check_origin(call) || !ly_http_check_key(call, LY_SCOPE_WRITE)) {
         return;
     } else if (!type_known) {
-        refuse(call, LY_REFUSED_UNSUPPORTED, 415, LY_RPC_INVALID_ARGUMENT, -1,
-               "Content-Type must be application/x-protobuf or application/json");
-    } else if (!read_encoding(call)) {
-        refuse(call, LY_REFUSED_UNSUPPORTED, 415, LY_RPC_INVALID_ARGUMENT, -1,
-               "Content-Encoding must be gzip, deflate or identity");
+        ly_http_refuse(call, LY_REFUSED_UNSUPPORTED, 415, LY_RPC_INVALID_ARGUMENT, -1,
+                       "Content-Type must be application/x-protobuf or application/json");
+    } else if (!ly_http_read_encoding(call)) {
+        ly_http_refuse(call, LY_REFUSED_UNSUPPORTED, 415, LY_RPC_INVALID_ARGUMENT, -1,
+                       "Content-Encoding must be gzip, deflate or identity "
+                       "(OTEL_EXPORTER_OTLP_COMPRESSION=gzip)");
     } else if (atomic_load(&call->c->stopping)) {
-        refuse(call, LY_REFUSED_STOPPING, 503, LY_RPC_UNAVAILABLE, RETRY_OVERLOAD_NS,
-               "the collector is stopping");
+        ly_http_refuse(call, LY_REFUSED_STOPPING, 503, LY_RPC_UNAVAILABLE, RETRY_OVERLOAD_NS,
+                       "the collector is stopping");
     } else {
-        (void)check_length(call);
+        check_length(call);
     }
 }
 
 static void method_not_allowed(http_call *call)
 {
-    put_text(call, MHD_HTTP_METHOD_NOT_ALLOWED, TYPE_TEXT, "method not allowed\n");
+    ly_http_put_text(call, MHD_HTTP_METHOD_NOT_ALLOWED, TYPE_TEXT, "method not allowed\n");
     call->refused = true;
+    call->why = LY_REFUSED_UNSUPPORTED;
 }
 
 static void begin_get(http_call *call, const char *method)
@@ -288,29 +219,68 @@ static void begin_get(http_call *call, const char *method)
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         method_not_allowed(call);
     else if (call->route.kind != LY_ROUTE_HEALTH && call->route.kind != LY_ROUTE_READY &&
-             check_origin(call))
-        (void)check_key(call, LY_SCOPE_READ);
+             ly_http_check_origin(call) && ly_http_check_host(call))
+        (void)ly_http_check_key(call, LY_SCOPE_READ);
+}
+
+/* A browser asks before it lets a page post: pages of this machine may, see ly_http_check_origin. */
+static bool begin_preflight(http_call *call, const char *method)
+{
+    if (strcmp(method, MHD_HTTP_METHOD_OPTIONS) != 0 ||
+        !ly_str_given(ly_http_header(call, "Access-Control-Request-Method")))
+        return false;
+    call->format = LY_OTLP_JSON;
+    if (ly_str_given(ly_http_local_origin(call))) {
+        ly_http_put_text(call, MHD_HTTP_NO_CONTENT, TYPE_TEXT, "%s", "");
+        call->refused = true; /* answered; not counted as refused */
+        call->why = LY_REFUSED__COUNT;
+    } else {
+        ly_http_refuse(call, LY_REFUSED_KEY, 403, LY_RPC_PERMISSION_DENIED, -1,
+                       "requests of web pages of other origins are not answered");
+    }
+    return true;
+}
+
+/* How this client reaches us: as its Host header says, where that is a plain name and port. */
+static void base_url(const http_call *call, char *base, size_t size)
+{
+    const ly_collector_info *info = &call->c->info;
+    ly_str host = ly_http_header(call, MHD_HTTP_HEADER_HOST);
+    const char *scheme = info->tls ? "https" : "http";
+    bool plain = host.len > 0 && host.len < 80 && ly_str_find_char(host, ':', 0) != SIZE_MAX;
+    for (size_t i = 0; i < host.len; i++)
+        plain =
+            plain && strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-[]",
+                            host.ptr[i]);
+    if (plain)
+        snprintf(base, size, "%s://%.*s", scheme, LY_STR_ARG(host));
+    else
+        snprintf(base, size, "%s://%s:%d", scheme,
+                 info->address[0] == ':' ? "localhost" : info->address, info->http_port);
 }
 
 static void begin_unknown(http_call *call)
 {
-    char base[128], text[512], advice[400];
-    const ly_collector_info *info = &call->c->info;
-    snprintf(base, sizeof base, "%s://%s:%d", info->tls ? "https" : "http",
-             info->address[0] == ':' ? "localhost" : info->address, info->http_port);
+    char base[128], text[640], advice[512];
+    base_url(call, base, sizeof base);
     if (call->route.kind == LY_ROUTE_FOREIGN) {
         snprintf(advice, sizeof advice, call->route.advice, base);
         snprintf(text, sizeof text, "%s: %s", call->route.client, advice);
     } else {
-        snprintf(text, sizeof text, "no such path; OTLP goes to %s/v1/traces and %s/v1/logs", base,
-                 base);
+        snprintf(
+            text, sizeof text,
+            "no such path; OTLP goes to %s/v1/traces and %s/v1/logs "
+            "(OTEL_EXPORTER_OTLP_ENDPOINT=%s; the variable of one signal is used as it stands)",
+            base, base, base);
     }
-    (void)read_type(call);
-    refuse(call, LY_REFUSED_UNSUPPORTED, 404, LY_RPC_NOT_FOUND, -1, text);
+    (void)ly_http_read_type(call);
+    ly_http_refuse(call, LY_REFUSED_UNSUPPORTED, 404, LY_RPC_NOT_FOUND, -1, text);
 }
 
 static void begin(http_call *call, const char *method)
 {
+    if (begin_preflight(call, method))
+        return;
     switch (call->route.kind) {
     case LY_ROUTE_OTLP:
         begin_otlp(call, method);
@@ -319,13 +289,19 @@ static void begin(http_call *call, const char *method)
         call->format = LY_OTLP_JSON;
         if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
             method_not_allowed(call);
-        else if (check_origin(call) && check_key(call, LY_SCOPE_WRITE))
-            (void)check_length(call);
+        else if (ly_http_check_origin(call) && ly_http_check_key(call, LY_SCOPE_WRITE))
+            check_length(call);
         break;
     case LY_ROUTE_FOREIGN:
     case LY_ROUTE_NONE:
         begin_unknown(call);
         break;
+    case LY_ROUTE_HELLO:
+        if (strcmp(method, MHD_HTTP_METHOD_POST) == 0) {
+            begin_unknown(call); /* an exporter whose endpoint lacks the path */
+            break;
+        }
+        /* fall through */
     default:
         call->format = LY_OTLP_JSON;
         begin_get(call, method);
@@ -333,32 +309,31 @@ static void begin(http_call *call, const char *method)
     }
 }
 
-static enum MHD_Result chunk(http_call *call, const char *data, size_t n)
+/* *n stays when the request has to wait for room: the same bytes come again. */
+static enum MHD_Result chunk(http_call *call, const char *data, size_t *n)
 {
-    if (ly_mono_ns() - call->born_ns > REQUEST_NS)
+    if (ly_mono_ns() - call->born_ns > call->c->opts.limits.request_ns)
         return MHD_NO;
     if (call->refused) {
-        call->discarded += n;
+        call->discarded += *n;
+        *n = 0;
         return call->discarded > DISCARD_MAX ? MHD_NO : MHD_YES;
     }
-    size_t need = call->body.len + n;
+    size_t need = call->body.len + *n;
     if (need > call->body.max) {
-        refuse(call, LY_REFUSED_TOO_LARGE, 413, LY_RPC_RESOURCE_EXHAUSTED, -1,
-               "the request is too large");
+        ly_http_refuse(call, LY_REFUSED_TOO_LARGE, 413, LY_RPC_RESOURCE_EXHAUSTED, -1,
+                       "the request is too large");
         return MHD_YES;
     }
-    if (need > call->charged) {
-        if (!ly_budget_take(&call->c->budget, need - call->charged)) {
-            refuse(call, LY_REFUSED_OVERLOAD, 503, LY_RPC_UNAVAILABLE, RETRY_OVERLOAD_NS,
-                   "the collector has no room now; send it again");
-            return MHD_YES;
-        }
-        call->charged = need;
-    }
-    ly_buf_add(&call->body, data, n);
+    if (need > call->charged && !take_room(call, need - call->charged))
+        return MHD_YES;
+    if (call->charged > call->body.len && call->body.len == 0)
+        (void)ly_buf_room(&call->body, call->charged);
+    ly_buf_add(&call->body, data, *n);
+    *n = 0;
     if (call->body.failed)
-        refuse(call, LY_REFUSED_OVERLOAD, 503, LY_RPC_UNAVAILABLE, RETRY_OVERLOAD_NS,
-               "out of memory");
+        ly_http_refuse(call, LY_REFUSED_OVERLOAD, 503, LY_RPC_UNAVAILABLE, RETRY_OVERLOAD_NS,
+                       "out of memory");
     return MHD_YES;
 }
 
@@ -376,8 +351,8 @@ static enum MHD_Result finish_otlp(http_call *call)
 {
     ly_request *request = ly_request_new(call->c, call->route.signal, call->format, call->charged);
     if (!request) {
-        refuse(call, LY_REFUSED_OVERLOAD, 503, LY_RPC_UNAVAILABLE, RETRY_OVERLOAD_NS,
-               "out of memory");
+        ly_http_refuse(call, LY_REFUSED_OVERLOAD, 503, LY_RPC_UNAVAILABLE, RETRY_OVERLOAD_NS,
+                       "out of memory");
         return send_answer(call);
     }
     call->charged = 0;
@@ -386,8 +361,8 @@ static enum MHD_Result finish_otlp(http_call *call)
     /* Asleep before the writer can have an answer. */
     MHD_suspend_connection(call->connection);
     request->access_key =
-        ly_access_name(request->config->access, header(call, MHD_HTTP_HEADER_AUTHORIZATION),
-                       header(call, "x-api-key"));
+        ly_access_name(request->config->access, ly_http_header(call, MHD_HTTP_HEADER_AUTHORIZATION),
+                       ly_http_header(call, "x-api-key"));
     ly_request_receive(request, ly_buf_view(&call->body), call->packing);
     return MHD_YES;
 }
@@ -396,9 +371,9 @@ static void finish_ready(http_call *call)
 {
     const char *why = ly_collector_not_ready(call->c);
     if (why)
-        put_text(call, 503, TYPE_TEXT, "not ready: %s\n", why);
+        ly_http_put_text(call, 503, TYPE_TEXT, "not ready: %s\n", why);
     else
-        put_text(call, 200, TYPE_TEXT, "ready\n");
+        ly_http_put_text(call, 200, TYPE_TEXT, "ready\n");
 }
 
 static void finish_hook(http_call *call, ly_status status, const ly_err *err)
@@ -413,8 +388,8 @@ static void finish_hook(http_call *call, ly_status status, const ly_err *err)
                            ? LY_RPC_UNAVAILABLE
                        : status == LY_E_UNSUPPORTED ? LY_RPC_UNIMPLEMENTED
                                                     : LY_RPC_INVALID_ARGUMENT;
-    put_status(call, ly_rpc_code_http((int)code), code,
-               code == LY_RPC_UNAVAILABLE ? RETRY_STORAGE_NS : -1, err->text);
+    ly_http_put_status(call, ly_rpc_code_http((int)code), code,
+                       code == LY_RPC_UNAVAILABLE ? RETRY_STORAGE_NS : -1, err->text);
 }
 
 static void finish_prompt(http_call *call)
@@ -440,11 +415,12 @@ static void finish_scores(http_call *call)
 
 static enum MHD_Result finish(http_call *call)
 {
+    call->finished = true;
     switch (call->route.kind) {
     case LY_ROUTE_OTLP:
         return finish_otlp(call);
     case LY_ROUTE_HEALTH:
-        put_text(call, 200, TYPE_TEXT, "ok\n");
+        ly_http_put_text(call, 200, TYPE_TEXT, "ok\n");
         break;
     case LY_ROUTE_READY:
         finish_ready(call);
@@ -466,16 +442,16 @@ static enum MHD_Result finish(http_call *call)
         finish_scores(call);
         break;
     default:
-        put_text(call, 200, TYPE_TEXT,
-                 "Lydite collector " LYDITE_VERSION
-                 "\nOTLP: POST /v1/traces, /v1/logs (protobuf or JSON)\n"
-                 "See also /readyz, /metrics, /status\n");
+        ly_http_put_text(call, 200, TYPE_TEXT,
+                         "Lydite collector " LYDITE_VERSION
+                         "\nOTLP: POST /v1/traces, /v1/logs (protobuf or JSON)\n"
+                         "See also /readyz, /metrics, /status\n");
         break;
     }
     return send_answer(call);
 }
 
-/* ---------------------------------------------------------------- the daemon */
+/* ----------------------------------------------------------------- callbacks */
 
 static http_call *call_new(ly_collector *c, struct MHD_Connection *connection, const char *url)
 {
@@ -488,13 +464,27 @@ static http_call *call_new(ly_collector *c, struct MHD_Connection *connection, c
     call->born_ns = ly_mono_ns();
     call->retry_ns = -1;
     ly_buf_init(&call->answer, LY_MAX_RESPONSE_BYTES);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    call->conn = info ? info->socket_context : NULL;
+    if (call->conn)
+        atomic_store(&call->conn->since_ns, 0);
     atomic_fetch_add(&c->http->active, 1);
     return call;
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version, const char *data,
-                                  size_t *n, void **state)
+/* What is refused before its body is read is normally read all the same; not when the client waits to
+ * be told, or where its end is not known. */
+static bool answers_at_once(http_call *call)
+{
+    if (call->refused && ly_str_given(ly_http_header(call, MHD_HTTP_HEADER_EXPECT)))
+        call->at_once = true;
+    return call->at_once;
+}
+
+enum MHD_Result ly_http_on_request(void *arg, struct MHD_Connection *connection, const char *url,
+                                   const char *method, const char *version, const char *data,
+                                   size_t *n, void **state)
 {
     http_call *call = *state;
     (void)version;
@@ -503,21 +493,21 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         if (!call)
             return MHD_NO;
         *state = call;
-        begin(call, method);
-        return MHD_YES;
+        if (ly_http_check_framing(call))
+            begin(call, method);
+        return answers_at_once(call) ? send_answer(call) : MHD_YES;
     }
     if (call->answered)
         return send_answer(call);
-    if (*n > 0) {
-        size_t len = *n;
-        *n = 0;
-        return chunk(call, data, len);
-    }
+    if (call->wanted > 0 && !take_room(call, call->wanted) && call->wanted > 0)
+        return MHD_YES; /* asleep again */
+    if (*n > 0)
+        return chunk(call, data, n);
     return call->refused ? send_answer(call) : finish(call);
 }
 
-static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
-                         enum MHD_RequestTerminationCode why)
+void ly_http_on_completed(void *arg, struct MHD_Connection *connection, void **state,
+                          enum MHD_RequestTerminationCode why)
 {
     ly_collector *c = arg;
     http_call *call = *state;
@@ -526,91 +516,15 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **st
     if (!call)
         return;
     *state = NULL;
+    if (call->refused && call->why < LY_REFUSED__COUNT)
+        ly_stats_refused_bytes(c, call->why, call->discarded);
+    else if (!call->refused && !call->finished)
+        ly_stats_refused(c, LY_REFUSED_CANCELLED, call->body.len);
+    if (call->conn)
+        atomic_store(&call->conn->since_ns, ly_mono_ns());
     ly_budget_give(c, call->charged);
     ly_buf_release(&call->body);
     ly_buf_release(&call->answer);
     ly_free(call);
     atomic_fetch_sub(&c->http->active, 1);
-}
-
-static void log_nothing(void *arg, const char *fmt, va_list args) LY_PRINTF(2, 0);
-static void log_nothing(void *arg, const char *fmt, va_list args)
-{
-    (void)arg;
-    (void)fmt;
-    (void)args;
-}
-
-static struct MHD_Daemon *start_daemon(ly_collector *c, int fd, const char *cert_pem,
-                                       const char *key_pem)
-{
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-    struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)cert_pem},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key_pem},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    if (cert_pem)
-        flags |= MHD_USE_TLS;
-    else
-        tls[0].option = MHD_OPTION_END;
-    return MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, c, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, c, MHD_OPTION_ARRAY, tls,
-        MHD_OPTION_END);
-}
-
-static ly_status add_daemon(ly_collector *c, const char *address, int port, const char *cert_pem,
-                            const char *key_pem, ly_err *err)
-{
-    int fd = -1, bound = 0;
-    ly_status status = ly_listen(address, port, &fd, &bound, err);
-    if (status)
-        return status;
-    struct MHD_Daemon *daemon = start_daemon(c, fd, cert_pem, key_pem);
-    if (!daemon) {
-        close(fd);
-        return LY_FAIL(err, LY_E_INVALID, "the HTTP receiver could not be started%s",
-                       cert_pem ? "; are certificate and key valid PEM files that fit together?"
-                                : "");
-    }
-    c->http->daemons[c->http->n++] = daemon;
-    c->info.http_port = bound;
-    return LY_OK;
-}
-
-ly_status ly_http_start(ly_collector *c, const char *cert_pem, const char *key_pem, ly_err *err)
-{
-    c->http = ly_calloc(1, sizeof *c->http);
-    if (!c->http)
-        return LY_NOMEM(err);
-    ly_status status = add_daemon(c, c->info.address, c->opts.http_port, cert_pem, key_pem, err);
-    if (!status && !c->opts.listen) /* as in grpc.c */
-        (void)!add_daemon(c, "::1", c->info.http_port, cert_pem, key_pem, NULL);
-    return status;
-}
-
-/* Takes no further connections; requests that come on open ones get 503. */
-void ly_http_drain(ly_collector *c)
-{
-    for (size_t i = 0; c->http && i < c->http->n; i++) {
-        int fd = MHD_quiesce_daemon(c->http->daemons[i]);
-        if (fd >= 0)
-            close(fd);
-    }
-}
-
-void ly_http_stop(ly_collector *c, int64_t grace_ns)
-{
-    if (!c->http)
-        return;
-    int64_t until = ly_mono_ns() + grace_ns;
-    while (atomic_load(&c->http->active) > 0 && ly_mono_ns() < until)
-        usleep(2000);
-    for (size_t i = 0; i < c->http->n; i++)
-        MHD_stop_daemon(c->http->daemons[i]);
-    ly_free(c->http);
-    c->http = NULL;
 }

@@ -56,6 +56,11 @@ unsigned ly_access_check(const ly_access *access, ly_str authorization, ly_str a
 /* Name of that key, a view into `access`; empty when there is none. access may be NULL. */
 ly_str ly_access_name(const ly_access *access, ly_str authorization, ly_str api_key);
 
+/* PEM texts; owned; both NULL = no TLS. */
+typedef struct ly_pem {
+    char *cert, *key;
+} ly_pem;
+
 /* ---- byte budget ---- */
 
 typedef struct ly_budget {
@@ -125,6 +130,8 @@ typedef struct ly_stats {
 } ly_stats;
 
 void ly_stats_refused(ly_collector *c, ly_refused why, uint64_t bytes);
+/* Bytes of a request that was counted before, read and thrown away. */
+void ly_stats_refused_bytes(ly_collector *c, ly_refused why, uint64_t bytes);
 void ly_stats_received(ly_collector *c, const ly_request *request);
 /* The request's items leave `queued`: as its outcome says, or (stored false) returned to the client. */
 void ly_stats_finished(ly_collector *c, ly_request *request, bool stored);
@@ -147,6 +154,7 @@ struct ly_collector {
     ly_price_mark prices;        /* keeper: what the configuration in use was read at */
     atomic_bool book_unread;     /* the last reload could not read the book and kept the old one */
     ly_redact *redact;           /* lives as long as the collector */
+    ly_pem pem;                  /* in use; reload_lock */
     ly_budget budget;
     ly_stats stats;
     ly_queue *queue; /* of ly_request; the budget bounds it */
@@ -173,17 +181,29 @@ void *ly_writer_main(void *collector);
 void *ly_keeper_main(void *collector);
 
 /* grpc.c */
-LY_MUST_USE ly_status ly_grpc_start(ly_collector *c, const char *cert_pem, const char *key_pem,
-                                    ly_err *err);
+LY_MUST_USE ly_status ly_grpc_start(ly_collector *c, ly_err *err); /* with c->pem */
+LY_MUST_USE ly_status ly_grpc_renew(ly_collector *c, const ly_pem *pem, ly_err *err);
 void ly_grpc_drain(ly_collector *c);
 void ly_grpc_stop(ly_collector *c, int64_t grace_ns);
 void ly_grpc_pump(ly_collector *c);
+/* Now and then (keeper): a server that cannot take connections any more is replaced. */
+void ly_grpc_tick(ly_collector *c);
 
-/* http.c */
-LY_MUST_USE ly_status ly_http_start(ly_collector *c, const char *cert_pem, const char *key_pem,
-                                    ly_err *err);
+/* http_listen.c. New before gRPC starts and freed after it has stopped: a receiver that gives room back
+ * wakes those that wait at the other. */
+LY_MUST_USE ly_status ly_httpd_new(ly_collector *c, ly_err *err);
+LY_MUST_USE ly_status ly_http_start(ly_collector *c, const ly_pem *pem, ly_err *err);
+/* Wakes the first request that waits for room. */
+void ly_http_pump(ly_collector *c);
+/* Now and then (keeper): slow clients, waiting requests, retired daemons. */
+void ly_http_tick(ly_collector *c);
+/* Are these PEM texts a certificate and its key? */
+LY_MUST_USE ly_status ly_http_check_pem(ly_collector *c, const ly_pem *pem, ly_err *err);
+/* New connections get the new certificate. Under reload_lock. */
+LY_MUST_USE ly_status ly_http_renew(ly_collector *c, const ly_pem *pem, ly_err *err);
 void ly_http_drain(ly_collector *c);
 void ly_http_stop(ly_collector *c, int64_t grace_ns);
+void ly_httpd_free(ly_collector *c);
 
 /* runtime.c: makes and locks `<db>.collector`. LY_E_BUSY: another collector holds it. */
 LY_MUST_USE ly_status ly_runtime_claim(const char *db, ly_runtime_file **ret_file, ly_err *err);

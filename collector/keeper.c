@@ -154,6 +154,8 @@ void *ly_keeper_main(void *arg)
     bool prunes = rule->keep_app_ns || rule->keep_eval_ns || rule->max_bytes;
     do {
         now = ly_mono_ns();
+        ly_http_tick(c);
+        ly_grpc_tick(c);
         checkpoint(&k, now);
         if (now - k.figures_ns > FIGURES_NS) {
             figures(&k);

@@ -13,58 +13,111 @@ typedef struct foreign_path {
     const char *advice;
 } foreign_path;
 
-#define LANGFUSE                                                                            \
-    "this is the old Langfuse protocol; use the Langfuse SDK from version 3 (Python) or 4 " \
-    "(JavaScript, @langfuse/otel), which sends OpenTelemetry, with LANGFUSE_HOST=%s"
+#define LANGFUSE                                                                                \
+    "this is the old Langfuse protocol; use the Langfuse SDK from version 3 (Python) or 4 "     \
+    "(JavaScript, @langfuse/otel), which sends OpenTelemetry, with LANGFUSE_BASE_URL (before: " \
+    "LANGFUSE_HOST)=%s"
 #define LANGSMITH                                                                                \
-    "this is LangSmith's run protocol; set LANGSMITH_OTEL_ENABLED=true, LANGSMITH_TRACING=true " \
-    "and "                                                                                       \
-    "LANGSMITH_ENDPOINT=%s so that it sends OpenTelemetry"
+    "this is LangSmith's own protocol; set LANGSMITH_OTEL_ENABLED=true, LANGSMITH_TRACING=true " \
+    "and LANGSMITH_ENDPOINT=%s so that it sends OpenTelemetry"
 #define MLFLOW                                                                                  \
     "this is MLflow's tracking protocol; set OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=%s/v1/traces, " \
-    "and MLflow "                                                                               \
-    "sends its traces as OpenTelemetry"
+    "and MLflow sends its traces as OpenTelemetry"
 #define PHOENIX                                                                     \
     "this is Phoenix's REST interface; traces go to PHOENIX_COLLECTOR_ENDPOINT=%s " \
-    "(phoenix.otel.register "                                                       \
-    "with protocol=\"http/protobuf\")"
+    "(phoenix.otel.register with protocol=\"http/protobuf\")"
 #define OPIK                                                                                   \
     "this is Opik's own protocol; use an OpenTelemetry or OpenInference instrumentation with " \
     "OTEL_EXPORTER_OTLP_ENDPOINT=%s"
 #define LANGWATCH                                                                                \
     "this is LangWatch's old collector protocol; use a LangWatch SDK that sends OpenTelemetry, " \
-    "with "                                                                                      \
-    "LANGWATCH_ENDPOINT=%s"
-#define GENERIC "this collector takes OTLP only; set OTEL_EXPORTER_OTLP_ENDPOINT=%s"
+    "with LANGWATCH_ENDPOINT=%s"
+#define BRAINTRUST                                                                              \
+    "this is Braintrust's own protocol; use its OpenTelemetry span processor (braintrust[otel]" \
+    ") with BRAINTRUST_API_URL=%s"
+#define TRACELOOP                                                                \
+    "this is Traceloop's prompt service; its traces come as OpenTelemetry with " \
+    "TRACELOOP_BASE_URL=%s, and TRACELOOP_SYNC_ENABLED=false stops these requests"
+#define OPENAI_AGENTS                                                                          \
+    "this is the OpenAI Agents SDK's own exporter; replace it (openinference-instrumentation-" \
+    "openai-agents, or logfire.instrument_openai_agents) with OTEL_EXPORTER_OTLP_ENDPOINT=%s"
+#define AGENTOPS "this is AgentOps' session protocol; set AGENTOPS_EXPORTER_ENDPOINT=%s/v1/traces"
+#define MODEL_API                                                                            \
+    "this is a model's interface and this a collector: leave the base URL at the provider, " \
+    "instrument the client library (lydite connect openai), and set "                        \
+    "OTEL_EXPORTER_OTLP_ENDPOINT=%s"
+#define OTEL_OTHER                                                 \
+    "this collector takes OTLP only; in an OpenTelemetry SDK set " \
+    "OTEL_TRACES_EXPORTER=otlp and OTEL_EXPORTER_OTLP_ENDPOINT=%s"
+#define GENERIC                                                                          \
+    "this is a protocol of its own and this collector takes OTLP; use an OpenTelemetry " \
+    "instrumentation (lydite connect lists them) with OTEL_EXPORTER_OTLP_ENDPOINT=%s"
 
+/* The first that fits counts. */
 static const foreign_path foreign[] = {
-    {"/api/public/ingestion", "Langfuse", LANGFUSE},
-    {"/api/public/traces*", "Langfuse", LANGFUSE},
-    {"/api/public/spans*", "Langfuse", LANGFUSE},
-    {"/api/public/generations*", "Langfuse", LANGFUSE},
-    {"/api/public/projects", "Langfuse", LANGFUSE},
-    {"/api/public/health", "Langfuse", LANGFUSE},
+    {"/api/public/*", "Langfuse", LANGFUSE},
     {"/runs*", "LangSmith", LANGSMITH},
     {"/api/v1/runs*", "LangSmith", LANGSMITH},
+    {"/api/v1/sessions*", "LangSmith", LANGSMITH},
+    {"/api/v1/info", "LangSmith", LANGSMITH},
+    {"/api/v1/feedback*", "LangSmith", LANGSMITH},
     {"/info", "LangSmith", LANGSMITH},
     {"/sessions*", "LangSmith", LANGSMITH},
+    {"/feedback*", "LangSmith", LANGSMITH},
     {"/api/2.0/mlflow*", "MLflow", MLFLOW},
     {"/api/3.0/mlflow*", "MLflow", MLFLOW},
+    {"/api/4.0/mlflow*", "MLflow", MLFLOW},
     {"/ajax-api/*", "MLflow", MLFLOW},
     {"/v1/projects*", "Phoenix", PHOENIX},
     {"/v1/spans*", "Phoenix", PHOENIX},
+    {"/v1/evaluations", "Phoenix", PHOENIX},
     {"/v1/trace_annotations*", "Phoenix", PHOENIX},
+    {"/v1/span_annotations*", "Phoenix", PHOENIX},
+    {"/v1/datasets*", "Phoenix", PHOENIX},
     {"/graphql", "Phoenix", PHOENIX},
+    {"/arize_phoenix_version", "Phoenix", PHOENIX},
     {"/api/v1/private/*", "Opik", OPIK},
     {"/v1/private/*", "Opik", OPIK},
-    {"/api/collector", "LangWatch", LANGWATCH},
+    {"/opik/api/*", "Opik", OPIK},
+    {"/api/collector*", "LangWatch", LANGWATCH},
     {"/api/track_event", "LangWatch", LANGWATCH},
-    {"/logs3*", "Braintrust", GENERIC},
+    {"/api/evaluations/*", "LangWatch", LANGWATCH},
+    {"/logs3*", "Braintrust", BRAINTRUST},
+    {"/api/apikey/login", "Braintrust", BRAINTRUST},
+    {"/api/project/register", "Braintrust", BRAINTRUST},
+    {"/v1/traceloop/*", "Traceloop", TRACELOOP},
+    {"/v2/traceloop/*", "Traceloop", TRACELOOP},
+    {"/v1/traces/ingest", "OpenAI Agents SDK", OPENAI_AGENTS},
+    {"/v3/auth/token", "AgentOps", AGENTOPS},
+    {"/v2/create_session", "AgentOps", AGENTOPS},
+    {"/v2/sessions*", "AgentOps", AGENTOPS},
     {"/v1/log/*", "Helicone", GENERIC},
     {"/v1/trace/log*", "Helicone", GENERIC},
-    {"/api/v2/spans", "Zipkin", GENERIC},
-    {"/api/traces", "Jaeger", GENERIC},
+    {"/custom/v1/log*", "Helicone", GENERIC},
+    {"/oai/v1/*", "Helicone", GENERIC},
+    {"/call/*", "Weave", GENERIC},
+    {"/calls/*", "Weave", GENERIC},
+    {"/v1/runs/ingest", "Lunary", GENERIC},
+    {"/session/start", "HoneyHive", GENERIC},
+    {"/events*", "HoneyHive", GENERIC},
+    {"/batch", "PostHog", GENERIC},
+    {"/capture", "PostHog", GENERIC},
+    {"/api/v2/spans", "Zipkin", OTEL_OTHER},
+    {"/api/v1/spans", "Zipkin", OTEL_OTHER},
+    {"/api/traces", "Jaeger", OTEL_OTHER},
+    {"/intake/v2/*", "Elastic APM", OTEL_OTHER},
+    {"/trace/v1", "New Relic", OTEL_OTHER},
+    {"/loki/*", "Loki", OTEL_OTHER},
+    {"/api/v1/write", "Prometheus", OTEL_OTHER},
     {"/v0.*", "Datadog", GENERIC},
+    {"/evp_proxy/*", "Datadog", GENERIC},
+    {"/v1/chat/completions", "model client", MODEL_API},
+    {"/chat/completions", "model client", MODEL_API},
+    {"/v1/completions", "model client", MODEL_API},
+    {"/v1/responses*", "model client", MODEL_API},
+    {"/v1/embeddings", "model client", MODEL_API},
+    {"/v1/messages*", "model client", MODEL_API},
+    {"/v1/models*", "model client", MODEL_API},
     {"/v1development/profiles", "OTLP profiles",
      "this collector takes traces and logs; %s/v1/traces"},
 };

@@ -22,6 +22,13 @@ void ly_stats_refused(ly_collector *c, ly_refused why, uint64_t bytes)
     pthread_mutex_unlock(&c->stats.lock);
 }
 
+void ly_stats_refused_bytes(ly_collector *c, ly_refused why, uint64_t bytes)
+{
+    pthread_mutex_lock(&c->stats.lock);
+    c->stats.now.refused_bytes[why] += bytes;
+    pthread_mutex_unlock(&c->stats.lock);
+}
+
 void ly_stats_received(ly_collector *c, const ly_request *request)
 {
     const ly_ingest_outcome *o = &request->job->outcome;

@@ -22,6 +22,7 @@ typedef struct coder {
     ly_jscan scan;
     uint8_t *at, *end;
     bool item_bad; /* something in the current item has the wrong type */
+    bool full;     /* the buffer */
     bool failed;   /* the request cannot be read: scan.failed and scan.why say why */
 } coder;
 
@@ -41,6 +42,7 @@ static bool room(coder *c, size_t n)
         return true;
     }
     c->scan.failed = LY_E_LIMIT;
+    c->full = true;
     return give_up(c, "grows past its limit in protobuf form");
 }
 
@@ -451,6 +453,9 @@ ly_status ly_transcode(ly_str text, const ly_message_desc *desc, uint8_t *dst, s
         give_up(&c, "an object is missing");
     }
     if (c.failed || !put_fields(&c, desc, 0) || next(&c) != LY_J_END) {
+        /* Nesting past every limit is a matter of form, not of size. */
+        if (c.scan.failed == LY_E_LIMIT && !c.full)
+            c.scan.failed = LY_E_FORMAT;
         return ly_jscan_fail(&c.scan, "OTLP/JSON", err);
     }
     *ret_len = (size_t)(c.at - dst);

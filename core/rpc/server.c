@@ -27,10 +27,12 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "rpc/server_tls.h"
 
 #define SLOTS_PER_METHOD 32
 #define SLOTS_UNKNOWN    4
 #define TICK_NS          (50 * LY_NS_PER_MS)
+#define READ_TICK_NS     (500 * LY_NS_PER_MS)
 #define MAX_STATUS_BYTES 4096
 
 typedef enum tag_kind { TAG_NEW, TAG_NEW_UNKNOWN, TAG_CLOSED, TAG_PAYLOAD, TAG_SENT } tag_kind;
@@ -42,7 +44,9 @@ typedef struct tag {
 
 struct ly_rpc_call {
     ly_rpc_server *server;
-    ly_rpc_call *next; /* in the waiting list */
+    ly_rpc_call *next;                       /* in the waiting list */
+    ly_rpc_call *reading_next, **reading_at; /* in the list of those whose message is awaited */
+    int64_t asked_ns;
     size_t method;
     void *user;
     int64_t born_ns;
@@ -65,6 +69,9 @@ struct ly_rpc_server {
     const char *const *methods;
     size_t n_methods;
     size_t max_message;
+    int64_t message_ns;
+    ly_rpc_cert *cert;        /* NULL = plain */
+    uint64_t accept_failures; /* of the process when it began to listen */
     void **registered;
     grpc_resource_quota *quota;
     grpc_server *server;
@@ -79,6 +86,7 @@ struct ly_rpc_server {
     size_t live; /* accepted calls that were not freed yet */
     ly_rpc_call *first, **last;
     size_t waiting;
+    ly_rpc_call *reading, **reading_last; /* in the order of asking */
 };
 
 static ly_str slice_view(const grpc_slice *slice)
@@ -172,13 +180,60 @@ static void lost(ly_rpc_call *call, ly_rpc_lost why, bool admitted)
         server->handler.lost(server->handler.user, call, why, admitted);
 }
 
+static void reading_add(ly_rpc_call *call)
+{
+    ly_rpc_server *server = call->server;
+    call->asked_ns = ly_mono_ns();
+    pthread_mutex_lock(&server->lock);
+    call->reading_next = NULL;
+    call->reading_at = server->reading_last;
+    *server->reading_last = call;
+    server->reading_last = &call->reading_next;
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void reading_remove(ly_rpc_call *call)
+{
+    ly_rpc_server *server = call->server;
+    pthread_mutex_lock(&server->lock);
+    if (call->reading_at) {
+        *call->reading_at = call->reading_next;
+        if (call->reading_next)
+            call->reading_next->reading_at = call->reading_at;
+        else
+            server->reading_last = call->reading_at;
+        call->reading_at = NULL;
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* A client that stops in the middle of its message must not keep its room for ever. The server's thread,
+ * which alone takes calls off the list: the one looked at stays. */
+static void cut_slow_messages(ly_rpc_server *server)
+{
+    int64_t before = ly_mono_ns() - server->message_ns;
+    for (;;) {
+        pthread_mutex_lock(&server->lock);
+        ly_rpc_call *call = server->reading;
+        bool late = call && call->asked_ns < before;
+        pthread_mutex_unlock(&server->lock);
+        if (!late)
+            return;
+        reading_remove(call);
+        grpc_call_cancel_with_status(call->call, GRPC_STATUS_DEADLINE_EXCEEDED,
+                                     "the message did not come in time", NULL);
+    }
+}
+
 static void ask_payload(ly_rpc_call *call)
 {
+    reading_add(call);
     grpc_op op;
     memset(&op, 0, sizeof op);
     op.op = GRPC_OP_RECV_MESSAGE;
     op.data.recv_message.recv_message = &call->payload;
     if (grpc_call_start_batch(call->call, &op, 1, &call->on_payload, NULL) != GRPC_CALL_OK) {
+        reading_remove(call);
         lost(call, LY_RPC_LOST_CANCELLED, true);
         ly_rpc_call_fail(call, LY_RPC_UNAVAILABLE, "the call could not be read", 0);
     }
@@ -345,6 +400,7 @@ static void on_closed(ly_rpc_call *call)
 static void on_payload(ly_rpc_call *call, bool ok)
 {
     ly_rpc_server *server = call->server;
+    reading_remove(call);
     if (!ok || !call->payload) {
         no_payload(call);
         return;
@@ -387,14 +443,24 @@ static void handle(const grpc_event *event)
     }
 }
 
+/* Nanoseconds until time itself may change something; 0 = only an event can. */
+static int64_t next_tick(ly_rpc_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    int64_t tick = server->waiting > 0 ? TICK_NS : server->reading ? READ_TICK_NS : 0;
+    pthread_mutex_unlock(&server->lock);
+    return tick;
+}
+
 static void *serve(void *arg)
 {
     ly_rpc_server *server = arg;
     for (;;) {
         gpr_timespec until = gpr_inf_future(GPR_CLOCK_MONOTONIC);
-        if (ly_rpc_server_waiting(server) > 0)
-            until = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                                 gpr_time_from_nanos(TICK_NS, GPR_TIMESPAN));
+        int64_t tick = next_tick(server);
+        if (tick)
+            until =
+                gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(tick, GPR_TIMESPAN));
         grpc_event event = grpc_completion_queue_next(server->cq, until, NULL);
         if (event.type == GRPC_QUEUE_SHUTDOWN)
             return NULL;
@@ -402,6 +468,8 @@ static void *serve(void *arg)
             handle(&event);
         else
             ly_rpc_server_pump(server);
+        if (tick)
+            cut_slow_messages(server);
     }
 }
 
@@ -461,6 +529,10 @@ void ly_rpc_call_fail(ly_rpc_call *call, ly_rpc_code code, const char *message,
     msg.code = (int)code;
     msg.message = ly_str_c(message);
     msg.retry_delay_ns = retry_delay_ns;
+    if (code == LY_RPC_INVALID_ARGUMENT) {
+        msg.bad_field = LY_S("request");
+        msg.bad_reason = msg.message;
+    }
     ly_buf details;
     ly_buf_init(&details, MAX_STATUS_BYTES);
     ly_rpc_status_write(&details, &msg);
@@ -498,6 +570,11 @@ bool ly_rpc_call_cancelled(const ly_rpc_call *call)
     return atomic_load(&call->cancelled);
 }
 
+ly_rpc_server *ly_rpc_call_server(const ly_rpc_call *call)
+{
+    return call->server;
+}
+
 void ly_rpc_call_drop_body(ly_rpc_call *call)
 {
     grpc_slice_unref(call->body);
@@ -506,9 +583,21 @@ void ly_rpc_call_drop_body(ly_rpc_call *call)
 
 /* ---------------------------------------------------------- start and stop */
 
-static void log_nothing(gpr_log_func_args *args)
+/*
+ * gRPC's log goes nowhere, but one line is heard: when the process has no file descriptor left for a new
+ * connection, gRPC 1.51 stops listening for good and says so only here.
+ */
+static atomic_uint_least64_t accept_failures;
+
+static void log_hears(gpr_log_func_args *args)
 {
-    (void)args;
+    if (args->message && strstr(args->message, "Failed accept"))
+        atomic_fetch_add(&accept_failures, 1);
+}
+
+bool ly_rpc_server_deaf(const ly_rpc_server *server)
+{
+    return atomic_load(&accept_failures) != server->accept_failures;
 }
 
 static grpc_arg int_arg(const char *key, int64_t value)
@@ -574,10 +663,13 @@ ly_status ly_rpc_server_new(const ly_rpc_server_opts *opts, const ly_rpc_handler
     server->n_methods = opts->n_methods;
     server->max_message = opts->max_message_bytes ? opts->max_message_bytes : LY_MAX_REQUEST_BYTES;
     server->last = &server->first;
+    server->reading_last = &server->reading;
+    server->message_ns = or_default(opts->message_ns, 60 * LY_NS_PER_SEC);
+    server->accept_failures = atomic_load(&accept_failures);
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->none_live, NULL);
     if (opts->quiet && !grpc_is_initialized())
-        gpr_set_log_function(log_nothing);
+        gpr_set_log_function(log_hears);
     grpc_init();
     make_server(server, opts);
     *ret_server = server;
@@ -590,13 +682,11 @@ ly_status ly_rpc_server_listen(ly_rpc_server *server, const char *address, const
     grpc_server_credentials *creds = NULL;
     if (!tls) {
         creds = grpc_insecure_server_credentials_create();
-    } else if (tls->cert_pem && tls->key_pem) {
-        grpc_ssl_pem_key_cert_pair pair = {tls->key_pem, tls->cert_pem};
-        creds = grpc_ssl_server_credentials_create_ex(
-            tls->client_ca_pem, &pair, 1,
-            tls->client_ca_pem ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                               : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
-            NULL);
+    } else {
+        ly_status status = server->cert ? LY_OK : ly_rpc_cert_new(tls, &server->cert, err);
+        if (status)
+            return status;
+        creds = ly_rpc_cert_creds(server->cert);
     }
     if (!creds)
         return LY_FAIL(err, LY_E_INVALID, "gRPC refused the TLS certificate; it must be PEM text");
@@ -606,6 +696,11 @@ ly_status ly_rpc_server_listen(ly_rpc_server *server, const char *address, const
         return LY_FAIL(err, LY_E_BUSY, "cannot listen on %s for gRPC", address);
     *ret_port = port;
     return LY_OK;
+}
+
+ly_status ly_rpc_server_renew(ly_rpc_server *server, const ly_rpc_tls *tls, ly_err *err)
+{
+    return server->cert ? ly_rpc_cert_renew(server->cert, tls, err) : LY_OK;
 }
 
 ly_status ly_rpc_server_start(ly_rpc_server *server, ly_err *err)
@@ -684,6 +779,7 @@ void ly_rpc_server_free(ly_rpc_server *server, int64_t grace_ns)
     grpc_completion_queue_destroy(server->stop_cq);
     grpc_resource_quota_unref(server->quota);
     grpc_shutdown_blocking();
+    ly_rpc_cert_free(server->cert);
     pthread_cond_destroy(&server->none_live);
     pthread_mutex_destroy(&server->lock);
     ly_free(server->registered);

@@ -70,6 +70,7 @@ typedef struct ly_rpc_server_opts {
     int64_t handshake_ns;     /* 0 = 10 s */
     int64_t idle_ns;          /* a connection without calls is closed; 0 = 5 min */
     int64_t keepalive_ns;     /* ping a silent connection so often; 0 = 60 s */
+    int64_t message_ns;       /* a message that was asked for must be here by then; 0 = 60 s */
     bool quiet;               /* gRPC's log off (a server program owns its process) */
 } ly_rpc_server_opts;
 
@@ -88,11 +89,18 @@ typedef struct ly_rpc_tls {
  * the bound port. Errors: BUSY when the address is taken (or not ours), INVALID for bad PEM. */
 LY_MUST_USE ly_status ly_rpc_server_listen(ly_rpc_server *server, const char *address,
                                            const ly_rpc_tls *tls, int *ret_port, ly_err *err);
+/* Handshakes from now on show this certificate; client_ca_pem is not looked at. Nothing happens to a plain
+ * server. Any thread. */
+LY_MUST_USE ly_status ly_rpc_server_renew(ly_rpc_server *server, const ly_rpc_tls *tls,
+                                          ly_err *err);
 LY_MUST_USE ly_status ly_rpc_server_start(ly_rpc_server *server, ly_err *err);
 
 /* Any thread: the state admit() looks at has changed, or time has passed. Also done by the server's own
  * thread every 50 ms while a call waits. */
 void ly_rpc_server_pump(ly_rpc_server *server);
+/* gRPC could not take a connection for want of file descriptors, and has stopped listening (known only to
+ * a `quiet` server). What is connected goes on. The remedy is another server. */
+bool ly_rpc_server_deaf(const ly_rpc_server *server);
 /* Calls that wait unread. */
 size_t ly_rpc_server_waiting(ly_rpc_server *server);
 
@@ -108,6 +116,7 @@ void ly_rpc_server_free(ly_rpc_server *server, int64_t grace_ns);
 /* The handler's own pointer. */
 void ly_rpc_call_set_user(ly_rpc_call *call, void *user);
 void *ly_rpc_call_user(const ly_rpc_call *call);
+ly_rpc_server *ly_rpc_call_server(const ly_rpc_call *call);
 /* A request header, or not given. Valid until the call is answered. */
 ly_str ly_rpc_call_meta(const ly_rpc_call *call, ly_str key);
 /* Nanoseconds since its headers came (monotonic). */

@@ -7,9 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -104,6 +107,40 @@ LY_UNUSED static int kit_get(kit *k, const char *path, const char *headers)
                       &k->answer, &k->err) != LY_OK)
         fail_msg("GET %s: %s", path, k->err.text);
     return code;
+}
+
+LY_UNUSED static int kit_dial(const kit *k, int port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct timeval limit = {30, 0};
+    (void)k;
+    assert_true(fd >= 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+/* Everything that comes until the other side closes, into k->answer. */
+LY_UNUSED static void kit_drain(kit *k, int fd)
+{
+    char part[4096];
+    ssize_t n;
+    ly_buf_reset(&k->answer);
+    while ((n = recv(fd, part, sizeof part, 0)) > 0)
+        ly_buf_add(&k->answer, part, (size_t)n);
+    if (n < 0 && errno != ECONNRESET)
+        fail_msg("no end of the answer: %s", strerror(errno));
+}
+
+/* Bytes by hand over HTTP; all answers until the server closes are in k->answer. */
+LY_UNUSED static void kit_raw(kit *k, ly_str bytes)
+{
+    int fd = kit_dial(k, k->http);
+    assert_int_equal(send(fd, bytes.ptr, bytes.len, MSG_NOSIGNAL), bytes.len);
+    kit_drain(k, fd);
+    close(fd);
 }
 
 /* One gRPC call; the reply is the caller's to release. packed: body is gzip. */

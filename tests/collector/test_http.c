@@ -247,7 +247,7 @@ static int dial(const kit *k)
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)k->http)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval limit = {5, 0};
+    struct timeval limit = {30, 0};
     assert_true(fd >= 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
@@ -296,7 +296,7 @@ static void a_client_that_leaves_costs_nothing(void **state)
     int fd = dial(k);
     put(fd, LY_S("POST /v1/traces HTTP/1.1\r\nHost: x\r\n" KIT_PROTO
                  "Content-Length: 100000\r\n\r\nabc"));
-    int64_t until = ly_mono_ns() + 3 * LY_NS_PER_SEC;
+    int64_t until = ly_mono_ns() + 30 * LY_NS_PER_SEC;
     while (kit_stats(k).budget_used == 0 && ly_mono_ns() < until)
         usleep(1000);
     assert_int_equal(kit_stats(k).budget_used, 100000);
@@ -317,7 +317,7 @@ static void overload_is_503_with_retry_after(void **state)
         put(fds[i], LY_S("POST /v1/traces HTTP/1.1\r\nHost: x\r\n" KIT_PROTO
                          "Content-Length: 2097152\r\n\r\nabc"));
     }
-    int64_t until = ly_mono_ns() + 3 * LY_NS_PER_SEC;
+    int64_t until = ly_mono_ns() + 30 * LY_NS_PER_SEC;
     while (kit_stats(k).budget_used < LY_MIB(4) && ly_mono_ns() < until)
         usleep(1000);
     int fd = dial(k);
@@ -329,7 +329,7 @@ static void overload_is_503_with_retry_after(void **state)
     close(fds[0]);
     close(fds[1]);
     assert_int_equal(kit_stats(k).refused[LY_REFUSED_OVERLOAD], 1);
-    until = ly_mono_ns() + 3 * LY_NS_PER_SEC;
+    until = ly_mono_ns() + 30 * LY_NS_PER_SEC;
     while (kit_stats(k).budget_used != 0 && ly_mono_ns() < until)
         usleep(1000);
     assert_int_equal(kit_post(k, "/v1/traces", KIT_JSON, LY_S("{}")), 200);
@@ -345,25 +345,6 @@ static void metrics_are_taken_and_discarded(void **state)
     answer_is(k, "{}");
     assert_int_equal(kit_stats(k).discarded_points, 2);
     assert_int_equal(kit_stats(k).received, 0);
-}
-
-static void known_foreign_paths_get_advice(void **state)
-{
-    kit *k = *state;
-    assert_int_equal(kit_post(k, "/api/public/ingestion", KIT_JSON, LY_S("{}")), 404);
-    answer_has(k, "LANGFUSE_HOST=http://127.0.0.1:");
-    assert_int_equal(kit_post(k, "/runs/batch", KIT_JSON, LY_S("{}")), 404);
-    answer_has(k, "LANGSMITH_OTEL_ENABLED=true");
-    assert_int_equal(kit_post(k, "/api/2.0/mlflow/runs/create", KIT_JSON, LY_S("{}")), 404);
-    answer_has(k, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-    assert_int_equal(kit_post(k, "/what/is/this", KIT_JSON, LY_S("{}")), 404);
-    answer_has(k, "/v1/traces");
-    /* Every row of the table can be reached. */
-    static const char *const samples[] = {
-        "/v1/projects", "/api/v1/private/x",      "/logs3", "/api/collector", "/api/v2/spans",
-        "/v0.4/traces", "/v1development/profiles"};
-    for (size_t i = 0; i < LY_COUNT(samples); i++)
-        assert_int_equal(ly_route_of(ly_str_c(samples[i])).kind, LY_ROUTE_FOREIGN);
 }
 
 static void pages_for_operators(void **state)
@@ -512,7 +493,6 @@ int main(void)
         WITH(a_client_that_leaves_costs_nothing),
         WITH(overload_is_503_with_retry_after),
         WITH(metrics_are_taken_and_discarded),
-        WITH(known_foreign_paths_get_advice),
         WITH(pages_for_operators),
         cmocka_unit_test(keys_and_scopes),
         cmocka_unit_test(exposure_needs_choices),
