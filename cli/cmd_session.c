@@ -8,6 +8,7 @@
 #include "viewer/text.h"
 
 #define DEFAULT_ROWS 50
+#define PAGE_ROWS    1000
 
 static ly_status print_rows(ly_cli *cli, const ly_session_row *rows, size_t n, bool heading,
                             ly_err *err)
@@ -97,8 +98,8 @@ static bool has_grown(const known *seen, size_t n, const ly_session_row *r)
 
 /* A line for a session each time it has grown; sessions as they were at the start are not printed
  * unless --since asks for them. */
-static ly_status follow(ly_cli *cli, ly_store *store, ly_json_csv *csv, ly_arena *arena,
-                        ly_err *err)
+static ly_status follow(ly_cli *cli, ly_store *store, ly_trace_query *query, ly_json_csv *csv,
+                        ly_arena *arena, ly_err *err)
 {
     ly_status st = LY_OK;
     uint64_t last = UINT64_MAX;
@@ -117,8 +118,8 @@ static ly_status follow(ly_cli *cli, ly_store *store, ly_json_csv *csv, ly_arena
         if (st == LY_OK && count != last) {
             last = count;
             ly_arena_reset(arena);
-            st = ly_store_session_page(store, cli->since_ns, cli->until_ns, MAX_KNOWN, &key, arena,
-                                       &rows, &n, err);
+            query->limit = MAX_KNOWN;
+            st = ly_store_session_search(store, query, &key, arena, &rows, &n, err);
         }
         for (size_t i = n; st == LY_OK && i-- > 0;) {
             if (!first && has_grown(seen, n_seen, &rows[i])) {
@@ -138,42 +139,81 @@ static ly_status follow(ly_cli *cli, ly_store *store, ly_json_csv *csv, ly_arena
     return st;
 }
 
+/* Pages of sessions up to -n. */
+static ly_status list(ly_cli *cli, ly_store *store, ly_trace_query *query, ly_json_csv *csv,
+                      ly_arena *arena, size_t *ret_n, ly_err *err)
+{
+    size_t most = cli->n >= 0 ? (size_t)cli->n : DEFAULT_ROWS, left = most, n = 1;
+    ly_store_key key = {0};
+    ly_status st = LY_OK;
+    bool more = false;
+    while (st == LY_OK && n > 0 && left > 0 && !ly_cli_interrupted()) {
+        ly_session_row *rows = NULL;
+        ly_arena_reset(arena);
+        query->limit = left < PAGE_ROWS ? left + 1 : PAGE_ROWS;
+        st = ly_store_session_search(store, query, &key, arena, &rows, &n, err);
+        more = st == LY_OK && n > left;
+        n = more ? left : n;
+        if (st == LY_OK) {
+            st = print(cli, csv, rows, n, left == most, err);
+        }
+        left -= st == LY_OK ? n : 0;
+    }
+    *ret_n = most - left;
+    if (st == LY_OK && more) {
+        ly_cli_note(cli, "the latest %zu; -n N prints more, -n 0 all", *ret_n);
+    }
+    return st;
+}
+
 static int run_list(ly_cli *cli)
 {
     int exit_code = LY_EXIT_DONE;
     ly_err err = LY_ERR_INIT;
     ly_arena arena;
-    ly_session_row *rows = NULL;
     size_t n = 0;
-    ly_store_key key = {0};
     ly_json_csv csv;
-    ly_store *store = ly_cli_store(cli, LY_STORE_READER, &exit_code);
-    if (store == NULL) {
-        return exit_code;
-    }
+    ly_filter *filter = NULL;
+    ly_store *store = NULL;
     ly_json_csv_init(&csv);
     ly_arena_init(&arena, 0, 0);
+    if (!ly_cli_filter(cli, 0, &filter, &exit_code)) {
+        goto out;
+    }
+    store = ly_cli_store(cli, LY_STORE_READER, &exit_code);
+    if (store == NULL) {
+        goto out;
+    }
+    ly_trace_query query = LY_TRACE_QUERY_INIT;
+    query.filter = ly_filter_root(filter)->kind == LY_FILTER_ALL ? NULL : filter;
+    query.since_ns = cli->since_ns;
+    query.until_ns = cli->until_ns;
     ly_status st;
     if (cli->follow) {
-        st = follow(cli, store, &csv, &arena, &err);
+        st = follow(cli, store, &query, &csv, &arena, &err);
         exit_code = st != LY_OK ? ly_cli_fail(cli, &err) : ly_cli_signal_exit();
         goto out;
     }
-    st = ly_store_session_page(store, cli->since_ns, cli->until_ns,
-                               cli->n >= 0 ? (size_t)cli->n : DEFAULT_ROWS, &key, &arena, &rows, &n,
-                               &err);
-    if (st == LY_OK) {
-        st = print(cli, &csv, rows, n, true, &err);
-    }
+    st = list(cli, store, &query, &csv, &arena, &n, &err);
     if (st != LY_OK) {
         exit_code = ly_cli_fail(cli, &err);
     } else if (n == 0) {
-        ly_cli_note(cli, "no sessions: no span carries a session id");
+        if (query.filter != NULL) {
+            ly_cli_note(cli, "no session has a trace that matches %.*s",
+                        LY_STR_ARG(ly_filter_text(filter)));
+        } else {
+            ly_cli_note(cli,
+                        cli->since_ns != INT64_MIN || cli->until_ns != INT64_MAX
+                            ? "no sessions in that time"
+                            : "no sessions: no span carries a session id; lydite connect CLIENT "
+                              "tells how to set it");
+        }
         exit_code = cli->fail_empty ? LY_EXIT_NO : LY_EXIT_DONE;
     }
 out:
     ly_json_csv_release(&csv);
     ly_arena_release(&arena);
+    ly_filter_free(filter);
     ly_store_close(store);
     return exit_code;
 }
@@ -211,20 +251,23 @@ static int run_show(ly_cli *cli)
 }
 
 static const ly_verb verbs[] = {
-    {"list", "", 0, 0, "list sessions, latest activity first",
-     "--json: one object a line with session first last traces spans errors generations tokens_in "
+    {"list", "[FILTER]", 0, -1, "list sessions, latest activity first",
+     "With a filter (as of `lydite trace list`) those of which some trace matches. --json: one "
+     "object a line with session first last traces spans errors generations tokens_in "
      "tokens_out tokens cost_usd user service model; unknown is null. --csv: the same fields. -f "
      "prints a line for a "
      "session each time it has grown.",
-     "lydite session list -n 20\nlydite session list --since 1d --json",
+     "lydite session list -n 20\nlydite session list --since 1d --json\nlydite session list "
+     "'status:error'",
      LY_COMMON_READ | LY_COMMON_CSV | LY_COMMON_N | LY_COMMON_FOLLOW | LY_COMMON_TIME |
          LY_COMMON_FAIL_EMPTY,
      NULL, 0, run_list},
     {"show", "SESSION", 1, 1, "print a session as a conversation over its traces",
-     "SESSION is an id or a unique prefix. --json prints its traces, oldest first, with the fields "
+     "SESSION is an id, a unique prefix, @last or @last~N. --json prints its traces, oldest first, "
+     "with the fields "
      "of "
      "`trace list --json`.",
-     "lydite session show s-17\nlydite session show s-17 --json", LY_COMMON_READ, NULL, 0,
+     "lydite session show @last\nlydite session show s-17 --json", LY_COMMON_READ, NULL, 0,
      run_show},
 };
 const ly_cmd ly_cmd_session = {

@@ -23,6 +23,7 @@ typedef struct list {
     ly_json_csv csv;
     int64_t left, shown, now_ns;
     size_t n_cols;
+    bool more; /* than were asked for */
 } list;
 
 static void duration_cell(ly_table *table, int64_t ns, ly_buf *cell)
@@ -139,6 +140,7 @@ static ly_status list_pages(list *l, ly_store *store, ly_trace_query *query, ly_
             l->left--;
         }
     }
+    l->more = more;
     ly_arena_release(&arena);
     return st;
 }
@@ -149,19 +151,44 @@ static ly_status list_pages(list *l, ly_store *store, ly_trace_query *query, ly_
 #define SEEN_SLOTS 8192
 
 typedef struct follower {
+    list *l;
+    ly_store *store;
+    ly_trace_query query;
     ly_trace_id seen[SEEN_SLOTS]; /* printed already; the oldest is overwritten */
     size_t n_seen;
+    ly_trace_id *watch; /* something came in for them; not over yet */
+    size_t n_watch, cap;
 } follower;
 
-static bool was_seen(const follower *f, ly_trace_id id)
+static bool is_there(const ly_trace_id *ids, size_t n, ly_trace_id id)
 {
-    size_t n = f->n_seen < SEEN_SLOTS ? f->n_seen : SEEN_SLOTS;
     for (size_t i = 0; i < n; i++) {
-        if (ly_trace_id_eq(f->seen[i], id)) {
+        if (ly_trace_id_eq(ids[i], id)) {
             return true;
         }
     }
     return false;
+}
+
+static bool was_seen(const follower *f, ly_trace_id id)
+{
+    return is_there(f->seen, f->n_seen < SEEN_SLOTS ? f->n_seen : SEEN_SLOTS, id);
+}
+
+static ly_status watch(void *user, ly_trace_id trace, const ly_node *node, ly_err *err)
+{
+    follower *f = user;
+    (void)node;
+    /* Spans of a trace come one after another. */
+    bool again = f->n_watch > 0 && ly_trace_id_eq(f->watch[f->n_watch - 1], trace);
+    if (again || is_there(f->watch, f->n_watch, trace)) {
+        return LY_OK;
+    }
+    if (!ly_grow(&f->watch, &f->cap, f->n_watch + 1, LY_MIB(1), sizeof *f->watch)) {
+        return LY_NOMEM(err);
+    }
+    f->watch[f->n_watch++] = trace;
+    return LY_OK;
 }
 
 static ly_status follow_line(list *l, const ly_trace_row *r, ly_err *err)
@@ -183,50 +210,107 @@ static ly_status follow_line(list *l, const ly_trace_row *r, ly_err *err)
     return st;
 }
 
-/* One line per trace once it is over; polls the number of commits, so an idle file costs nothing. */
-static ly_status follow(list *l, ly_store *store, ly_trace_query *query, ly_err *err)
+static bool is_over(const ly_trace_row *r, int64_t now_ns)
 {
-    ly_status st = LY_OK;
-    follower *f = ly_calloc(1, sizeof *f);
+    const char *state = ly_viewer_trace_state(r, now_ns);
+    return strcmp(state, "live") != 0 && strcmp(state, "quiet") != 0;
+}
+
+/* Prints what is over and matches; what is over is watched no more. */
+static ly_status look(follower *f, ly_err *err)
+{
     ly_arena arena;
+    ly_status st = LY_OK;
+    size_t kept = 0;
+    ly_arena_init(&arena, 0, 0);
+    for (size_t i = 0; i < f->n_watch; i++) {
+        ly_trace_row about, *row = NULL;
+        size_t n = 0;
+        ly_arena_reset(&arena);
+        st = st != LY_OK ? st : ly_store_trace_row(f->store, f->watch[i], &arena, &about, err);
+        if (st == LY_E_NOTFOUND) {
+            st = LY_OK; /* forgotten meanwhile */
+            continue;
+        }
+        if (st != LY_OK || !is_over(&about, f->l->now_ns)) {
+            f->watch[kept++] = f->watch[i];
+            continue;
+        }
+        f->query.only = &f->watch[i];
+        f->query.limit = 1;
+        st = ly_store_trace_page(f->store, &f->query, &arena, &row, &n, NULL, NULL, err);
+        if (st == LY_OK && n == 1 && !was_seen(f, row->trace_id)) {
+            f->seen[f->n_seen++ % SEEN_SLOTS] = row->trace_id;
+            st = follow_line(f->l, row, err);
+        }
+    }
+    f->n_watch = kept;
+    ly_arena_release(&arena);
+    return st;
+}
+
+/* What is there from --since on; oldest first. */
+static ly_status watch_older(follower *f, ly_err *err)
+{
+    ly_arena arena;
+    bool more = true;
+    ly_status st = LY_OK;
+    ly_trace_query query = f->query;
+    query.oldest_first = true;
+    query.limit = PAGE_ROWS;
+    ly_arena_init(&arena, 0, 0);
+    while (st == LY_OK && more && !ly_cli_interrupted()) {
+        ly_trace_row *rows = NULL;
+        size_t n = 0;
+        ly_arena_reset(&arena);
+        st = ly_store_trace_page(f->store, &query, &arena, &rows, &n, &query.after, &more, err);
+        for (size_t i = 0; st == LY_OK && i < n; i++) {
+            if (!is_over(&rows[i], f->l->now_ns)) {
+                st = watch(f, rows[i].trace_id, NULL, err);
+            } else {
+                f->seen[f->n_seen++ % SEEN_SLOTS] = rows[i].trace_id;
+                st = follow_line(f->l, &rows[i], err);
+            }
+        }
+    }
+    ly_arena_release(&arena);
+    return st;
+}
+
+/* One line per trace once it is over; polls the number of commits, so an idle file costs nothing. */
+static ly_status follow(list *l, ly_store *store, const ly_trace_query *query, ly_err *err)
+{
+    ly_store_news *news = NULL;
+    ly_trace_query all = LY_TRACE_QUERY_INIT;
     uint64_t last = UINT64_MAX;
-    int64_t quiet_until = 0;
+    follower *f = ly_calloc(1, sizeof *f);
     if (f == NULL) {
         return LY_NOMEM(err);
     }
-    ly_arena_init(&arena, 0, 0);
-    query->since_ns =
-        query->since_ns == INT64_MIN ? ly_wall_ns() - 5 * LY_NS_PER_SEC : query->since_ns;
-    while (st == LY_OK && !ly_cli_interrupted()) {
-        uint64_t now_count = last;
-        st = ly_store_change_count(store, &now_count, err);
-        /* States also change by time alone: look again for a minute after the last commit. */
-        if (st == LY_OK && (now_count != last || ly_mono_ns() < quiet_until)) {
-            ly_trace_row *rows = NULL;
-            size_t n = 0;
-            bool more;
-            if (now_count != last) {
-                quiet_until = ly_mono_ns() + 65 * LY_NS_PER_SEC;
-            }
-            last = now_count;
-            query->after = (ly_store_key){0};
-            query->limit = PAGE_ROWS;
-            ly_arena_reset(&arena);
-            st = ly_store_trace_page(store, query, &arena, &rows, &n, &query->after, &more, err);
-            l->now_ns = ly_wall_ns();
-            for (size_t i = n; st == LY_OK && i-- > 0;) {
-                const char *state = ly_viewer_trace_state(&rows[i], l->now_ns);
-                bool over = strcmp(state, "live") != 0 && strcmp(state, "quiet") != 0;
-                if (over && !was_seen(f, rows[i].trace_id)) {
-                    st = follow_line(l, &rows[i], err);
-                    f->seen[f->n_seen++ % SEEN_SLOTS] = rows[i].trace_id;
-                }
-            }
+    f->l = l;
+    f->store = store;
+    f->query = *query;
+    all.any_origin = true;
+    ly_status st = ly_store_news_new(store, &news, err);
+    if (st == LY_OK && query->since_ns != INT64_MIN) {
+        st = watch_older(f, err);
+    }
+    while (st == LY_OK && !ly_cli_interrupted() && !ferror(l->cli->out)) {
+        uint64_t count = last;
+        st = ly_store_change_count(store, &count, err);
+        if (st == LY_OK && count != last) {
+            last = count;
+            st = ly_store_news_spans(news, &all, watch, f, err);
+        }
+        l->now_ns = ly_wall_ns();
+        if (st == LY_OK) {
+            st = look(f, err);
         }
         struct timespec pause = {0, POLL_MS * 1000000L};
         (void)nanosleep(&pause, NULL);
     }
-    ly_arena_release(&arena);
+    ly_store_news_free(news);
+    ly_free(f->watch);
     ly_free(f);
     return st;
 }
@@ -275,12 +359,18 @@ int ly_trace_run_list(ly_cli *cli)
     if (l.table != NULL && l.shown > 0) {
         ly_table_print(l.table);
     }
+    if (l.more && l.shown > 0 && !ly_cli_interrupted()) {
+        ly_cli_note(cli, "the newest %lld; -n N prints more, -n 0 all", (long long)l.shown);
+    }
     if (l.shown == 0) {
         ly_str text = ly_filter_text(filter);
         if (query.filter != NULL) {
             ly_cli_note(cli, "no trace matches %.*s", LY_STR_ARG(text));
         } else {
-            ly_cli_note(cli, "no traces%s", cli->since_ns != INT64_MIN ? " in that time" : " yet");
+            bool timed = cli->since_ns != INT64_MIN || cli->until_ns != INT64_MAX;
+            ly_cli_note(cli, timed ? "no traces in that time"
+                                   : "no traces yet; lydite run -- COMMAND records one, lydite "
+                                     "connect CLIENT prints what to set");
         }
         exit_code = cli->fail_empty ? LY_EXIT_NO : LY_EXIT_DONE;
     }

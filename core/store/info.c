@@ -209,7 +209,36 @@ ly_status ly_store_session_page(ly_store *store, int64_t since_ns, int64_t until
                                 ly_store_key *key, ly_arena *arena, ly_session_row **ret_rows,
                                 size_t *ret_n, ly_err *err)
 {
+    ly_trace_query query = LY_TRACE_QUERY_INIT;
+    query.since_ns = since_ns;
+    query.until_ns = until_ns;
+    query.limit = limit;
+    return ly_store_session_search(store, &query, key, arena, ret_rows, ret_n, err);
+}
+
+static ly_status session_sql(ly_store *store, const ly_trace_query *q, ly_buf *sql, ly_err *err)
+{
+    ly_status st = LY_OK;
+    ly_buf_c(sql,
+             "SELECT " SESSION_COLUMNS " FROM session AS s WHERE s.last_ns >= ?1 AND s.last_ns < ?2"
+             " AND (s.last_ns, s.word) < (?3, ?4) AND s.n_traces > 0");
+    if (q->filter) {
+        ly_buf_c(sql, " AND EXISTS (SELECT 1 FROM trace AS t WHERE t.session = s.word");
+        if (!q->any_origin && !ly_filter_uses(q->filter, LY_FLD_ORIGIN))
+            ly_buf_c(sql, " AND t.origin = 0");
+        st = ly_search_where(&store->db, q->filter, 6, sql, err);
+        ly_buf_c(sql, ")");
+    }
+    ly_buf_c(sql, " ORDER BY s.last_ns DESC, s.word DESC LIMIT ?5");
+    return st ? st : ly_buf_status(sql, "query", err);
+}
+
+ly_status ly_store_session_search(ly_store *store, const ly_trace_query *query, ly_store_key *key,
+                                  ly_arena *arena, ly_session_row **ret_rows, size_t *ret_n,
+                                  ly_err *err)
+{
     ly_db *db = &store->db;
+    size_t limit = query->limit;
     ly_session_row *rows = LY_ARENA_ARRAY(arena, ly_session_row, limit + 1);
     if (!rows)
         return LY_NOMEM(err);
@@ -217,28 +246,31 @@ ly_status ly_store_session_page(ly_store *store, int64_t since_ns, int64_t until
     if (st)
         return st;
     ly_stmt *s = NULL;
-    st = ly_db_prep(db,
-                    "SELECT " SESSION_COLUMNS
-                    " FROM session AS s WHERE s.last_ns >= ?1 AND s.last_ns < ?2"
-                    " AND (s.last_ns, s.word) < (?3, ?4) AND s.n_traces > 0"
-                    " ORDER BY s.last_ns DESC, s.word DESC LIMIT ?5",
-                    &s, err);
+    ly_buf sql;
+    ly_buf_init(&sql, LY_MIB(1));
+    st = session_sql(store, query, &sql, err);
+    if (!st)
+        st = ly_db_prep_text(db, ly_buf_view(&sql), &s, err);
+    ly_buf_release(&sql);
     size_t n = 0;
     ly_word_memo memo = {.arena = arena};
     bool row = false;
     if (!st) {
-        ly_bind_int(s, 1, since_ns);
-        ly_bind_int(s, 2, until_ns);
+        ly_bind_int(s, 1, query->since_ns);
+        ly_bind_int(s, 2, query->until_ns);
         ly_bind_int(s, 3, key && key->set ? key->a : INT64_MAX);
         ly_bind_int(s, 4, key && key->set ? key->b : INT64_MAX);
         ly_bind_int(s, 5, (int64_t)limit);
+        if (query->filter)
+            st = ly_search_bind(db, query->filter, 6, s, err);
     }
     while (!st && n < limit && !(st = ly_db_step(db, s, &row, err)) && row) {
         if (key)
             *key = (ly_store_key){ly_col_int(s, 2), ly_col_int(s, 0), true};
         st = session_read(db, s, &memo, &rows[n++], err);
     }
-    ly_db_reset(s);
+    if (s)
+        ly_db_drop(s);
     ly_db_read_end(db);
     if (st)
         return st;
@@ -247,9 +279,34 @@ ly_status ly_store_session_page(ly_store *store, int64_t since_ns, int64_t until
     return LY_OK;
 }
 
+static ly_status session_last(ly_db *db, ly_str name, int64_t *ret_word, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    bool row = false;
+    int64_t back = 0;
+    ly_status st = ly_last_parse(name, &back, err);
+    if (!st)
+        st = ly_db_prep(db,
+                        "SELECT word FROM session WHERE n_traces > 0"
+                        " ORDER BY last_ns DESC, word DESC LIMIT 1 OFFSET ?1",
+                        &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, back);
+    st = ly_db_step(db, s, &row, err);
+    if (!st && row)
+        *ret_word = ly_col_int(s, 0);
+    ly_db_reset(s);
+    return st || row ? st
+                     : LY_FAIL(err, LY_E_NOTFOUND, "%.*s: there %s in %s", LY_STR_ARG(name),
+                               back ? "are not so many sessions" : "is no session yet", db->path);
+}
+
 /* The session of that name, else the only one whose name begins so. */
 static ly_status session_find(ly_db *db, ly_str name, int64_t *ret_word, ly_err *err)
 {
+    if (ly_str_starts(name, LY_S("@last")))
+        return session_last(db, name, ret_word, err);
     ly_stmt *s = NULL;
     ly_status st =
         ly_db_prep(db,
@@ -276,7 +333,8 @@ static ly_status session_find(ly_db *db, ly_str name, int64_t *ret_word, ly_err 
     if (st)
         return st;
     if (n == 0)
-        return LY_FAIL(err, LY_E_NOTFOUND, "session %.*s is not in %s", LY_STR_ARG(name), db->path);
+        return LY_FAIL(err, LY_E_NOTFOUND, "session %.*s is not in %s; see lydite session list",
+                       LY_STR_ARG(name), db->path);
     if (n > 1 && !exact)
         return LY_FAIL(err, LY_E_AMBIGUOUS, "session %.*s: several begin so; write more of it",
                        LY_STR_ARG(name));

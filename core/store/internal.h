@@ -340,6 +340,8 @@ typedef struct ly_word_memo {
 } ly_word_memo;
 LY_MUST_USE ly_status ly_memo_text(ly_db *db, ly_word_memo *memo, int64_t id, ly_str *ret,
                                    ly_err *err);
+/* The N of "@last~N", 0 of "@last". The text begins with @last. */
+LY_MUST_USE ly_status ly_last_parse(ly_str what, int64_t *ret_back, ly_err *err);
 LY_MUST_USE ly_status ly_node_of_row(ly_db *db, const ly_span_row *row, ly_word_memo *memo,
                                      ly_node *ret, ly_err *err);
 

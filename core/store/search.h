@@ -31,4 +31,8 @@ void ly_search_has(sqlite3_context *ctx, int n, sqlite3_value **args);
  * once a connection, when the first filter is used. */
 LY_MUST_USE ly_status ly_search_functions(ly_db *db, ly_err *err);
 
+/* A statement's row (span.id, trace.trace_id) as a node, given to fn. */
+LY_MUST_USE ly_status ly_search_one_span(ly_store *store, ly_stmt *ids, ly_word_memo *memo,
+                                         ly_store_span_fn fn, void *user, ly_err *err);
+
 #endif

@@ -2,6 +2,7 @@
 #include "store/search.h"
 
 #define CHUNK_TRACES 2000
+#define FIRST_TRACES 32
 
 typedef struct scan {
     ly_store *store;
@@ -10,6 +11,8 @@ typedef struct scan {
     ly_word_memo memo;
     ly_store_span_fn fn;
     void *user;
+    bool newest;
+    int64_t chunk; /* traces of one statement; few at first where the newest are asked for */
 } scan;
 
 static ly_status chunk_end(scan *c, ly_err *err)
@@ -17,11 +20,15 @@ static ly_status chunk_end(scan *c, ly_err *err)
     ly_db *db = ly_store_db(c->store);
     ly_stmt *s = NULL;
     bool row = false;
-    ly_status st =
-        ly_db_prep(db,
-                   "SELECT start_ns, no FROM trace WHERE start_ns >= ?1 AND start_ns < ?2"
-                   " AND (start_ns, no) > (?3, ?4) ORDER BY start_ns, no LIMIT 1 OFFSET ?5",
-                   &s, err);
+    ly_status st = ly_db_prep(
+        db,
+        c->newest ? "SELECT start_ns, no FROM trace WHERE start_ns >= ?1 AND start_ns < ?2"
+                    " AND (start_ns, no) < (?3, ?4)"
+                    " ORDER BY start_ns DESC, no DESC LIMIT 1 OFFSET ?5"
+                  : "SELECT start_ns, no FROM trace WHERE start_ns >= ?1 AND start_ns < ?2"
+                    " AND (start_ns, no) > (?3, ?4)"
+                    " ORDER BY start_ns, no LIMIT 1 OFFSET ?5",
+        &s, err);
     if (st != LY_OK) {
         return st;
     }
@@ -29,17 +36,19 @@ static ly_status chunk_end(scan *c, ly_err *err)
     ly_bind_int(s, 2, c->q->until_ns);
     ly_bind_int(s, 3, c->from.a);
     ly_bind_int(s, 4, c->from.b);
-    ly_bind_int(s, 5, CHUNK_TRACES - 1);
+    ly_bind_int(s, 5, c->chunk - 1);
     st = ly_db_step(db, s, &row, err);
     c->to = st == LY_OK && row ? (ly_store_key){ly_col_int(s, 0), ly_col_int(s, 1), true}
-                               : (ly_store_key){INT64_MAX, INT64_MAX, false};
+                               : (ly_store_key){c->newest ? INT64_MIN : INT64_MAX,
+                                                c->newest ? INT64_MIN : INT64_MAX, false};
     ly_db_reset(s);
     return st;
 }
 
-static ly_status one_span(scan *c, ly_stmt *ids, ly_err *err)
+ly_status ly_search_one_span(ly_store *store, ly_stmt *ids, ly_word_memo *memo, ly_store_span_fn fn,
+                             void *user, ly_err *err)
 {
-    ly_db *db = ly_store_db(c->store);
+    ly_db *db = ly_store_db(store);
     ly_stmt *s = NULL;
     bool row = false;
     ly_trace_id trace;
@@ -47,7 +56,7 @@ static ly_status one_span(scan *c, ly_stmt *ids, ly_err *err)
     ly_node node;
     ly_str blob = ly_col_str(ids, 1);
     if (blob.len != sizeof trace.b) {
-        return LY_FAIL(err, LY_E_CORRUPT, "%s: a trace id is damaged", ly_store_path(c->store));
+        return LY_FAIL(err, LY_E_CORRUPT, "%s: a trace id is damaged", ly_store_path(store));
     }
     memcpy(trace.b, blob.ptr, sizeof trace.b);
     ly_status st = ly_db_prep(db, "SELECT " LY_SPAN_COLUMNS " FROM span WHERE id = ?1", &s, err);
@@ -59,9 +68,9 @@ static ly_status one_span(scan *c, ly_stmt *ids, ly_err *err)
     if (st == LY_OK && row) {
         memset(&node, 0, sizeof node);
         ly_span_row_read(s, &r);
-        st = ly_node_of_row(db, &r, &c->memo, &node, err);
+        st = ly_node_of_row(db, &r, memo, &node, err);
         if (st == LY_OK) {
-            st = c->fn(c->user, trace, &node, err);
+            st = fn(user, trace, &node, err);
         }
     }
     ly_db_reset(s);
@@ -80,6 +89,13 @@ static ly_status one_chunk(scan *c, ly_err *err)
              "SELECT s0.id, t.trace_id FROM trace AS t CROSS JOIN span AS s0 ON s0.id >= t.no << 24"
              " AND s0.id < (t.no + 1) << 24 WHERE t.start_ns >= ?1 AND t.start_ns < ?2"
              " AND (t.start_ns, t.no) > (?3, ?4) AND (t.start_ns, t.no) <= (?5, ?6)");
+    if (c->newest) {
+        ly_buf_reset(&sql);
+        ly_buf_c(&sql, "SELECT s0.id, t.trace_id FROM trace AS t CROSS JOIN span AS s0 ON"
+                       " s0.id >= t.no << 24 AND s0.id < (t.no + 1) << 24"
+                       " WHERE t.start_ns >= ?1 AND t.start_ns < ?2"
+                       " AND (t.start_ns, t.no) < (?3, ?4) AND (t.start_ns, t.no) >= (?5, ?6)");
+    }
     if (!any) {
         ly_buf_c(&sql, " AND t.origin = 0");
     }
@@ -87,7 +103,8 @@ static ly_status one_chunk(scan *c, ly_err *err)
     if (c->q->filter != NULL) {
         st = ly_search_span_where(db, c->q->filter, 7, &sql, err);
     }
-    ly_buf_c(&sql, " ORDER BY t.start_ns, t.no, s0.id");
+    ly_buf_c(&sql, c->newest ? " ORDER BY t.start_ns DESC, t.no DESC, s0.start_ns DESC, s0.id"
+                             : " ORDER BY t.start_ns, t.no, s0.id");
     if (st == LY_OK) {
         st = ly_buf_status(&sql, "the query", err);
     }
@@ -107,35 +124,77 @@ static ly_status one_chunk(scan *c, ly_err *err)
         }
     }
     while (st == LY_OK && (st = ly_db_step(db, s, &row, err)) == LY_OK && row) {
-        st = one_span(c, s, err);
+        st = ly_search_one_span(c->store, s, &c->memo, c->fn, c->user, err);
     }
     ly_db_drop(s);
+    return st;
+}
+
+static ly_status run(scan *c, ly_err *err)
+{
+    ly_db *db = ly_store_db(c->store);
+    ly_arena arena;
+    c->to.set = true;
+    ly_status st = LY_OK;
+    ly_arena_init(&arena, 0, 0);
+    c->memo.arena = &arena;
+    while (st == LY_OK && c->to.set) {
+        st = ly_db_read_begin(db, err);
+        if (st != LY_OK) {
+            break;
+        }
+        st = chunk_end(c, err);
+        if (st == LY_OK) {
+            st = one_chunk(c, err);
+        }
+        ly_db_read_end(db);
+        c->from = c->to;
+        c->chunk = c->chunk * 4 < CHUNK_TRACES ? c->chunk * 4 : CHUNK_TRACES;
+    }
+    ly_arena_release(&arena);
     return st;
 }
 
 ly_status ly_store_span_scan(ly_store *store, const ly_trace_query *query, ly_store_span_fn fn,
                              void *user, ly_err *err)
 {
-    ly_db *db = ly_store_db(store);
-    ly_arena arena;
-    scan c = {.store = store, .q = query, .fn = fn, .user = user};
+    scan c = {.store = store, .q = query, .fn = fn, .user = user, .chunk = CHUNK_TRACES};
     c.from = (ly_store_key){INT64_MIN, INT64_MIN, true};
-    c.to.set = true;
-    ly_status st = LY_OK;
-    ly_arena_init(&arena, 0, 0);
-    c.memo.arena = &arena;
-    while (st == LY_OK && c.to.set) {
-        st = ly_db_read_begin(db, err);
-        if (st != LY_OK) {
-            break;
-        }
-        st = chunk_end(&c, err);
-        if (st == LY_OK) {
-            st = one_chunk(&c, err);
-        }
-        ly_db_read_end(db);
-        c.from = c.to;
+    return run(&c, err);
+}
+
+/* ---- the newest ------------------------------------------------------------------------------ */
+
+typedef struct newest {
+    ly_store_span_fn fn;
+    void *user;
+    size_t left;
+} newest;
+
+static ly_status take(void *user, ly_trace_id trace, const ly_node *node, ly_err *err)
+{
+    newest *n = user;
+    if (n->left == 0) {
+        return LY_E_CANCELLED;
     }
-    ly_arena_release(&arena);
+    n->left--;
+    return n->fn(n->user, trace, node, err);
+}
+
+ly_status ly_store_span_newest(ly_store *store, const ly_trace_query *query, ly_store_span_fn fn,
+                               void *user, bool *ret_more, ly_err *err)
+{
+    newest n = {fn, user, query->limit ? query->limit : 100};
+    scan c = {
+        .store = store, .q = query, .fn = take, .user = &n, .newest = true, .chunk = FIRST_TRACES};
+    c.from = (ly_store_key){INT64_MAX, INT64_MAX, true};
+    ly_status st = run(&c, err);
+    bool more = st == LY_E_CANCELLED && n.left == 0;
+    if (more || st == LY_OK) {
+        if (ret_more != NULL) {
+            *ret_more = more;
+        }
+        st = LY_OK;
+    }
     return st;
 }

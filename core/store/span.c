@@ -291,18 +291,28 @@ static void prefix_bounds(ly_str hex, size_t bytes, uint8_t *lo, uint8_t *hi)
     }
 }
 
-static ly_status find_last(ly_db *db, ly_str what, ly_trace_id *ret_id, ly_err *err)
+ly_status ly_last_parse(ly_str what, int64_t *ret_back, ly_err *err)
 {
     int64_t back = 0;
     ly_str rest = ly_str_sub(what, 5, SIZE_MAX);
     if (rest.len &&
         (rest.ptr[0] != '~' || !ly_str_to_i64(ly_str_sub(rest, 1, SIZE_MAX), &back) || back < 0))
         return LY_FAIL(err, LY_E_INVALID, "%.*s: write @last or @last~N", LY_STR_ARG(what));
+    *ret_back = back;
+    return LY_OK;
+}
+
+static ly_status find_last(ly_db *db, ly_str what, ly_trace_id *ret_id, ly_err *err)
+{
+    int64_t back = 0;
     ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(db,
-                              "SELECT trace_id FROM trace WHERE origin = 0"
-                              " ORDER BY start_ns DESC, no DESC LIMIT 1 OFFSET ?1",
-                              &s, err);
+    ly_status st = ly_last_parse(what, &back, err);
+    if (st)
+        return st;
+    st = ly_db_prep(db,
+                    "SELECT trace_id FROM trace WHERE origin = 0"
+                    " ORDER BY start_ns DESC, no DESC LIMIT 1 OFFSET ?1",
+                    &s, err);
     if (st)
         return st;
     ly_bind_int(s, 1, back);
@@ -323,9 +333,11 @@ ly_status ly_store_trace_find(ly_store *store, ly_str what, ly_trace_id *ret_id,
     if (ly_str_starts(what, LY_S("@last")))
         return find_last(db, what, ret_id, err);
     if (what.len < 4 || what.len > 32 || !is_hex(what))
-        return LY_FAIL(err, LY_E_INVALID,
-                       "%.*s: not a trace id; write 32 hex digits, at least the first 4, or @last",
-                       LY_STR_ARG(what));
+        return LY_FAIL(
+            err, LY_E_NOTFOUND,
+            "%.*s: no trace id; write 32 hex digits, at least the first 4, or @last; see "
+            "lydite trace list",
+            LY_STR_ARG(what));
     ly_trace_id lo, hi;
     prefix_bounds(what, 16, lo.b, hi.b);
     ly_stmt *s = NULL;
@@ -345,7 +357,8 @@ ly_status ly_store_trace_find(ly_store *store, ly_str what, ly_trace_id *ret_id,
     if (st)
         return st;
     if (n == 0)
-        return LY_FAIL(err, LY_E_NOTFOUND, "%.*s: no such trace in %s", LY_STR_ARG(what), db->path);
+        return LY_FAIL(err, LY_E_NOTFOUND, "%.*s: no such trace in %s; see lydite trace list",
+                       LY_STR_ARG(what), db->path);
     if (n > 1)
         return LY_FAIL(err, LY_E_AMBIGUOUS, "%.*s: %s%d traces begin so; write more digits",
                        LY_STR_ARG(what), n == 20 ? "at least " : "", n);
@@ -384,14 +397,15 @@ static ly_status search_newest(ly_db *db, ly_str what, const ly_span_id *lo, con
                                int *n, ly_trace_id *ret_trace, ly_span_id *ret_span, ly_err *err)
 {
     ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(
-        db, "SELECT no, trace_id FROM trace ORDER BY start_ns DESC, no DESC LIMIT ?1", &s, err);
+    ly_status st =
+        ly_db_prep(db, "SELECT no, trace_id FROM trace ORDER BY start_ns DESC, no DESC", &s, err);
     if (st)
         return st;
-    ly_bind_int(s, 1, SPAN_SEARCH_TRACES);
     bool row = false;
-    while (!(st = ly_db_step(db, s, &row, err)) && row) {
+    for (int64_t looked = 0; !(st = ly_db_step(db, s, &row, err)) && row; looked++) {
         int before = *n;
+        if (looked >= SPAN_SEARCH_TRACES && before > 0)
+            break; /* found, and unique among the newest */
         int64_t no = ly_col_int(s, 0), at = 0;
         ly_span_id found = *lo;
         if (what.len == 16) {
@@ -414,6 +428,70 @@ static ly_status search_newest(ly_db *db, ly_str what, const ly_span_id *lo, con
     return st;
 }
 
+typedef struct last {
+    ly_trace_id trace;
+    ly_span_id span;
+    int64_t n;
+} last;
+
+static ly_status keep_last(void *user, ly_trace_id trace, const ly_node *node, ly_err *err)
+{
+    last *l = user;
+    (void)err;
+    l->trace = trace;
+    l->span = node->span_id;
+    l->n++;
+    return LY_OK;
+}
+
+static ly_status nth_span(ly_db *db, ly_trace_id trace, int64_t back, last *l, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    bool row = false;
+    ly_status st =
+        ly_db_prep(db,
+                   "SELECT s.span_id FROM trace AS t JOIN span AS s ON s.id >= t.no << 24"
+                   " AND s.id < (t.no + 1) << 24 WHERE t.trace_id = ?1"
+                   " ORDER BY s.start_ns DESC, s.id LIMIT 1 OFFSET ?2",
+                   &s, err);
+    if (st)
+        return st;
+    ly_bind_blob(s, 1, trace.b, sizeof trace.b);
+    ly_bind_int(s, 2, back);
+    st = ly_db_step(db, s, &row, err);
+    if (!st && row) {
+        memcpy(&l->span, ly_col_str(s, 0).ptr, sizeof l->span);
+        l->n = back + 1;
+    }
+    l->trace = trace;
+    ly_db_reset(s);
+    return st;
+}
+
+/* @last~N: of the newest traces, or of one. */
+static ly_status find_last_span(ly_store *store, ly_str what, const ly_trace_id *in,
+                                ly_trace_id *ret_trace, ly_span_id *ret_span, ly_err *err)
+{
+    int64_t back = 0;
+    last l = {.n = 0};
+    ly_status st = ly_last_parse(what, &back, err);
+    if (!st && in) {
+        st = nth_span(&store->db, *in, back, &l, err);
+    } else if (!st) {
+        ly_trace_query query = LY_TRACE_QUERY_INIT;
+        query.limit = (size_t)back + 1;
+        st = ly_store_span_newest(store, &query, keep_last, &l, NULL, err);
+    }
+    if (st)
+        return st;
+    if (l.n <= back)
+        return LY_FAIL(err, LY_E_NOTFOUND, "%.*s: there %s in %s", LY_STR_ARG(what),
+                       back ? "are not so many spans" : "is no span yet", store->db.path);
+    *ret_trace = l.trace;
+    *ret_span = l.span;
+    return LY_OK;
+}
+
 ly_status ly_store_span_find(ly_store *store, ly_str what, const ly_trace_id *in,
                              ly_trace_id *ret_trace, ly_span_id *ret_span, ly_err *err)
 {
@@ -429,9 +507,12 @@ ly_status ly_store_span_find(ly_store *store, ly_str what, const ly_trace_id *in
         in = &trace;
         id = ly_str_sub(what, slash + 1, SIZE_MAX);
     }
+    if (ly_str_starts(id, LY_S("@last")))
+        return find_last_span(store, id, in, ret_trace, ret_span, err);
     if (id.len < 4 || id.len > 16 || !is_hex(id))
-        return LY_FAIL(err, LY_E_INVALID,
-                       "%.*s: not a span id; write 16 hex digits or at least the first 4",
+        return LY_FAIL(err, LY_E_NOTFOUND,
+                       "%.*s: no span id; write 16 hex digits, at least the first 4, or @last; see "
+                       "lydite span list",
                        LY_STR_ARG(what));
     ly_span_id lo, hi, span = {{0}};
     prefix_bounds(id, 8, lo.b, hi.b);
@@ -452,8 +533,8 @@ ly_status ly_store_span_find(ly_store *store, ly_str what, const ly_trace_id *in
     if (st)
         return st;
     if (n == 0)
-        return LY_FAIL(err, LY_E_NOTFOUND, "%.*s: no such span; name its trace too (TRACE/SPAN)",
-                       LY_STR_ARG(what));
+        return LY_FAIL(err, LY_E_NOTFOUND, "%.*s: no such span in %s; see lydite span list",
+                       LY_STR_ARG(what), db->path);
     if (n > 1)
         return LY_FAIL(err, LY_E_AMBIGUOUS, "%.*s: %d spans begin so; write more digits",
                        LY_STR_ARG(what), n);

@@ -222,13 +222,14 @@ typedef struct ly_trace_query {
     int64_t since_ns, until_ns; /* start in [since, until); INT64_MIN / INT64_MAX = open */
     bool any_origin;            /* false: app only, unless the filter names an origin */
     bool oldest_first;
-    ly_store_key after; /* rows after this key */
-    size_t limit;       /* at most; 0 = 100 */
+    ly_store_key after;      /* rows after this key */
+    size_t limit;            /* at most; 0 = 100 */
+    const ly_trace_id *only; /* this trace alone; NULL = all. Pages of traces only */
 } ly_trace_query;
 
-#define LY_TRACE_QUERY_INIT                                          \
-    {                                                                \
-        NULL, INT64_MIN, INT64_MAX, false, false, {0, 0, false}, 100 \
+#define LY_TRACE_QUERY_INIT                                                \
+    {                                                                      \
+        NULL, INT64_MIN, INT64_MAX, false, false, {0, 0, false}, 100, NULL \
     }
 
 /*
@@ -336,6 +337,11 @@ typedef struct ly_session_row {
 LY_MUST_USE ly_status ly_store_session_page(ly_store *store, int64_t since_ns, int64_t until_ns,
                                             size_t limit, ly_store_key *key, ly_arena *arena,
                                             ly_session_row **ret_rows, size_t *ret_n, ly_err *err);
+/* The same for query's times, limit (not 0) and filter: sessions of which some trace passes it. */
+LY_MUST_USE ly_status ly_store_session_search(ly_store *store, const ly_trace_query *query,
+                                              ly_store_key *key, ly_arena *arena,
+                                              ly_session_row **ret_rows, size_t *ret_n,
+                                              ly_err *err);
 /* One session and its traces, oldest first. The name may be a unique prefix. */
 LY_MUST_USE ly_status ly_store_session_load(ly_store *store, ly_str session, size_t limit,
                                             ly_arena *arena, ly_session_row *ret_session,
@@ -375,6 +381,24 @@ typedef ly_status (*ly_store_span_fn)(void *user, ly_trace_id trace, const ly_no
                                       ly_err *err);
 LY_MUST_USE ly_status ly_store_span_scan(ly_store *store, const ly_trace_query *query,
                                          ly_store_span_fn fn, void *user, ly_err *err);
+/* The same from the newest trace on, in each the span that started last first, query->limit of them (0 =
+ * 100). *ret_more (may be NULL): there was another. */
+LY_MUST_USE ly_status ly_store_span_newest(ly_store *store, const ly_trace_query *query,
+                                           ly_store_span_fn fn, void *user, bool *ret_more,
+                                           ly_err *err);
+
+/*
+ * What came in since it was asked last: for followers. Spans that are stored after ly_store_news_new are
+ * told of once, also those of traces that began long before; a span that runs (pending) is told of again
+ * when it has ended. One handle belongs to one store handle; free it first.
+ */
+typedef struct ly_store_news ly_store_news;
+LY_MUST_USE ly_status ly_store_news_new(ly_store *store, ly_store_news **ret_news, ly_err *err);
+/* Calls fn for each that passes query's filter, origin and times. Bounded by what came in, not by what is
+ * there; call it when ly_store_change_count has risen. After a failure nothing is skipped. */
+LY_MUST_USE ly_status ly_store_news_spans(ly_store_news *news, const ly_trace_query *query,
+                                          ly_store_span_fn fn, void *user, ly_err *err);
+void ly_store_news_free(ly_store_news *news);
 
 /* ---- the whole file ------------------------------------------------------------------------ */
 

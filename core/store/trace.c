@@ -32,7 +32,7 @@ static bool origin_given(const ly_trace_query *q)
     return q->any_origin || (q->filter && ly_filter_uses(q->filter, LY_FLD_ORIGIN));
 }
 
-/* ?1..?2 time, ?3 ?4 key, ?5 limit, ?6 ?7 stop key, ?8... filter. */
+/* ?1..?2 time, ?3 ?4 key, ?5 limit, ?6 ?7 stop key, ?8 the only trace, ?9... filter. */
 static ly_status page_sql(page *p, ly_buf *sql, ly_err *err)
 {
     const char *order = p->q->oldest_first ? "ASC" : "DESC";
@@ -47,9 +47,11 @@ static ly_status page_sql(page *p, ly_buf *sql, ly_err *err)
                                          : " AND (t.start_ns, t.no) >= (?6, ?7)");
     if (!origin_given(p->q))
         ly_buf_c(sql, " AND t.origin = 0");
+    if (p->q->only)
+        ly_buf_c(sql, " AND t.trace_id = ?8");
     ly_status st = LY_OK;
     if (p->q->filter)
-        st = ly_search_where(&p->store->db, p->q->filter, 8, sql, err);
+        st = ly_search_where(&p->store->db, p->q->filter, 9, sql, err);
     ly_buf_fmt(sql, " ORDER BY t.start_ns %s, t.no %s LIMIT ?5", order, order);
     return st ? st : ly_buf_status(sql, "query", err);
 }
@@ -63,7 +65,9 @@ static ly_status page_bind(page *p, ly_stmt *s, ly_err *err)
     ly_bind_int(s, 5, (int64_t)(p->limit - p->n + 1));
     ly_bind_int(s, 6, p->stop.a);
     ly_bind_int(s, 7, p->stop.b);
-    return p->q->filter ? ly_search_bind(&p->store->db, p->q->filter, 8, s, err) : LY_OK;
+    if (p->q->only)
+        ly_bind_blob(s, 8, p->q->only->b, sizeof p->q->only->b);
+    return p->q->filter ? ly_search_bind(&p->store->db, p->q->filter, 9, s, err) : LY_OK;
 }
 
 static ly_status page_add(page *p, ly_summary *sum, bool dirty, ly_err *err)

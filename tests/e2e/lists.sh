@@ -56,16 +56,43 @@ lines() { # file n: waits until the file has n lines
   complain "$1 has $(wc -l <"$1") lines, not $2: $(cat "$1")"
 }
 "$lydite" span list -f 7f3a0000000000000000000000000001 >"$tmp/spans" 2>&1 & pids+=($!)
+"$lydite" span list -f name:later >"$tmp/later" 2>&1 & pids+=($!)
+"$lydite" span list -f --json >"$tmp/every" 2>&1 & pids+=($!)
+"$lydite" trace list -f >"$tmp/traces" 2>&1 & pids+=($!)
+"$lydite" trace list -f 'name:other' --json >"$tmp/others" 2>&1 & pids+=($!)
+"$lydite" span list -f --since 1h >"$tmp/since" 2>&1 & pids+=($!)
 "$lydite" session list -f --since 1h >"$tmp/sessions" 2>&1 & pids+=($!)
 "$lydite" session list -f --csv --since 1h >"$tmp/sessions.csv" 2>&1 & pids+=($!)
-lines "$tmp/spans" 2; lines "$tmp/sessions" 1; lines "$tmp/sessions.csv" 2
+lines "$tmp/since" 2; lines "$tmp/spans" 2; lines "$tmp/sessions" 1; lines "$tmp/sessions.csv" 2
+# what was there when they began is no news, so they must have begun
+for p in "${pids[@]}"; do
+  for _ in $(seq 600); do ls -l "/proc/$p/fd" 2>/dev/null | grep -q t.db && break; sleep 0.05; done
+done
+sleep 2
 store "$(span 1 3 1 later s-1)"
 lines "$tmp/spans" 3; lines "$tmp/sessions" 2; lines "$tmp/sessions.csv" 3
 store "$(span 2 4 0 other s-2)"
 lines "$tmp/sessions" 3; lines "$tmp/sessions.csv" 4
+# the trace began five minutes ago and is told of all the same, once it is over
+lines "$tmp/later" 1; lines "$tmp/every" 2; lines "$tmp/since" 4; lines "$tmp/traces" 2; lines "$tmp/others" 1
+grep -q later "$tmp/later" || complain "-f with a filter prints $(cat "$tmp/later")"
+[ "$(python3 -c 'import json, sys; print(sorted(json.loads(l)["name"] for l in sys.stdin))' <"$tmp/every")" = "['later', 'other']" ] || complain "-f --json prints $(cat "$tmp/every")"
+grep -q '"name":"other"' "$tmp/others" || complain "trace list -f with a filter prints $(cat "$tmp/others")"
 [ "$(grep -c . "$tmp/spans")" = 3 ] || complain "a span of another trace is printed: $(cat "$tmp/spans")"
 grep -q later "$tmp/spans" || complain "the later span is not printed: $(cat "$tmp/spans")"
 [ "$(grep -c '^session,' "$tmp/sessions.csv")" = 1 ] || complain "the heading is not there once: $(cat "$tmp/sessions.csv")"
+# lists by filter
+[ "$("$lydite" span list name:later --json | wc -l)" = 1 ] || complain "span list FILTER"
+[ "$("$lydite" span list --since 1h -n 0 --json | wc -l)" = 4 ] || complain "span list --since"
+[ "$("$lydite" span list --since 1h -n 2 --json 2>/dev/null | wc -l)" = 2 ] || complain "span list -n"
+[ "$("$lydite" session list name:other --json)" = "$("$lydite" session list --json | grep s-2)" ] || complain "session list FILTER"
+[ "$("$lydite" session list '!name:other' --json | wc -l)" = 1 ] || complain "session list !FILTER"
+"$lydite" session show @last | grep -q 's-' || complain "session show @last"
+"$lydite" session show @last~7 >/dev/null 2>"$tmp/err"; [ $? = 3 ] || complain "session show @last~7 does not exit 3"
+"$lydite" span show @last >"$tmp/last" || complain "span show @last"
+"$lydite" span show @last~3 >/dev/null || complain "span show @last~3"
+"$lydite" span show @last~4 >/dev/null 2>&1; [ $? = 3 ] || complain "span show @last~4 does not exit 3"
+"$lydite" span list 'dur>' 2>"$tmp/err"; [ $? = 2 ] && grep -q '\^' "$tmp/err" || complain "span list with a bad filter: $(cat "$tmp/err")"
 kill -INT "${pids[0]}"; wait "${pids[0]}"; code=$?
 [ $code = 130 ] || complain "-f leaves with $code after ^C"
 exit $bad

@@ -272,7 +272,7 @@ static void ids_as_typed(void **state)
     assert_ok(ly_store_trace_find(store, LY_S("@last~1"), &got, &err), err);
     assert_true(ly_trace_id_eq(got, want));
     assert_int_equal(ly_store_trace_find(store, LY_S("@last~2"), &got, &err), LY_E_NOTFOUND);
-    assert_int_equal(ly_store_trace_find(store, LY_S("xyz"), &got, &err), LY_E_INVALID);
+    assert_int_equal(ly_store_trace_find(store, LY_S("xyz"), &got, &err), LY_E_NOTFOUND);
     assert_int_equal(ly_store_trace_find(store, LY_S("0123456789"), &got, &err), LY_E_NOTFOUND);
     ly_span_id span, wanted = sid(2);
     ly_trace_id trace;
