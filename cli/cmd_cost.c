@@ -230,6 +230,16 @@ static int64_t shown_rows(const view *v)
     return (int64_t)v->report.n_rows < most ? (int64_t)v->report.n_rows : most;
 }
 
+static bool by_time(const view *v)
+{
+    for (size_t i = 0; i < v->ask.n_by; i++) {
+        if (v->ask.by[i] >= LY_KEY_HOUR) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int print_table(view *v)
 {
     const ly_cost_report *r = &v->report;
@@ -272,9 +282,9 @@ static int print_table(view *v)
     table_row(v, table, &r->total, true, room, largest, bars);
     ly_table_print(table);
     ly_table_free(table);
-    if (n < (int64_t)r->n_rows) {
-        fprintf(v->cli->out, "%lld more rows; -n N shows more\n",
-                (long long)((int64_t)r->n_rows - n));
+    if (r->more_rows) {
+        fprintf(v->cli->out, "the %s %lld rows; -n N shows more\n",
+                by_time(v) ? "latest" : "dearest", (long long)n);
     }
     return LY_EXIT_DONE;
 }
@@ -671,6 +681,7 @@ static int show(view *v)
     if (per) {
         return run_spread(v, per, &err);
     }
+    v->ask.top = v->cli->n >= 0 ? (size_t)v->cli->n : v->cli->json || v->cli->csv ? 0 : ROWS_MOST;
     ly_status status = ly_cost_report_make(v->store, &v->ask, &v->arena, &v->report, &err);
     if (status == LY_OK) {
         status = ly_costing_book(v->store, &v->arena, &v->book, &v->n_own, &err);

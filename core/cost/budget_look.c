@@ -41,6 +41,8 @@ ly_status ly_budget_look(ly_store *store, const ly_budget *b, int64_t now_ns, ly
     if (user_only) {
         q.by = LY_BY_USER;
         q.who_user = LY_STR_NONE;
+        q.only = &b->user;
+        q.n_only = 1;
     }
     status = ly_usage_sum(store, &q, &arena, &rows, &n, err);
     for (size_t i = 0; status == LY_OK && i < n; i++) {

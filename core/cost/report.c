@@ -120,6 +120,32 @@ static ly_status query(work *w, unsigned by, bool period, int64_t from, int64_t 
     return ly_usage_sum(w->store, &q, w->arena, ret_rows, ret_n, err);
 }
 
+/* More than that are as well read through. */
+#define FEW_MOST 5000
+
+/* Groups by who, of which there may be many: the dearest alone. */
+static ly_status query_dearest(work *w, int64_t from, int64_t until, ly_usage_row **ret_rows,
+                               size_t *ret_n, ly_err *err)
+{
+    const ly_cost_ask *ask = w->ask;
+    ly_usage_query q = {.from_ns = from,
+                        .until_ns = until,
+                        .by = w->by,
+                        .origin = ask->origin < 0 ? (int)LY_ORIGIN_APP : ask->origin,
+                        .top = ask->top + 1};
+    return ly_usage_sum(w->store, &q, w->arena, ret_rows, ret_n, err);
+}
+
+static bool has_name(const ly_str *names, size_t n, ly_str name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (ly_str_eq(names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void add_to(ly_cost_row *row, const ly_usage_row *from, bool before)
 {
     if (before) {
@@ -312,6 +338,89 @@ static ly_status add_unpriced(work *w, const ly_usage_row *row, ly_err *err)
     return LY_OK;
 }
 
+static bool key_empty(const work *w, const ly_cost_row *row)
+{
+    for (size_t i = 0; i < w->ask->n_by; i++) {
+        if (row->key[i].len == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The wanted rows, one more that tells that there are more, and the one without a name. */
+static void keep_dearest(work *w)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        if (i <= w->ask->top || key_empty(w, &w->entries[i].row)) {
+            w->entries[kept++] = w->entries[i];
+        }
+    }
+    w->n = kept;
+}
+
+static ly_status add_entries(work *w, const ly_usage_row *rows, size_t n, bool before,
+                             const ly_str *but, size_t n_but, ly_err *err)
+{
+    ly_status status = LY_OK;
+    for (size_t i = 0; status == LY_OK && i < n; i++) {
+        if (wanted_origin(w, rows[i].origin) &&
+            !has_name(but, n_but, key_text(w, w->ask->by[0], &rows[i]))) {
+            status = add_entry(w, &rows[i], before, err);
+        }
+    }
+    return status;
+}
+
+/* The time before of the groups that are there; and where they are fewer than wanted, the dearest of that
+ * time, which are not there now. */
+static ly_status add_before(work *w, int64_t from, int64_t until, ly_err *err)
+{
+    ly_usage_row *rows = NULL;
+    size_t n = 0, n_names = w->n;
+    ly_str *names = LY_ARENA_ARRAY(w->arena, ly_str, n_names + 1);
+    if (!names) {
+        return LY_NOMEM(err);
+    }
+    for (size_t i = 0; i < n_names; i++) {
+        names[i] = w->entries[i].row.key[0];
+    }
+    ly_usage_query q = {
+        .from_ns = from, .until_ns = until, .by = w->by, .only = names, .n_only = n_names};
+    ly_status status = n_names ? ly_usage_sum(w->store, &q, w->arena, &rows, &n, err) : LY_OK;
+    if (status == LY_OK) {
+        status = add_entries(w, rows, n, true, NULL, 0, err);
+    }
+    if (status != LY_OK || n_names > w->ask->top) {
+        return status;
+    }
+    status = query_dearest(w, from, until, &rows, &n, err);
+    return status == LY_OK ? add_entries(w, rows, n, true, names, n_names, err) : status;
+}
+
+/* The groups by session, user or tag of one stretch of time. */
+static ly_status read_who(work *w, int64_t from, int64_t until, bool before, ly_err *err)
+{
+    const ly_cost_ask *ask = w->ask;
+    ly_usage_row *rows = NULL;
+    size_t n = 0;
+    bool few = ask->n_by == 1 && !ask->scan && ask->top && ask->top <= FEW_MOST;
+    if (few && before) {
+        return add_before(w, from, until, err);
+    }
+    ly_status status = few ? query_dearest(w, from, until, &rows, &n, err)
+                           : query(w, w->by, true, from, until, &rows, &n, err);
+    if (status == LY_OK) {
+        status = add_entries(w, rows, n, before, NULL, 0, err);
+    }
+    if (status == LY_OK && few) {
+        merge_entries(w); /* so that few are looked up in the time before */
+        keep_dearest(w);
+    }
+    return status;
+}
+
 /* One reading of the sums gives rows, totals and the unpriced; by who it takes a second one, because
  * those sums know neither model nor state. */
 static ly_status read_time(work *w, int64_t from, int64_t until, bool before, ly_err *err)
@@ -329,16 +438,7 @@ static ly_status read_time(work *w, int64_t from, int64_t until, bool before, ly
             status = add_entry(w, &rows[i], before, err);
         }
     }
-    if (status != LY_OK || !by_who(w) || !groups) {
-        return status;
-    }
-    status = query(w, w->by, true, from, until, &rows, &n, err);
-    for (size_t i = 0; status == LY_OK && i < n; i++) {
-        if (wanted_origin(w, rows[i].origin)) {
-            status = add_entry(w, &rows[i], before, err);
-        }
-    }
-    return status;
+    return status == LY_OK && by_who(w) && groups ? read_who(w, from, until, before, err) : status;
 }
 
 static int by_model(const void *a, const void *b)
@@ -386,36 +486,12 @@ static ly_status finish_unpriced(work *w, ly_err *err)
     return LY_OK;
 }
 
-static bool key_empty(const work *w, const ly_cost_row *row)
-{
-    for (size_t i = 0; i < w->ask->n_by; i++) {
-        if (row->key[i].len == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What has no value for some key: empty groups, and for who what is in no group at all. */
+/* What has no value for some key. */
 static void find_ungrouped(work *w)
 {
     ly_cost_report *r = w->report;
-    const unsigned who = LY_BY_SESSION | LY_BY_USER | LY_BY_TAG;
     r->has_ungrouped = w->by != 0;
     r->overlaps = (w->by & LY_BY_TAG) != 0;
-    if ((w->by & who) && w->ask->n_by == 1 && !r->overlaps) {
-        r->ungrouped = r->total;
-        for (size_t i = 0; i < r->n_rows; i++) {
-            ly_cost_row *u = &r->ungrouped;
-            u->amount_pico -= r->rows[i].amount_pico;
-            u->n -= r->rows[i].n;
-            u->n_unpriced -= r->rows[i].n_unpriced;
-            u->tokens_in -= r->rows[i].tokens_in;
-            u->cache_read -= r->rows[i].cache_read;
-            u->tokens_out -= r->rows[i].tokens_out;
-        }
-        return;
-    }
     r->ungrouped = (ly_cost_row){.before_pico = LY_UNKNOWN};
     for (size_t i = 0; i < r->n_rows; i++) {
         if (key_empty(w, &r->rows[i])) {
@@ -445,6 +521,11 @@ static ly_status fill(work *w, ly_err *err)
         r->rows[r->n_rows++] = w->entries[i].row;
     }
     find_ungrouped(w);
+    if (ask->top && r->n_rows > ask->top) {
+        r->rows += w->time_key >= 0 ? r->n_rows - ask->top : 0; /* the latest */
+        r->n_rows = ask->top;
+        r->more_rows = true;
+    }
     return finish_unpriced(w, err);
 }
 
@@ -552,7 +633,7 @@ ly_status ly_cost_per_session(ly_store *store, int64_t from_ns, int64_t until_ns
         status = LY_NOMEM(err);
     }
     for (size_t i = 0; status == LY_OK && i < n; i++) {
-        if (rows[i].origin != origin) {
+        if (rows[i].origin != origin || rows[i].session.len == 0) {
             continue;
         }
         if (rows[i].n == rows[i].n_unpriced) {

@@ -40,6 +40,7 @@ typedef struct ly_cost_ask {
     int64_t before_from_ns, before_until_ns; /* LY_UNKNOWN = no comparison */
     int origin;          /* ly_origin; -1 = app in rows, eval and judge beside */
     const ly_zone *zone; /* of the periods; NULL = UTC */
+    size_t top;          /* rows wanted, the dearest or latest; 0 = all. All sessions take long. */
     bool scan;           /* read the ledger itself (checks) */
 } ly_cost_ask;
 
@@ -63,6 +64,7 @@ typedef struct ly_cost_report {
     int64_t from_ns, until_ns; /* as used */
     ly_cost_row *rows;         /* dearest first; by time: oldest first */
     size_t n_rows;
+    bool more_rows;             /* there are more than `top` */
     ly_cost_row total;          /* of what the rows are about */
     ly_cost_row eval, judge;    /* apart, when origin was -1 */
     ly_cost_row ungrouped;      /* the part of the total with an empty key */

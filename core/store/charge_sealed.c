@@ -137,8 +137,8 @@ static ly_status book(ly_db *db, const ly_charge *old, ly_priced now, ly_err *er
     if (!st)
         st = ly_charge_copy_seal(db, old->span, old->line, err);
     if (!st)
-        st = ly_usage_apply(db, &out, err);
-    return st ? st : ly_usage_apply(db, &in, err);
+        st = ly_usage_apply(db, &out, NULL, err);
+    return st ? st : ly_usage_apply(db, &in, NULL, err);
 }
 
 /* Looks at one span in a snapshot; notes what is to be booked. */

@@ -183,8 +183,22 @@ typedef struct ly_charge {
     int64_t
         weight; /* for ly_usage_apply: so many lines in one, their tokens and amounts added; 0 = 1 */
 } ly_charge;
-/* usage.c: adds a line (sign * it) to the 15-minute sums, inside settle's transaction. */
-LY_MUST_USE ly_status ly_usage_apply(ly_db *db, const ly_charge *line, ly_err *err);
+/* Sums by session, user and tag that wait for the end of a transaction: the calls of one slice are mostly
+ * those of a few sessions. Zeroed = empty. */
+#define LY_WHO_SLOTS 256
+typedef struct ly_who_sum {
+    int64_t kind, bucket, word, origin; /* kind + 1; 0 = a free slot */
+    int64_t value[6];
+} ly_who_sum;
+typedef struct ly_who_sums {
+    ly_who_sum slots[LY_WHO_SLOTS];
+    size_t n;
+} ly_who_sums;
+/* usage.c: adds a line (sign * it) to the sums, inside settle's transaction. who: NULL, or where the
+ * sums by whom wait for ly_who_flush in the same transaction. */
+LY_MUST_USE ly_status ly_usage_apply(ly_db *db, const ly_charge *line, ly_who_sums *who,
+                                     ly_err *err);
+LY_MUST_USE ly_status ly_who_flush(ly_db *db, ly_who_sums *who, ly_err *err);
 
 /* Calls fn with the text of each cached statement. */
 void ly_db_each_statement(ly_db *db, void (*fn)(void *user, const char *sql), void *user);

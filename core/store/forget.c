@@ -67,6 +67,8 @@ static const char *const word_users[] = {
     " service_tier, address, access_key FROM charge",
     "SELECT provider, model, service, env, prompt_name, prompt_version FROM usage",
     "SELECT word FROM usage_who",
+    "SELECT word FROM usage_who_day",
+    "SELECT word FROM usage_who_all",
     "SELECT word, user, service, model FROM session",
     "SELECT word FROM tag",
     "SELECT event_name, access_key FROM log_record",
@@ -114,7 +116,10 @@ ly_status ly_removal_words(ly_removal *r, ly_err *err)
     if (st)
         return st;
     ly_idset used = {0};
-    st = ly_db_exec(db, "DELETE FROM usage_who WHERE n = 0", err);
+    st = ly_db_exec(db,
+                    "DELETE FROM usage_who WHERE n = 0; DELETE FROM usage_who_day WHERE n = 0;"
+                    " DELETE FROM usage_who_all WHERE n = 0",
+                    err);
     if (!st)
         st = used_words(db, &r->words, &used, err);
     for (size_t i = 0; !st && i < r->words.n; i++) {

@@ -186,9 +186,9 @@ static ly_status ledger_forget(ly_removal *r, int64_t span, ly_err *err)
         out.sign = -out.sign;
         in.session = in.user = 0;
         in.tags = LY_STR_NONE;
-        st = ly_usage_apply(db, &out, err);
+        st = ly_usage_apply(db, &out, NULL, err);
         if (!st)
-            st = ly_usage_apply(db, &in, err);
+            st = ly_usage_apply(db, &in, NULL, err);
         if (!st &&
             ((in.session != lines[i].session && !ly_idset_add(&r->words, lines[i].session)) ||
              (in.user != lines[i].user && !ly_idset_add(&r->words, lines[i].user))))

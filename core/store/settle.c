@@ -147,6 +147,7 @@ ly_status ly_charge_write(ly_db *db, const ly_charge *c, int64_t now, ly_err *er
 typedef struct pending {
     ly_charge sums[SUMS_MAX];
     size_t n;
+    ly_who_sums who;
 } pending;
 
 static int64_t floor_bucket(int64_t at_ns)
@@ -179,7 +180,7 @@ static ly_status pending_flush(ly_db *db, pending *p, ly_err *err)
 {
     ly_status st = LY_OK;
     for (size_t i = 0; !st && i < p->n; i++)
-        st = ly_usage_apply(db, &p->sums[i], err);
+        st = ly_usage_apply(db, &p->sums[i], &p->who, err);
     p->n = 0;
     return st;
 }
@@ -530,6 +531,8 @@ static ly_status plans_write(ly_store *store, plan *plans, size_t n, ly_err *err
         }
         if (!st)
             st = pending_flush(db, &sums, err);
+        if (!st)
+            st = ly_who_flush(db, &sums.who, err);
         /* Another process settled it at the same time: its lines stand, ours are dropped, and the
          * trace stays dirty if it changed. */
         bool raced = st == LY_E_EXISTS;

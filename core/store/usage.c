@@ -8,43 +8,11 @@
 #include "store/usage.h"
 
 #include "store/internal.h"
-#include "store/sums.h"
-
-enum { WHO_SESSION, WHO_USER, WHO_TAG };
-
-/* Places in a sum. */
-enum {
-    K_ORIGIN,
-    K_PERIOD,
-    K_STATE,
-    K_PROVIDER,
-    K_MODEL,
-    K_SERVICE,
-    K_ENV,
-    K_PROMPT,
-    K_VERSION,
-    K_WHO, /* session or tag */
-    K_USER
-};
-enum { V_N, V_UNPRICED, V_IN, V_READ, V_OUT, V_LOOSE, V_AMOUNT };
+#include "store/usage_i.h"
 
 static int64_t known(int64_t n)
 {
     return n == LY_UNKNOWN ? 0 : n;
-}
-
-/* Rounded down, also before 1970. */
-static int64_t bucket_of(int64_t ns)
-{
-    int64_t bucket = ns / LY_BUCKET_NS;
-    return bucket - (ns % LY_BUCKET_NS < 0 ? 1 : 0);
-}
-
-#define BUCKETS_A_DAY 96
-
-static int64_t day_of(int64_t bucket)
-{
-    return bucket / BUCKETS_A_DAY - (bucket % BUCKETS_A_DAY < 0 ? 1 : 0);
 }
 
 static int state_of(int64_t amount, int source, int why)
@@ -65,12 +33,6 @@ static int state_of(int64_t amount, int source, int why)
     " cache_write_1h = cache_write_1h + ?15, out_visible = out_visible + ?16,"                    \
     " out_reasoning = out_reasoning + ?17, unattributed = unattributed + ?18,"                    \
     " amount_pico = amount_pico + ?19"
-
-/* How many charges the line stands for, with its sign. */
-static int64_t count_of(const ly_charge *c)
-{
-    return c->sign * (c->weight ? c->weight : 1);
-}
 
 /* One of the two tables of sums; `bucket` in its unit. */
 static ly_status apply_main(ly_db *db, const ly_charge *c, const char *sql, int64_t bucket,
@@ -102,33 +64,6 @@ static ly_status apply_main(ly_db *db, const ly_charge *c, const char *sql, int6
     return ly_db_run(db, s, err);
 }
 
-static ly_status apply_who(ly_db *db, const ly_charge *c, int kind, int64_t word, ly_err *err)
-{
-    ly_stmt *s = NULL;
-    if (!word && kind != WHO_TAG) /* the total less all is the rest; tags overlap */
-        return LY_OK;
-    ly_status st =
-        ly_db_prep(db,
-                   "INSERT INTO usage_who VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
-                   " ON CONFLICT DO UPDATE SET n = n + ?5, n_unpriced = n_unpriced + ?6,"
-                   " tokens_in = tokens_in + ?7, cache_read = cache_read + ?8,"
-                   " tokens_out = tokens_out + ?9, amount_pico = amount_pico + ?10",
-                   &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, kind);
-    ly_bind_int(s, 2, bucket_of(c->at_ns));
-    ly_bind_int(s, 3, word);
-    ly_bind_int(s, 4, c->origin);
-    ly_bind_int(s, 5, count_of(c));
-    ly_bind_int(s, 6, c->amount_pico == LY_UNKNOWN ? count_of(c) : 0);
-    ly_bind_int(s, 7, c->sign * known(ly_tokens_in(&c->tokens)));
-    ly_bind_int(s, 8, c->sign * known(c->tokens.cache_read));
-    ly_bind_int(s, 9, c->sign * known(ly_tokens_out(&c->tokens)));
-    ly_bind_int(s, 10, c->sign * known(c->amount_pico));
-    return ly_db_run(db, s, err);
-}
-
 /* Takes the next word id off ",3,17,"; false at the end. */
 static bool next_tag(ly_str *rest, int64_t *ret)
 {
@@ -139,33 +74,25 @@ static bool next_tag(ly_str *rest, int64_t *ret)
     return false;
 }
 
-ly_status ly_usage_apply(ly_db *db, const ly_charge *line, ly_err *err)
+ly_status ly_usage_apply(ly_db *db, const ly_charge *line, ly_who_sums *who, ly_err *err)
 {
     int64_t bucket = bucket_of(line->at_ns);
     ly_status st = apply_main(db, line, "INSERT INTO usage" SUM_VALUES, bucket, err);
     if (!st)
         st = apply_main(db, line, "INSERT INTO usage_day" SUM_VALUES, day_of(bucket), err);
     if (!st)
-        st = apply_who(db, line, WHO_SESSION, line->session, err);
+        st = usage_apply_who(db, line, WHO_SESSION, line->session, who, err);
     if (!st)
-        st = apply_who(db, line, WHO_USER, line->user, err);
+        st = usage_apply_who(db, line, WHO_USER, line->user, who, err);
     ly_str rest = line->tags;
     int64_t word;
     bool tagged = false;
     for (; !st && next_tag(&rest, &word); tagged = true)
-        st = apply_who(db, line, WHO_TAG, word, err);
-    return st || tagged ? st : apply_who(db, line, WHO_TAG, 0, err);
+        st = usage_apply_who(db, line, WHO_TAG, word, who, err);
+    return st || tagged ? st : usage_apply_who(db, line, WHO_TAG, 0, who, err);
 }
 
 /* ---- reading ---- */
-
-/* The query with words looked up. */
-typedef struct want {
-    const ly_usage_query *q;
-    int64_t from, until;                                          /* buckets */
-    int64_t provider, model, service, env, prompt, session, user; /* 0 = any, -1 = no such word */
-    ly_sums sums;
-} want;
 
 static ly_status want_word(ly_db *db, ly_str text, int64_t *ret, ly_err *err)
 {
@@ -205,13 +132,8 @@ static bool passes(int64_t want_id, int64_t id)
     return want_id == 0 || want_id == id;
 }
 
-static int64_t period_of(const want *w, int64_t bucket)
-{
-    return w->q->period ? w->q->period(w->q->user, bucket * LY_BUCKET_NS) : LY_UNKNOWN;
-}
-
-static ly_status add_sum(want *w, const int64_t key[LY_SUMS_KEYS], const int64_t *values, int sign,
-                         ly_err *err)
+ly_status usage_add_sum(want *w, const int64_t key[LY_SUMS_KEYS], const int64_t *values, int sign,
+                        ly_err *err)
 {
     ly_sum *sum = NULL;
     ly_status st = ly_sums_at(&w->sums, key, &sum, err);
@@ -265,7 +187,7 @@ static ly_status sum_table(ly_db *db, want *w, const char *sql, int64_t from, in
                             ly_col_int(s, 14) + ly_col_int(s, 15),
                             ly_col_int(s, 16),
                             ly_col_int(s, 17)};
-        st = add_sum(w, key, values, 1, err);
+        st = usage_add_sum(w, key, values, 1, err);
         if (st)
             break;
     }
@@ -287,8 +209,8 @@ static ly_status sum_kept(ly_db *db, want *w, ly_err *err)
 {
     if (w->q->period && !w->q->period_in_days)
         return sum_quarters(db, w, w->from, w->until, err);
-    int64_t first = w->from == INT64_MIN ? INT64_MIN : -day_of(-w->from); /* rounded up */
-    int64_t last = w->until == INT64_MAX ? INT64_MAX : day_of(w->until);
+    int64_t first, last;
+    whole_days(w->from, w->until, &first, &last);
     if (first >= last)
         return sum_quarters(db, w, w->from, w->until, err);
     ly_status st =
@@ -301,53 +223,22 @@ static ly_status sum_kept(ly_db *db, want *w, ly_err *err)
     return st;
 }
 
-static ly_status sum_who(ly_db *db, want *w, ly_err *err)
-{
-    ly_stmt *s = NULL;
-    ly_status st =
-        ly_db_prep(db,
-                   "SELECT bucket, word, origin, n, n_unpriced, tokens_in, cache_read, tokens_out,"
-                   " amount_pico FROM usage_who WHERE kind = ?1 AND bucket >= ?2 AND bucket < ?3",
-                   &s, err);
-    if (st)
-        return st;
-    unsigned by = w->q->by;
-    ly_bind_int(s, 1, by & LY_BY_SESSION ? WHO_SESSION : by & LY_BY_USER ? WHO_USER : WHO_TAG);
-    ly_bind_int(s, 2, w->from);
-    ly_bind_int(s, 3, w->until);
-    bool row = false;
-    while (!(st = ly_db_step(db, s, &row, err)) && row) {
-        int64_t word = ly_col_int(s, 1);
-        int64_t key[LY_SUMS_KEYS] = {
-            [K_ORIGIN] = ly_col_int(s, 2), [K_PERIOD] = period_of(w, ly_col_int(s, 0))};
-        key[by & LY_BY_USER ? K_USER : K_WHO] = word;
-        int64_t values[] = {ly_col_int(s, 3), ly_col_int(s, 4), ly_col_int(s, 5),
-                            ly_col_int(s, 6), ly_col_int(s, 7), 0,
-                            ly_col_int(s, 8)};
-        st = add_sum(w, key, values, 1, err);
-        if (st)
-            break;
-    }
-    ly_db_reset(s);
-    return st;
-}
-
 static ly_status add_line(want *w, int64_t key[LY_SUMS_KEYS], const int64_t *values, int sign,
                           ly_str tags, ly_err *err)
 {
     if (!(w->q->by & LY_BY_TAG))
-        return add_sum(w, key, values, sign, err);
+        return usage_add_sum(w, key, values, sign, err);
     int64_t word;
     ly_status st = LY_OK;
     bool any = false;
     while (!st && next_tag(&tags, &word)) {
         key[K_WHO] = word;
         any = true;
-        st = add_sum(w, key, values, sign, err);
+        st = usage_add_sum(w, key, values, sign, err);
     }
     if (!any) {
         key[K_WHO] = 0;
-        st = add_sum(w, key, values, sign, err);
+        st = usage_add_sum(w, key, values, sign, err);
     }
     return st;
 }
@@ -364,7 +255,6 @@ static ly_status sum_ledger(ly_db *db, want *w, ly_err *err)
         &s, err);
     if (st)
         return st;
-    unsigned by = w->q->by;
     bool row = false;
     while (!(st = ly_db_step(db, s, &row, err)) && row) {
         int64_t bucket = bucket_of(ly_col_int(s, 0));
@@ -374,8 +264,6 @@ static ly_status sum_ledger(ly_db *db, want *w, ly_err *err)
             !passes(w->env, ly_col_int(s, 5)) || !passes(w->prompt, ly_col_int(s, 6)) ||
             !passes(w->session, session) || !passes(w->user, user))
             continue;
-        if ((by == LY_BY_SESSION && !session) || (by == LY_BY_USER && !user))
-            continue; /* as in usage_who: the ungrouped are the rest of the total */
         int64_t amount = ly_col_opt(s, 17);
         int64_t read = ly_col_int(s, 12);
         int state = state_of(amount, (int)ly_col_int(s, 18), (int)ly_col_int(s, 19));
@@ -488,7 +376,7 @@ ly_status ly_usage_sum(ly_store *store, const ly_usage_query *query, ly_arena *a
     if (!st && needs_ledger(&w))
         st = sum_ledger(db, &w, err);
     else if (!st && query->by & (LY_BY_SESSION | LY_BY_USER | LY_BY_TAG))
-        st = sum_who(db, &w, err);
+        st = usage_sum_who(db, &w, err);
     else if (!st)
         st = sum_kept(db, &w, err);
     if (!st && w.sums.overflow)

@@ -4,7 +4,8 @@
  * Sums are kept in 15-minute UTC buckets as charges are booked (store/db.h: ly_usage_apply), so they
  * are exact once the traces are settled, and reading them does not depend on the number of spans. All
  * zones have offsets that are multiples of 15 minutes, so any zone's days are whole buckets. Where a
- * grouping mixes who (session, user, tag) with anything else, the ledger itself is read.
+ * grouping mixes who (session, user, tag) with anything else, the ledger itself is read. By who, calls
+ * without a session, user or tag are a group with an empty name.
  */
 #ifndef LY_STORE_USAGE_H
 #define LY_STORE_USAGE_H
@@ -45,6 +46,13 @@ typedef struct ly_usage_query {
         period_in_days; /* period gives one answer for a whole UTC day: whole days are then read as such */
     /* Only charges with these values; an empty view = any. */
     ly_str provider, model, service, env, prompt, who_session, who_user;
+    /* By session, user or tag alone and without a period, where not all groups are wanted: the dearest
+     * `top` of one origin at least (maybe more, in no order), and the rest without a word; 0 = all. */
+    size_t top;
+    int origin; /* of top */
+    /* Or these alone; an empty view is the rest without a word. */
+    const ly_str *only;
+    size_t n_only;
     bool scan; /* read the ledger itself, whatever the grouping: for checks */
 } ly_usage_query;
 

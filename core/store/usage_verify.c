@@ -7,12 +7,17 @@
 #include "base/clock.h"
 #include "store/internal.h"
 #include "store/sums.h"
+#include "store/usage_i.h"
 
 #define SLICE 200
 
-/* Keys of usage: bucket, origin, six words, state, 0; of usage_day: day, ..., 1. Of usage_who: -1 - kind,
- * bucket, word, origin. */
-enum { MAIN_COLUMNS = 9, MAIN_KEYS = 10, MAIN_VALUES = 10, WHO_KEYS = 4, WHO_VALUES = 6 };
+/* Keys of usage: bucket, origin, six words, state, 0; of usage_day: day, ..., 1. Of the tables by who:
+ * kind, bucket or day or 0, word, origin, table, and 1 in the last place of all; of the table of all time
+ * the first and last bucket stand behind the values. */
+enum { MAIN_COLUMNS = 9, MAIN_KEYS = 10, MAIN_VALUES = 10, WHO_KEYS = 5, WHO_VALUES = 6 };
+enum { WHO_QUARTERS, WHO_DAYS, WHO_ALL, WHO_TABLES };
+enum { AT_FIRST = 9, AT_LAST = 10, IS_WHO = LY_SUMS_KEYS - 1 };
+#define SHIFT ((int64_t)1 << 40)
 
 #define MAIN_SELECT                                                                               \
     ", origin, provider, model, service, env, prompt_name, prompt_version, state, n, n_unpriced," \
@@ -36,6 +41,7 @@ static ly_status add(ly_sums *sums, const int64_t *key, size_t n_key, const int6
 {
     int64_t full[LY_SUMS_KEYS] = {0};
     memcpy(full, key, n_key * sizeof *key);
+    full[IS_WHO] = n_key == WHO_KEYS;
     ly_sum *sum = NULL;
     ly_status st = ly_sums_at(sums, full, &sum, err);
     for (size_t i = 0; !st && i < n; i++)
@@ -64,14 +70,11 @@ static ly_status subtract_main(ly_db *db, ly_sums *sums, const char *sql, int64_
     return st;
 }
 
-static ly_status subtract_who(ly_db *db, ly_sums *sums, ly_err *err)
+static ly_status subtract_who(ly_db *db, ly_sums *sums, const char *sql, ly_err *err)
 {
     ly_stmt *s = NULL;
     bool row = false;
-    ly_status st = ly_db_prep(db,
-                              "SELECT -1 - kind, bucket, word, origin, n, n_unpriced, tokens_in,"
-                              " cache_read, tokens_out, amount_pico FROM usage_who",
-                              &s, err);
+    ly_status st = ly_db_prep(db, sql, &s, err);
     while (!st && !(st = ly_db_step(db, s, &row, err)) && row) {
         int64_t c[WHO_KEYS + WHO_VALUES];
         for (int i = 0; i < WHO_KEYS + WHO_VALUES; i++)
@@ -83,13 +86,45 @@ static ly_status subtract_who(ly_db *db, ly_sums *sums, ly_err *err)
     return st;
 }
 
+static ly_status subtract_whos(ly_db *db, ly_sums *sums, ly_err *err)
+{
+    static const char *const tables[WHO_TABLES] = {
+        "SELECT kind, bucket, word, origin, 0, n, n_unpriced, tokens_in, cache_read,"
+        " tokens_out, amount_pico FROM usage_who",
+        "SELECT kind, day, word, origin, 1, n, n_unpriced, tokens_in, cache_read,"
+        " tokens_out, amount_pico FROM usage_who_day",
+        "SELECT kind, 0, word, origin, 2, n, n_unpriced, tokens_in, cache_read,"
+        " tokens_out, amount_pico FROM usage_who_all",
+    };
+    ly_status st = LY_OK;
+    for (size_t i = 0; !st && i < LY_COUNT(tables); i++)
+        st = subtract_who(db, sums, tables[i], err);
+    return st;
+}
+
 static ly_status add_who(ly_sums *sums, int kind, int64_t bucket, int64_t word, int64_t origin,
                          const int64_t *v, int sign, ly_err *err)
 {
-    int64_t key[WHO_KEYS] = {-1 - kind, bucket, word, origin};
     int64_t values[WHO_VALUES] = {v[0], v[1], v[2] + v[3] + v[4], v[3], v[6] + v[7], v[9]};
-    bool kept = word || kind == 2; /* the untagged are a group, see usage.c */
-    return kept ? add(sums, key, WHO_KEYS, values, WHO_VALUES, sign, err) : LY_OK;
+    const int64_t times[WHO_TABLES] = {bucket, day_of(bucket), 0};
+    ly_status st = LY_OK;
+    for (int i = 0; !st && i < WHO_TABLES; i++) {
+        if (i == WHO_DAYS && !WHO_HAS_DAYS(kind))
+            continue;
+        int64_t key[LY_SUMS_KEYS] = {kind, times[i], word, origin, i};
+        st = add(sums, key, WHO_KEYS, values, WHO_VALUES, sign, err);
+    }
+    int64_t key[LY_SUMS_KEYS] = {kind, 0, word, origin, WHO_ALL, [IS_WHO] = 1};
+    ly_sum *all = NULL;
+    if (!st)
+        st = ly_sums_at(sums, key, &all, err);
+    if (st)
+        return st;
+    /* A sum begins with 0: a first bucket is kept far below, a last one far above it. */
+    int64_t *first = &all->value[AT_FIRST], *last = &all->value[AT_LAST];
+    *first = *first == 0 || bucket - SHIFT < *first ? bucket - SHIFT : *first;
+    *last = bucket + SHIFT > *last ? bucket + SHIFT : *last;
+    return LY_OK;
 }
 
 static ly_status add_charge(ly_stmt *s, ly_sums *sums, ly_err *err)
@@ -164,27 +199,35 @@ static ly_status add_charges(ly_db *db, ly_sums *sums, ly_err *err)
 
 static bool differs(const ly_sum *sum)
 {
-    for (size_t i = 0; i < LY_SUMS_VALUES; i++)
+    size_t n = sum->key[IS_WHO] ? (size_t)WHO_VALUES : LY_SUMS_VALUES;
+    for (size_t i = 0; i < n; i++)
         if (sum->used && sum->value[i])
             return true;
     return false;
 }
+
+#define WHO_UPDATE                                                         \
+    " ON CONFLICT DO UPDATE SET n = n + ?5, n_unpriced = n_unpriced + ?6," \
+    " tokens_in = tokens_in + ?7, cache_read = cache_read + ?8,"           \
+    " tokens_out = tokens_out + ?9, amount_pico = amount_pico + ?10"
+
+static const char *const who_inserts[WHO_TABLES] = {
+    "INSERT INTO usage_who VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)" WHO_UPDATE,
+    "INSERT INTO usage_who_day VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)" WHO_UPDATE,
+    "INSERT INTO usage_who_all VALUES (?1 + ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+    "?12)" WHO_UPDATE
+    ", first_bucket = min(first_bucket, ?11), last_bucket = max(last_bucket, ?12)",
+};
 
 static ly_status repair_one(ly_db *db, const ly_sum *sum, ly_err *err)
 {
     ly_stmt *s = NULL;
     ly_status st;
     int n_key = MAIN_KEYS, n = MAIN_VALUES;
-    if (sum->key[0] < 0) {
-        n_key = WHO_KEYS;
+    if (sum->key[IS_WHO]) {
+        n_key = WHO_KEYS - 1;
         n = WHO_VALUES;
-        st =
-            ly_db_prep(db,
-                       "INSERT INTO usage_who VALUES (-1 - ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
-                       " ON CONFLICT DO UPDATE SET n = n + ?5, n_unpriced = n_unpriced + ?6,"
-                       " tokens_in = tokens_in + ?7, cache_read = cache_read + ?8,"
-                       " tokens_out = tokens_out + ?9, amount_pico = amount_pico + ?10",
-                       &s, err);
+        st = ly_db_prep(db, who_inserts[sum->key[WHO_KEYS - 1]], &s, err);
     } else {
         n_key = MAIN_COLUMNS;
         st = sum->key[MAIN_COLUMNS] ? ly_db_prep(db, "INSERT INTO usage_day" MAIN_INSERT, &s, err)
@@ -196,6 +239,11 @@ static ly_status repair_one(ly_db *db, const ly_sum *sum, ly_err *err)
         ly_bind_int(s, i + 1, sum->key[i]);
     for (int i = 0; i < n; i++)
         ly_bind_int(s, n_key + i + 1, sum->value[i]);
+    if (sum->key[IS_WHO] &&
+        sum->key[WHO_KEYS - 1] == WHO_ALL) { /* no charge: any extent is right */
+        ly_bind_int(s, 11, sum->value[AT_FIRST] ? sum->value[AT_FIRST] + SHIFT : 0);
+        ly_bind_int(s, 12, sum->value[AT_LAST] ? sum->value[AT_LAST] - SHIFT : 0);
+    }
     return ly_db_run(db, s, err);
 }
 
@@ -231,7 +279,7 @@ ly_status ly_usage_verify(ly_store *store, bool mend, int64_t *ret_wrong, ly_err
     if (!st)
         st = subtract_main(db, &sums, "SELECT day" MAIN_SELECT "usage_day", 1, err);
     if (!st)
-        st = subtract_who(db, &sums, err);
+        st = subtract_whos(db, &sums, err);
     ly_db_read_end(db);
     int64_t wrong = 0;
     for (size_t i = 0; !st && i < sums.cap; i++)

@@ -3,6 +3,7 @@
  * version, day: at most 100 ms; session, user, tag: at most 300 ms), and what pricing one span takes.
  *
  *     bench_cost [SPANS] [FILE]      default 200000 in a temporary file; a FILE that exists is read
+ *     bench_cost sums CALLS [FILE]   only the kept sums of so many calls: 10000000 takes a minute or two
  *
  * Spans are ingested and settled as a collector does, spread over 90 days, 6 models, 4 services, 8
  * prompts of 3 versions, one user for 50 spans, one session for 10, three tags.
@@ -17,6 +18,7 @@
 #include "cost/report.h"
 #include "genai/normalise.h"
 #include "otlp/decode.h"
+#include "store/db.h"
 #include "store/store.h"
 
 #define BATCH 2000
@@ -60,8 +62,10 @@ static void make(item *it, uint64_t i, int64_t base_ns, uint64_t total)
     uint64_t at = (uint64_t)base_ns + i * ((uint64_t)DAYS * 86400ull * 1000000000ull / total);
     *it = (item){
         .span = {.start_ns = at, .end_ns = at + 1000000, .resource = &resource, .scope = &scope}};
-    memcpy(it->span.trace_id.b, &(uint64_t){(i + 1) * 0x9e3779b97f4a7c15u}, 8);
-    memcpy(it->span.trace_id.b + 8, &i, 8);
+    for (int k = 0; k < 8; k++) { /* ids that grow with time */
+        it->span.trace_id.b[k] = (uint8_t)((i + 1) >> (56 - 8 * k));
+        it->span.trace_id.b[8 + k] = (uint8_t)next_random();
+    }
     memcpy(it->span.span_id.b, &(uint64_t){i + 1}, 8);
     it->span.name = LY_S("chat");
     it->span.wire = LY_S("\x12\x00");
@@ -124,6 +128,74 @@ static void fill(ly_store *store, uint64_t total, int64_t base_ns)
     ly_free(spans);
 }
 
+static int64_t word_of(ly_db *db, const char *head, uint64_t n, ly_err *err)
+{
+    char text[40];
+    int64_t word = 0;
+    (void)snprintf(text, sizeof text, "%s%llu", head, (unsigned long long)n);
+    if (ly_word_put(db, ly_str_c(text), &word, err)) {
+        die(err);
+    }
+    return word;
+}
+
+/* Five calls of the bulk filling: what fill() makes. Ten calls of one session are two such lines, as
+ * settling adds lines of a slice before it writes them. A user comes back for five sessions. */
+static ly_status bulk_line(ly_db *db, uint64_t i, uint64_t total, int64_t base_ns, ly_who_sums *who,
+                           ly_err *err)
+{
+    uint64_t session = i / 2, model = next_random() % 6;
+    char tags[48];
+    (void)snprintf(tags, sizeof tags, ",%lld,",
+                   (long long)word_of(db, "tag", next_random() % 3, err));
+    ly_charge c = {
+        .sign = 1,
+        .weight = 5,
+        .at_ns = base_ns + (int64_t)(i * 5 * ((uint64_t)DAYS * 86400ull * 1000000000ull / total)),
+        .provider = word_of(db, "provider", model / 2, err),
+        .model = word_of(db, "model", model, err),
+        .service = word_of(db, "service", next_random() % 4, err),
+        .prompt_name = word_of(db, "p", next_random() % 8, err),
+        .prompt_version = word_of(db, "", next_random() % 3, err),
+        .session = word_of(db, "s", session, err),
+        .user = word_of(db, "u", session * 7919 % (total / 50), err),
+        .tags = ly_str_c(tags),
+        .tokens = LY_TOKENS_UNKNOWN,
+        .amount_pico = (int64_t)(next_random() % 20000) * 1000000,
+        .source = LY_COST_PRICE_TABLE,
+    };
+    c.tokens.in_fresh = (int64_t)(next_random() % 15000);
+    c.tokens.cache_read = (int64_t)(next_random() % 10000);
+    c.tokens.out_visible = (int64_t)(next_random() % 4000);
+    return ly_usage_apply(db, &c, who, err);
+}
+
+/* The kept sums of so many calls, without records and ledger lines: what reports read. */
+static void bulk(ly_store *store, uint64_t total, int64_t base_ns)
+{
+    ly_db *db = ly_store_db(store);
+    ly_err err = LY_ERR_INIT;
+    ly_who_sums *who = ly_calloc(1, sizeof *who);
+    int64_t begin = ly_mono_ns();
+    ly_status st = who ? LY_OK : LY_E_NOMEM;
+    for (uint64_t i = 0; !st && i < total / 5;) {
+        st = ly_db_write_begin(db, &err);
+        for (uint64_t end = i + 20000; !st && i < end && i < total / 5; i++) {
+            st = bulk_line(db, i, total, base_ns, who, &err);
+        }
+        if (!st) {
+            st = ly_who_flush(db, who, &err);
+        }
+        st = ly_db_write_end(db, st, &err);
+    }
+    if (st) {
+        die(&err);
+    }
+    printf("sums of %llu calls in %.1f s\n", (unsigned long long)total,
+           (double)(ly_mono_ns() - begin) / 1e9);
+    ly_free(who);
+}
+
 static void time_report(ly_store *store, const char *name, ly_cost_key a, int b, int64_t from,
                         int64_t until, int bar_ms)
 {
@@ -139,6 +211,7 @@ static void time_report(ly_store *store, const char *name, ly_cost_key a, int b,
                            .from_ns = from,
                            .until_ns = until,
                            .before_from_ns = LY_UNKNOWN,
+                           .top = 50,
                            .origin = -1};
         int64_t begin = ly_mono_ns();
         if (ly_cost_report_make(store, &ask, &arena, &report, &err)) {
@@ -174,10 +247,15 @@ int main(int argc, char **argv)
 {
     int64_t total = 200000, base = 1780000000000000000 / LY_NS_PER_DAY * LY_NS_PER_DAY;
     char path[] = "/tmp/bench-cost-XXXXXX", file[64];
-    const char *db = argc > 2 ? argv[2] : file;
     ly_err err = LY_ERR_INIT;
+    bool only_sums = argc > 2 && strcmp(argv[1], "sums") == 0;
+    if (only_sums) {
+        argc--;
+        argv++;
+    }
+    const char *db = argc > 2 ? argv[2] : file;
     if (argc > 1 && (!ly_str_to_i64(ly_str_c(argv[1]), &total) || total < 1000)) {
-        fprintf(stderr, "usage: bench_cost [SPANS] [FILE]\n");
+        fprintf(stderr, "usage: bench_cost [sums] [SPANS] [FILE]\n");
         return 2;
     }
     if (argc <= 2 && !mkdtemp(path)) {
@@ -193,7 +271,9 @@ int main(int argc, char **argv)
         die(&err);
     }
     time_pricing(ly_price_book_default(), "compiled-in book");
-    if (!there) {
+    if (!there && only_sums) {
+        bulk(store, (uint64_t)total, base);
+    } else if (!there) {
         fill(store, (uint64_t)total, base);
     }
     int64_t month = base + 30 * LY_NS_PER_DAY, end = base + DAYS * LY_NS_PER_DAY;
@@ -207,6 +287,11 @@ int main(int argc, char **argv)
     time_report(store, "user, all", LY_KEY_USER, -1, base, end, 300);
     time_report(store, "tag, all", LY_KEY_TAG, -1, base, end, 300);
     time_report(store, "session, 30 days", LY_KEY_SESSION, -1, base, month, 300);
+    time_report(store, "user, 30 days", LY_KEY_USER, -1, base, month, 300);
+    time_report(store, "user, 12 h to 12 h", LY_KEY_USER, -1, base + LY_NS_PER_DAY / 2,
+                month + LY_NS_PER_DAY / 2, 300);
+    time_report(store, "session, 12 h to 12 h", LY_KEY_SESSION, -1, base + LY_NS_PER_DAY / 2,
+                month + LY_NS_PER_DAY / 2, 300);
     ly_store_close(store);
     if (argc <= 2) {
         (void)unlink(file);

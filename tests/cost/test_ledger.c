@@ -318,6 +318,103 @@ static void retention(void **state)
     folder_remove(&f);
 }
 
+/* Calls of many users and sessions, whose dearest few are asked for: each way to them gives what a scan of
+ * the ledger gives, in any stretch of time, the time before beside it. */
+static void assert_same_top(ly_store *store, ly_cost_key key, int64_t from, int64_t until,
+                            size_t top)
+{
+    ly_arena arena;
+    ly_err err = LY_ERR_INIT;
+    ly_cost_report few, all;
+    ly_arena_init(&arena, 0, 0);
+    ly_cost_ask ask = {.by = {key},
+                       .n_by = 1,
+                       .from_ns = from,
+                       .until_ns = until,
+                       .before_from_ns = from - 2 * LY_NS_PER_DAY,
+                       .before_until_ns = until - 2 * LY_NS_PER_DAY,
+                       .origin = -1,
+                       .top = top};
+    assert_ok(ly_cost_report_make(store, &ask, &arena, &few, &err), err);
+    ask.scan = true;
+    ask.top = 0;
+    assert_ok(ly_cost_report_make(store, &ask, &arena, &all, &err), err);
+    assert_int_equal(few.more_rows, all.n_rows > top);
+    assert_int_equal(few.n_rows, all.n_rows > top ? top : all.n_rows);
+    assert_int_equal(few.ungrouped.n, all.ungrouped.n);
+    assert_int_equal(few.ungrouped.amount_pico, all.ungrouped.amount_pico);
+    assert_int_equal(few.total.amount_pico, all.total.amount_pico);
+    for (size_t i = 0; i < few.n_rows; i++) {
+        const ly_cost_row *a = &few.rows[i], *b = &all.rows[i];
+        assert_int_equal(a->amount_pico, b->amount_pico);
+        assert_int_equal(a->n, b->n);
+        if (ly_str_eq(a->key[0], b->key[0])) { /* equals may change places */
+            assert_int_equal(a->tokens_in, b->tokens_in);
+            assert_int_equal(a->before_pico, b->before_pico);
+            assert_int_equal(a->before_n, b->before_n);
+        }
+    }
+    ly_arena_release(&arena);
+}
+
+static void dearest(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *store = open_writer(f.db);
+    ly_err err = LY_ERR_INIT;
+    uint64_t seed = 7;
+    int64_t wrong, day = LY_NS_PER_DAY, base = 20454 * day; /* 2026-01-01 */
+    char users[120][8], sessions[300][8]; /* many enough that the index way is given up, too */
+    enum { CALLS = 900, BATCH = 90 };
+    for (size_t i = 0; i < LY_COUNT(users); i++) {
+        (void)snprintf(users[i], sizeof users[i], "u%zu", i);
+    }
+    for (size_t i = 0; i < LY_COUNT(sessions); i++) {
+        (void)snprintf(sessions[i], sizeof sessions[i], "s%zu", i);
+    }
+    for (size_t done = 0; done < CALLS; done += BATCH) {
+        made m = made_new(BATCH);
+        for (size_t i = 0; i < BATCH; i++) {
+            size_t k = done + i, session = k / 3;
+            made_say(&m, (say){.trace = k + 1,
+                               .span = k + 1,
+                               /* sessions of three calls, a few minutes each, over nine days */
+                               .start_ms = (uint64_t)(k * 864000 + next_random(&seed) % 400000),
+                               .operation = "chat",
+                               .provider = "openai",
+                               .model = next_random(&seed) % 20 ? "gpt-5" : "nobody",
+                               .session = k % 11 ? sessions[session] : NULL,
+                               .user = k % 7 ? users[next_random(&seed) % LY_COUNT(users)] : NULL,
+                               .service = "a",
+                               .in = (int64_t)(next_random(&seed) % 100000),
+                               .out = 10});
+            m.items[i].priced =
+                ly_price_span(ly_price_book_default(), &m.canons[i], (int64_t)m.spans[i].start_ns);
+        }
+        ingest_made(store, &m, NULL);
+        made_free(&m);
+        settle_all(store);
+    }
+    static const int64_t from_quarters[] = {0, 96, 100, 3 * 96 + 1, 7 * 96 + 50};
+    static const int64_t lengths[] = {1, 50, 96, 200, 4 * 96, 9 * 96};
+    static const size_t tops[] = {1, 7, 50};
+    for (size_t a = 0; a < LY_COUNT(from_quarters); a++) {
+        for (size_t b = 0; b < LY_COUNT(lengths); b++) {
+            for (size_t c = 0; c < LY_COUNT(tops); c++) {
+                int64_t from = base + from_quarters[a] * LY_BUCKET_NS;
+                int64_t until = from + lengths[b] * LY_BUCKET_NS;
+                assert_same_top(store, LY_KEY_USER, from, until, tops[c]);
+                assert_same_top(store, LY_KEY_SESSION, from, until, tops[c]);
+            }
+        }
+    }
+    assert_ok(ly_usage_verify(store, false, &wrong, &err), err);
+    assert_int_equal(wrong, 0);
+    ly_store_close(store);
+    folder_remove(&f);
+}
+
 /* What a price is found by, and tool uses, outlive the record: key, tier, address, counts. */
 static ly_priced price_of_all(void *user, const ly_canon *canon, int64_t at_ns, ly_priced before)
 {
@@ -413,9 +510,9 @@ static void report(void **state)
 
     ask.by[0] = LY_KEY_USER; /* traces 2 and 4 have a user */
     assert_ok(ly_cost_report_make(store, &ask, &arena, &r, &err), err);
-    assert_int_equal(r.n_rows, 1);
+    assert_int_equal(r.n_rows, 2); /* u1 and those without */
     assert_int_equal(r.ungrouped.n, 2 * 4);
-    assert_int_equal(r.rows[0].amount_pico + r.ungrouped.amount_pico, r.total.amount_pico);
+    assert_int_equal(r.rows[0].amount_pico + r.rows[1].amount_pico, r.total.amount_pico);
 
     ask.by[0] = LY_KEY_HOUR;
     assert_ok(ly_cost_report_make(store, &ask, &arena, &r, &err), err);
@@ -693,6 +790,7 @@ int main(void)
         cmocka_unit_test(verify_repairs),
         cmocka_unit_test(retention),
         cmocka_unit_test(sealed_lines),
+        cmocka_unit_test(dearest),
         cmocka_unit_test(report),
         cmocka_unit_test(zones),
         cmocka_unit_test(gates),

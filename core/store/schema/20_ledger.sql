@@ -60,7 +60,7 @@ CREATE TABLE usage_day (
 ) STRICT, WITHOUT ROWID;
 
 -- The same by who: one row a session, user or tag and bucket. A span with three tags stands in three
--- rows, one without tags in that of word 0.
+-- rows, one without a session, user or tag in that of word 0.
 CREATE TABLE usage_who (
     kind INTEGER NOT NULL,       -- 0 session, 1 user, 2 tag
     bucket INTEGER NOT NULL,
@@ -73,6 +73,27 @@ CREATE TABLE usage_who (
     amount_pico INTEGER NOT NULL,
     PRIMARY KEY (kind, bucket, word, origin)
 ) STRICT, WITHOUT ROWID;
+
+-- usage_who of users and tags in UTC days.
+CREATE TABLE usage_who_day (
+    kind INTEGER NOT NULL, day INTEGER NOT NULL, word INTEGER NOT NULL, origin INTEGER NOT NULL,
+    n INTEGER NOT NULL, n_unpriced INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL, cache_read INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
+    amount_pico INTEGER NOT NULL,
+    PRIMARY KEY (kind, day, word, origin)
+) STRICT, WITHOUT ROWID;
+
+-- usage_who of all time, dearest first by the index: the first of any report are among the first here.
+-- Buckets in which something was ever booked, at least.
+CREATE TABLE usage_who_all (
+    kind INTEGER NOT NULL, word INTEGER NOT NULL, origin INTEGER NOT NULL,
+    n INTEGER NOT NULL, n_unpriced INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL, cache_read INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
+    amount_pico INTEGER NOT NULL,
+    first_bucket INTEGER NOT NULL, last_bucket INTEGER NOT NULL,
+    PRIMARY KEY (kind, word, origin)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_who_top ON usage_who_all (kind, origin, amount_pico, n);
 
 -- Price books that were in force, whole, as they came: charge.price_row is id << 24 | place in the book,
 -- so that a price used once can be explained for ever. At most one is active; none: the compiled-in book.
