@@ -9,6 +9,7 @@
 #include "collector/collector.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -349,8 +350,22 @@ static ly_status start(ly_collector *c, const ly_collector_opts *opts, ly_err *e
     return status;
 }
 
+/*
+ * The heap of the process, for one that takes requests of many megabytes one after another. The defaults
+ * give each buffer pages of its own and take them back when it is freed, so that the kernel clears each
+ * page of each request anew, twice; and they keep a heap a thread, each with its own holes. So: one heap,
+ * that keeps what it has while requests come (ly_keeper_main gives it back when none do).
+ */
+static void set_up_heap(void)
+{
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_MMAP_THRESHOLD, (int)LY_MIB(32));
+    (void)mallopt(M_TRIM_THRESHOLD, (int)LY_MIB(256));
+}
+
 static void init(ly_collector *c)
 {
+    set_up_heap();
     pthread_mutex_init(&c->config_lock, NULL);
     pthread_mutex_init(&c->reload_lock, NULL);
     pthread_mutex_init(&c->budget.lock, NULL);

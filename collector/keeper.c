@@ -5,6 +5,7 @@
  * Retention goes in slices of a few milliseconds with a pause between them, so that ingest is never
  * kept waiting for long.
  */
+#include <malloc.h>
 #include <unistd.h>
 
 #include "collector/impl.h"
@@ -17,11 +18,19 @@
 #define PRUNE_NS         (60 * LY_NS_PER_SEC)
 #define PRICES_NS        (1 * LY_NS_PER_SEC) /* so soon a changed price counts */
 #define WARN_BYTES       (10LL << 30)
+/* The full-text index is made in idle time: a slice a round while commits take less than a quarter of the
+ * time, a longer one while they take next to none; under load one slice in so long. */
+#define INDEX_NS      (50 * LY_NS_PER_MS)
+#define INDEX_IDLE_NS (150 * LY_NS_PER_MS)
+#define INDEX_WAIT_NS (10 * LY_NS_PER_SEC)
 
 typedef struct keeper {
     ly_collector *c;
     int64_t figures_ns, checkpoint_ns, upkeep_ns, prune_ns, prices_ns;
-    uint64_t commits; /* at the last look */
+    uint64_t commits;   /* at the last look */
+    uint64_t commit_ns; /* the same: time that commits took */
+    int64_t looked_ns, index_ns;
+    uint64_t rested; /* commits when the heap was trimmed */
     bool warned_size, warned_disk, warned_wal;
 } keeper;
 
@@ -74,6 +83,15 @@ static void figures(keeper *k)
               "the write-ahead log grows: a reader of the database holds an old snapshot; end it");
 }
 
+/* Some time after the last commit: what the heap kept for further requests goes back (collector.c). */
+static void rest(keeper *k)
+{
+    if (k->rested == k->commits)
+        return;
+    k->rested = k->commits;
+    (void)malloc_trim(0);
+}
+
 static void checkpoint(keeper *k, int64_t now)
 {
     pthread_mutex_lock(&k->c->stats.lock);
@@ -86,6 +104,8 @@ static void checkpoint(keeper *k, int64_t now)
         k->commits = commits;
         k->checkpoint_ns = now;
     }
+    if (quiet)
+        rest(k);
     if (!large && !stale)
         return;
     ly_err err = LY_ERR_INIT;
@@ -137,11 +157,28 @@ static void prices(keeper *k)
     ly_log(LY_LOG_INFO, ROOM, "the prices changed and are in force");
 }
 
-/* A piece of the full-text index a round, when enough waits and settling has kept up. */
-static void index_text(keeper *k)
+/* How much of the time since the last look commits took, in percent. */
+static int64_t busy_percent(keeper *k, int64_t now)
+{
+    pthread_mutex_lock(&k->c->stats.lock);
+    uint64_t spent = k->c->stats.now.commit_ns_total;
+    pthread_mutex_unlock(&k->c->stats.lock);
+    int64_t took = (int64_t)(spent - k->commit_ns), passed = now - k->looked_ns;
+    k->commit_ns = spent;
+    k->looked_ns = now;
+    return passed > 0 ? took / (passed / 100 + 1) : 0;
+}
+
+/* A piece of the full-text index, when enough waits and settling has kept up. */
+static void index_text(keeper *k, int64_t now)
 {
     ly_err err = LY_ERR_INIT;
-    if (ly_store_text_index(k->c->keeper_store, 50 * LY_NS_PER_MS, false, NULL, &err))
+    int64_t busy = busy_percent(k, now);
+    if (busy >= 25 && now - k->index_ns < INDEX_WAIT_NS)
+        return;
+    k->index_ns = now;
+    if (ly_store_text_index(k->c->keeper_store, busy < 5 ? INDEX_IDLE_NS : INDEX_NS, false, NULL,
+                            &err))
         ly_log(LY_LOG_DEBUG, ROOM, "full-text index: %s", err.text);
 }
 
@@ -149,7 +186,7 @@ void *ly_keeper_main(void *arg)
 {
     ly_collector *c = arg;
     int64_t now = ly_mono_ns();
-    keeper k = {.c = c, .checkpoint_ns = now, .upkeep_ns = now};
+    keeper k = {.c = c, .checkpoint_ns = now, .upkeep_ns = now, .looked_ns = now, .index_ns = now};
     const ly_retention *rule = &c->opts.retention;
     bool prunes = rule->keep_app_ns || rule->keep_eval_ns || rule->max_bytes;
     do {
@@ -171,7 +208,7 @@ void *ly_keeper_main(void *arg)
                 ly_log(LY_LOG_DEBUG, ROOM, "upkeep: %s", err.text);
             k.upkeep_ns = now;
         }
-        index_text(&k);
+        index_text(&k, now);
         if (prunes && (k.prune_ns == 0 || now - k.prune_ns > PRUNE_NS)) {
             prune(&k);
             k.prune_ns = now;

@@ -4,7 +4,8 @@
  * Group commit. While one commit is at the disk, the next requests pile up in the queue; the writer
  * takes what is there, up to GROUP_ITEMS or GROUP_BYTES. It waits for more, at most GROUP_WAIT_NS from
  * the first, only while other requests are being received: a lone client is answered at once, many
- * share an fsync. A request larger than a group takes several commits and is answered after the last.
+ * share an fsync. A request larger than a group takes several commits and is answered after the last;
+ * what is left of it shares that commit with the requests behind it.
  *
  * Idle time, and a slice after commits where there is none, goes to settling dirty traces.
  */
@@ -20,6 +21,8 @@
 /* Under load settling gets this part of the time, so that nothing stays dirty for long and requests do not
  * wait for it: a slice may begin when (SETTLE_SHARE - 1) times the last one's length has passed. */
 #define SETTLE_SHARE 3
+/* ... but not more often than this: a slice has a price of its own. */
+#define SETTLE_PAUSE_NS (20 * LY_NS_PER_MS)
 /* Nothing came for so long: idle. Short, but longer than a client takes to send its next request. */
 #define IDLE_NS (3 * LY_NS_PER_MS)
 /* What is dirty is not due yet. */
@@ -49,6 +52,21 @@ static void group_add(writer *w, ly_request *request)
     w->bytes += request->job->bytes;
 }
 
+/* The first `done` requests are answered; what is left of the others is counted anew. */
+static void group_drop(writer *w, size_t done)
+{
+    w->n -= done;
+    memmove(w->group, w->group + done, w->n * sizeof *w->group);
+    memmove(w->jobs, w->jobs + done, w->n * sizeof *w->jobs);
+    w->items = w->bytes = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        const ly_ingest_job *job = w->jobs[i];
+        size_t all = job->n_spans + job->n_logs, left = all - job->first_span - job->first_log;
+        w->items += left;
+        w->bytes += all ? job->bytes / all * left : 0;
+    }
+}
+
 static bool group_full(const writer *w)
 {
     return w->n == GROUP_REQUESTS || w->items >= GROUP_ITEMS || w->bytes >= GROUP_BYTES;
@@ -66,15 +84,17 @@ static bool others_receive(writer *w)
 static ly_status collect_group(writer *w)
 {
     void *item = NULL;
-    uint64_t wait = (uint64_t)(w->dirty == 0 ? REST_NS : w->stuck ? WAIT_NS : IDLE_NS);
-    w->n = w->items = w->bytes = 0;
-    ly_status status = ly_queue_pop(w->c->queue, &item, wait);
-    if (status)
-        return status;
-    int64_t until = ly_mono_ns() + GROUP_WAIT_NS;
-    group_add(w, item);
+    int64_t until = 0;
+    if (w->n == 0) {
+        uint64_t wait = (uint64_t)(w->dirty == 0 ? REST_NS : w->stuck ? WAIT_NS : IDLE_NS);
+        ly_status status = ly_queue_pop(w->c->queue, &item, wait);
+        if (status)
+            return status;
+        until = ly_mono_ns() + GROUP_WAIT_NS;
+        group_add(w, item);
+    }
     while (!group_full(w)) {
-        int64_t left = others_receive(w) ? until - ly_mono_ns() : 0;
+        int64_t left = until && others_receive(w) ? until - ly_mono_ns() : 0;
         if (ly_queue_pop(w->c->queue, &item, left > 0 ? (uint64_t)left : 0))
             break;
         group_add(w, item);
@@ -124,54 +144,54 @@ static void note_trouble(ly_collector *c, ly_status status, const ly_err *err)
         ly_log(LY_LOG_INFO, ROOM, "storing works again");
 }
 
-/* One commit of what is left of the group. */
-static ly_status commit_once(writer *w, size_t from, size_t *ret_done, ly_err *err)
+/* One commit of the first `n` requests, or of a part of them. */
+static ly_status commit_once(writer *w, size_t n, size_t *ret_done, ly_err *err)
 {
     static const ly_ingest_slice slice = {GROUP_ITEMS, GROUP_BYTES};
     int64_t start = ly_mono_ns();
-    ly_status status =
-        ly_ingest_store(w->c->writer_store, w->jobs + from, w->n - from, &slice, ret_done, err);
+    ly_status status = ly_ingest_store(w->c->writer_store, w->jobs, n, &slice, ret_done, err);
     ly_stats_commit(w->c, ly_mono_ns() - start, status == LY_OK);
     note_trouble(w->c, status, err);
     return status;
 }
 
+/* One commit; those of the group that are through are answered, the others stay. */
 static void commit_group(writer *w)
 {
-    size_t from = 0;
+    size_t done = 0;
     ly_err err = LY_ERR_INIT;
     w->dirty = w->dirty > 0 ? w->dirty : 1;
-    while (from < w->n) {
-        size_t done = 0;
-        ly_status status = commit_once(w, from, &done, &err);
-        /* What fails for its content must not take its neighbours along. */
-        if (status == LY_E_INVALID && w->n - from > 1) {
-            size_t n = w->n;
-            w->n = from + 1;
-            do
-                status = commit_once(w, from, &done, &err);
-            while (!status && done == 0);
-            w->n = n;
-            if (status) {
-                answer_failed(w->group[from++], status, &err);
-                continue;
-            }
-        }
+    ly_status status = commit_once(w, w->n, &done, &err);
+    /* What fails for its content must not take its neighbours along. */
+    if (status == LY_E_INVALID && w->n > 1) {
+        do
+            status = commit_once(w, 1, &done, &err);
+        while (!status && done == 0);
         if (status) {
-            for (; from < w->n; from++)
-                answer_failed(w->group[from], status, &err);
+            answer_failed(w->group[0], status, &err);
+            group_drop(w, 1);
             return;
         }
-        for (; done > 0; done--)
-            answer_stored(w->group[from++]);
     }
+    if (status) {
+        for (size_t i = 0; i < w->n; i++)
+            answer_failed(w->group[i], status, &err);
+        done = w->n;
+    } else {
+        for (size_t i = 0; i < done; i++)
+            answer_stored(w->group[i]);
+    }
+    group_drop(w, done);
 }
 
 static void settle(writer *w, int64_t budget_ns, bool all)
 {
     ly_err err = LY_ERR_INIT;
     int64_t left = 0, start = ly_mono_ns();
+    /* Nobody is told of it: the next commit's sync covers it, and after a power cut it is done again. */
+    ly_store_lazy(w->c->writer_store, true);
     ly_status status = ly_store_settle(w->c->writer_store, budget_ns, all, &left, &err);
+    ly_store_lazy(w->c->writer_store, false);
     w->settled_ns = ly_mono_ns();
     w->settle_cost = w->settled_ns - start;
     w->stuck = status != LY_OK || left >= w->dirty;
@@ -194,7 +214,8 @@ static bool settle_is_due(const writer *w, bool idle)
 {
     if (w->dirty == 0)
         return false;
-    return idle || ly_mono_ns() - w->settled_ns > (SETTLE_SHARE - 1) * w->settle_cost;
+    int64_t passed = ly_mono_ns() - w->settled_ns;
+    return idle || (passed > SETTLE_PAUSE_NS && passed > (SETTLE_SHARE - 1) * w->settle_cost);
 }
 
 void *ly_writer_main(void *arg)

@@ -17,7 +17,7 @@
 #include "base/mem.h"
 
 /* A row is closed at so many bytes, ... */
-#define ROW_BYTES LY_KIB(16)
+#define ROW_BYTES LY_KIB(32)
 /* ... or, when the next piece is another trace's, at so many. */
 #define ROW_BYTES_MIXED LY_KIB(4)
 /* An unpacked row larger than this is not kept in memory. */

@@ -192,9 +192,12 @@ static ly_status pragmas(ly_db *db, ly_err *err)
 void ly_store_lazy(ly_store *store, bool lazy)
 {
     ly_db *db = ly_store_db(store);
-    if (db->opts.durability == LY_DURABLE_FULL) {
-        (void)!ly_db_exec(db, lazy ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL", NULL);
-    }
+    if (db->opts.durability != LY_DURABLE_FULL || !db->sql)
+        return; /* a handle that is opened again is not lazy */
+    ly_status st =
+        ly_db_exec(db, lazy ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL", NULL);
+    if (st && !lazy)
+        db->broken = true; /* no commit on this handle would be durable */
 }
 
 ly_status ly_db_open_handle(ly_db *db, bool create, ly_err *err)

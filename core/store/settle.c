@@ -19,7 +19,7 @@
 #include "store/text.h"
 
 /* One write turn: lines and summaries together, and time. */
-#define SLICE_ROWS  200
+#define SLICE_ROWS  1000
 #define SLICE_NS    (5 * LY_NS_PER_MS)
 #define ROUND_NODES 4000
 #define ROUND_MAX   64

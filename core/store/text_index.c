@@ -289,10 +289,39 @@ static ly_status read_block(block *b, ly_err *err)
 
 /* ---- writing ---- */
 
-static int by_value(const void *a, const void *b)
+/* Pairs come in the order of their documents; sorts them by part and gram and keeps that order: three
+ * passes over eleven bits each of part << 24 | gram. */
+static bool sort_pairs(block *b)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
+    enum { BITS = 11, WAYS = 1 << BITS, PASSES = 3, LOWEST = 16 };
+    size_t n = b->n_pairs;
+    uint64_t *from = b->pairs, *to = n ? ly_malloc(n * sizeof *to) : NULL;
+    uint32_t *starts = ly_malloc(WAYS * sizeof *starts);
+    bool ok = starts && (to || !n);
+    for (int pass = 0; ok && n && pass < PASSES; pass++) {
+        unsigned shift = (unsigned)(LOWEST + pass * BITS);
+        uint32_t at = 0;
+        memset(starts, 0, WAYS * sizeof *starts);
+        for (size_t i = 0; i < n; i++)
+            starts[from[i] >> shift & (WAYS - 1)]++;
+        for (size_t i = 0; i < WAYS; i++) {
+            uint32_t many = starts[i];
+            starts[i] = at;
+            at += many;
+        }
+        for (size_t i = 0; i < n; i++)
+            to[starts[from[i] >> shift & (WAYS - 1)]++] = from[i];
+        uint64_t *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (ok && n) {
+        b->pairs = from;
+        b->cap_pairs = n < b->cap_pairs ? n : b->cap_pairs;
+    }
+    ly_free(starts);
+    ly_free(from == b->pairs ? to : from);
+    return ok;
 }
 
 static int by_value32(const void *a, const void *b)
@@ -423,8 +452,8 @@ static ly_status write_block(block *b, bool *ret_same, ly_err *err)
     ly_buf bytes, list;
     ly_buf_init(&bytes, LY_MIB(64));
     ly_buf_init(&list, LY_MIB(1));
-    if (b->n_pairs)
-        qsort(b->pairs, b->n_pairs, sizeof *b->pairs, by_value);
+    if (!sort_pairs(b))
+        return LY_NOMEM(err);
     if (b->n_links)
         qsort(b->links, b->n_links, sizeof *b->links, by_value32);
     for (unsigned p = 0; p < LY_TEXT_PARTS; p++) {

@@ -53,6 +53,7 @@ typedef struct options {
 } options;
 
 static char dir[64], self[512];
+static const char *keep; /* where the last file goes; NULL = nowhere */
 
 static void die(const char *what, const ly_err *err)
 {
@@ -265,6 +266,21 @@ static void remove_db(const char *db)
     }
 }
 
+/* A figure of /proc/PID/status in KiB. (ru_maxrss would count what this process had when it spawned.) */
+static long status_kib(pid_t pid, const char *name)
+{
+    char path[64], line[256];
+    long value = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':')
+            value = strtol(line + strlen(name) + 1, NULL, 10);
+    if (file)
+        fclose(file);
+    return value;
+}
+
 static measured measure(const config *c, const load *l, const char *record_to)
 {
     char db[128];
@@ -280,14 +296,16 @@ static measured measure(const config *c, const load *l, const char *record_to)
     while (ly_runtime_find(db, &found, NULL) || found.pid != pid)
         usleep(2000);
     m.seconds = send_all(l, c->gzip, found.grpc_port);
+    m.rss_kib = status_kib(pid, "VmHWM");
     kill(pid, SIGUSR1);
     kill(pid, SIGTERM);
     if (wait4(pid, &status, 0, &usage) != pid || !WIFEXITED(status) || WEXITSTATUS(status))
         die("the collector ended badly", NULL);
-    m.rss_kib = usage.ru_maxrss;
     m.cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
             (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
     m.file_bytes = stat(db, &st) ? 0 : st.st_size; /* closing has emptied the write-ahead log */
+    if (keep && rename(db, keep))
+        die(keep, NULL);
     remove_db(db);
     return m;
 }
@@ -625,6 +643,8 @@ int main(int argc, char **argv)
             o.stages = true;
         else if (strcmp(argv[i], "--gzip") == 0)
             one.gzip = true;
+        else if (strcmp(argv[i], "--keep") == 0 && i + 1 < argc)
+            keep = argv[++i];
         else if (strcmp(argv[i], "--seed") == 0)
             o.seed = number(argv[++i]);
         else if (strcmp(argv[i], "--repeat") == 0)

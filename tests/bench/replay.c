@@ -287,7 +287,8 @@ ly_status recording_replay(const recording *r, const char *db, replay_result *re
     if (!status)
         (void)sqlite3_wal_hook(sql, checkpoint, NULL);
     for (size_t i = 0; i < r->n_templates && !status; i++) {
-        if (ly_str_starts(r->templates[i], LY_S("PRAGMA")))
+        if (ly_str_starts(r->templates[i], LY_S("PRAGMA")) &&
+            !ly_str_starts(r->templates[i], LY_S("PRAGMA synchronous")))
             continue; /* of the collector's own handle */
         if (sqlite3_prepare_v3(sql, r->templates[i].ptr, (int)r->templates[i].len,
                                SQLITE_PREPARE_PERSISTENT, &stmts[i], NULL) != SQLITE_OK)
