@@ -19,6 +19,7 @@ static const struct {
     {"durability", "full or normal"},
     {"model", "the model under test, for lydite eval"},
     {"judge-model", "the model that judges"},
+    {"view-keys", "keys of lydite view: COMMAND=KEY ..."},
 };
 
 static const char *from_where(ly_cli *cli, const char *name, const char *value)

@@ -44,21 +44,34 @@ static ly_status collect(void *user, ly_buf *ret_where, ly_err *err)
     return st;
 }
 
-static bool collecting(void *user)
+static bool collecting(void *user, ly_buf *ret_where)
 {
     joined *j = user;
     ly_runtime there;
-    return j->collector != NULL || ly_runtime_find(j->db, &there, NULL) == LY_OK;
+    if (j->collector != NULL) {
+        const ly_collector_info *info = ly_collector_get_info(j->collector);
+        if (ret_where != NULL) {
+            ly_buf_fmt(ret_where, "http://%s:%d", info->address, info->http_port);
+        }
+        return true;
+    }
+    if (ly_runtime_find(j->db, &there, NULL) != LY_OK) {
+        return false;
+    }
+    if (ret_where != NULL) {
+        ly_buf_fmt(ret_where, "http://%s:%d", there.address, there.http_port);
+    }
+    return true;
 }
 
-static ly_status score(void *user, ly_trace_id trace, ly_span_id span, ly_str name, double value,
-                       bool has_value, ly_str note, ly_err *err)
+static ly_status score(void *user, const char *db, ly_trace_id trace, ly_span_id span, ly_str name,
+                       double value, bool has_value, ly_str note, ly_err *err)
 {
-    joined *j = user;
     ly_store *store = NULL;
     ly_store_opts opts = LY_STORE_OPTS_INIT;
     const char *actor = getenv("USER");
     ly_score s;
+    (void)user;
     memset(&s, 0, sizeof s);
     opts.role = LY_STORE_WRITER;
     opts.create = false;
@@ -71,7 +84,7 @@ static ly_status score(void *user, ly_trace_id trace, ly_span_id span, ly_str na
     s.reason = note;
     s.source = LY_SCORE_HUMAN;
     s.actor = actor != NULL ? ly_str_c(actor) : LY_S("");
-    ly_status st = ly_store_open(j->db, &opts, &store, err);
+    ly_status st = ly_store_open(db, &opts, &store, err);
     if (st == LY_OK) {
         st = ly_score_add(store, &s, err);
     }
@@ -191,13 +204,14 @@ static int show_screens(ly_cli *cli, joined *j, const ly_filter *filter, bool me
                            .color = cli->color,
                            .unicode = cli->unicode && !ly_cli_flag(cli, "ascii"),
                            .memory = memory,
+                           .keys = ly_cli_setting(cli, "view-keys"),
                            .calls = {.collecting = collecting,
                                      .score = score,
                                      .filter_lookup = filter_lookup,
                                      .save_filter = save_filter,
                                      .diff = diff,
                                      .user = j}};
-    if (!memory && !collecting(j)) {
+    if (!memory && !collecting(j, NULL)) {
         opts.calls.collect = collect;
     }
     if (which != NULL) {

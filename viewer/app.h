@@ -5,7 +5,7 @@
  *     key or tick -> ly_app_key / ly_app_tick -> the screen's own state
  *     ly_app_draw -> the screen draws its part of the grid, the frame around it is drawn here
  *
- * To add a screen: a file with one ly_screen (name, load, draw, command), its row in `screens` of app.c.
+ * To add a screen: a file with one ly_screen (name, load, draw, command ...), its row in `screens` of app.c.
  * A screen that is a table of texts only fills a ly_table_view (tables.c) and needs no drawing code.
  *
  * Memory: what a screen loaded lives in its arena, reset when it loads anew. Moving the cursor and
@@ -14,6 +14,7 @@
 #ifndef LY_VIEWER_APP_H
 #define LY_VIEWER_APP_H
 
+#include "viewer/glance.h"
 #include "viewer/grid.h"
 #include "viewer/keys.h"
 #include "viewer/text.h"
@@ -33,6 +34,14 @@ typedef enum ly_screen_id {
     LY_SCREEN__COUNT
 } ly_screen_id;
 
+/* What is copied, printed or given to a pager of the selected thing (typing.c, commands.c). */
+typedef enum ly_copied {
+    LY_COPIED_TEXT,  /* all that the screen can say of it */
+    LY_COPIED_ID,    /* its id or name */
+    LY_COPIED_PATH,  /* where it stands */
+    LY_COPIED_FILTER /* a filter for it */
+} ly_copied;
+
 typedef struct ly_screen {
     const char *name;
     const char *short_name; /* below 100 columns */
@@ -45,6 +54,8 @@ typedef struct ly_screen {
     bool (*command)(ly_app *app, ly_command command, int count);
     /* Rows whose text matches the find words: steps to the next one. */
     bool (*find)(ly_app *app, int direction);
+    /* Appends clean text about the selected thing; false = it has no such. */
+    bool (*value)(ly_app *app, ly_copied kind, ly_buf *out);
 } ly_screen;
 
 /* A line of typing at the bottom: filter, find, score, command. */
@@ -54,10 +65,22 @@ typedef enum ly_asking {
     LY_ASK_FILTER,
     LY_ASK_SCORE,
     LY_ASK_COMMAND,
+    LY_ASK_OPEN,
     LY_ASK_COPY
 } ly_asking;
 
 #define LY_LINE_MAX 512
+
+/* How many matches a filter has that is being typed; counted in slices while no key comes. */
+typedef struct ly_preview {
+    ly_filter *filter; /* NULL = nothing to count */
+    ly_store_key key;
+    int64_t n;
+    bool more;  /* not counted to the end */
+    bool dirty; /* the line changed */
+} ly_preview;
+
+#define LY_HISTORY 50 /* filters that Up and Down bring back */
 
 /* ---- tables of text -------------------------------------------------------------------------- */
 
@@ -71,6 +94,8 @@ typedef struct ly_table_view {
     int flexible;        /* the column that takes or gives room; -1 = none */
     const ly_str *cells; /* n_rows * n_cols, in the arena */
     const ly_ink *inks;  /* one a row, may be NULL */
+    uint8_t
+        rank[LY_TABLE_COLS]; /* the higher, the sooner a narrow screen leaves it out; 0 = never */
     size_t n_rows;
     size_t at, top; /* selected, first shown */
     ly_str title;   /* line above */
@@ -82,21 +107,36 @@ void ly_table_view_draw(ly_table_view *table, ly_app *app, int top, int n);
 bool ly_table_view_command(ly_table_view *table, ly_command command, int count, int page);
 bool ly_table_view_find(ly_table_view *table, ly_app *app, int direction);
 
+/* The moves over n rows, the one place that knows them; false = another command. `page` rows are seen. */
+bool ly_move(size_t *at, size_t n, ly_command command, int count, int page);
+
 /* ---- pages of text --------------------------------------------------------------------------- */
 
 /* Lines of a text that is clean already, with a place. */
+typedef struct ly_text_line {
+    uint32_t at;     /* first byte */
+    uint32_t indent; /* cells before it: it continues a line that began so far in */
+} ly_text_line;
+
 typedef struct ly_text_view {
     ly_buf text;
-    uint32_t *starts; /* of each line; n + 1 */
+    ly_text_line *lines; /* n + 1 */
     size_t n, cap;
-    size_t top, at;
+    size_t top;
+    size_t hit; /* line of the last find; SIZE_MAX = none */
+    bool cut;   /* there are more lines than are kept */
 } ly_text_view;
 
 void ly_text_view_init(ly_text_view *view);
 void ly_text_view_release(ly_text_view *view);
-/* Breaks view->text (filled by the caller) into lines of at most `width` cells. */
+/* Breaks view->text (filled by the caller) into lines of at most `width` cells, between words where
+ * it can; a continuation is drawn as far in as its line began. */
 void ly_text_view_wrap(ly_text_view *view, int width);
 ly_str ly_text_view_line(const ly_text_view *view, size_t line);
+/* The line that holds byte `at` of the text. */
+size_t ly_text_view_line_of(const ly_text_view *view, size_t at);
+/* The next line with the find words after the first one shown. */
+bool ly_text_view_find(ly_text_view *view, const ly_app *app, int direction);
 void ly_text_view_draw(ly_text_view *view, ly_app *app, int top, int n, int col, int width);
 bool ly_text_view_command(ly_text_view *view, ly_command command, int count, int page);
 
@@ -115,6 +155,9 @@ typedef struct ly_traces_state {
     ly_trace_id selected;
     bool has_selected;
     bool follow, sessions, absolute;
+    int sort; /* column of sort_names, 0 = time */
+    bool reverse;
+    bool stopped;  /* the search for more matches was stopped by ^c */
     int64_t n_new; /* arrived while paused */
     int origin;    /* 0 app, 1 eval, 2 judge, 3 any */
     int64_t total; /* traces of the file, an estimate; LY_UNKNOWN */
@@ -147,8 +190,12 @@ typedef struct ly_trace_state {
     ly_span_id detail_of;
     int detail_of_part, detail_of_width;
     bool detail_loaded;
+    int detail_rows; /* of the pane at the last drawing; 0 = there was none */
     ly_text_view messages;
-    uint32_t *message_nodes; /* node of each line of messages */
+    struct ly_call_mark { /* where each call begins in messages.text */
+        uint32_t at, node;
+    } * calls;
+    size_t n_calls, calls_cap, call; /* call: the one under the cursor */
     bool messages_loaded;
     int messages_width;
 } ly_trace_state;
@@ -165,7 +212,9 @@ typedef struct ly_tables_state {
     size_t outer_at, outer_top;
     ly_text_view detail; /* details of row detail_of, wrapped */
     size_t detail_of;
-    int detail_width;
+    int detail_width, detail_rows;
+    bool focus;       /* moves scroll the lower pane */
+    char marked[136]; /* prompts: the version that `d` marked */
 } ly_tables_state;
 
 struct ly_app {
@@ -184,23 +233,40 @@ struct ly_app {
     int64_t table_read_ns;
     char message[200];
     bool message_error;
+    ly_keys keys;
     ly_asking asking;
     char line[LY_LINE_MAX];
     size_t line_len;
     char find[LY_LINE_MAX];
     ly_filter_error filter_error;
     bool has_filter_error;
-    int count;                  /* typed before a command */
-    int page_rows;              /* rows of the body at the last drawing */
-    ly_buf cell;                /* scratch of drawing */
-    ly_buf osc;                 /* bytes for the terminal beside the frame: OSC 52 */
+    ly_preview preview;
+    char *history[LY_HISTORY];    /* the newest first */
+    size_t n_history, history_at; /* history_at: 0 = the line itself */
+    int count;                    /* figures typed before a move; 0 = none */
+    bool count_is_tab; /* one figure so far: a screen, unless a move or a figure follows soon */
+    ly_glances glances;
+    int stale_tries;
+    int page_rows;  /* rows of the body at the last drawing */
+    ly_buf cell;    /* scratch of drawing */
+    ly_buf osc;     /* bytes for the terminal beside the frame: OSC 52 */
+    ly_buf outside; /* text to print on the plain terminal, or for the pager */
+    enum { LY_OUTSIDE_NOTHING, LY_OUTSIDE_PRINT, LY_OUTSIDE_PAGER } outside_to;
     int cursor_row, cursor_col; /* -1 = hidden */
+    struct {
+        int from, to;
+    } tabs[LY_SCREEN__COUNT]; /* columns of the names above, as drawn */
     /* Lines that a click selects, as the last frame drew them; n 0 = none. */
     struct {
         int row, n, cols, selected; /* first line, lines, width, line of the selection */
     } clicks;
     bool mouse; /* reports are wanted (M) */
     bool stale; /* the last read failed: rows are old */
+    bool live;  /* something was stored in the last seconds */
+    int rate;   /* spans a second, of late */
+    int64_t changed_ns, sampled_ns, sampled_spans;
+    char name[64];  /* of the database file, clean */
+    char place[48]; /* "7/11": set while a screen draws */
     ly_traces_state traces;
     ly_trace_state trace;
     ly_tables_state tables[LY_SCREEN__COUNT];
@@ -216,10 +282,21 @@ void ly_app_key(ly_app *app, ly_key key);
 /* Time passed: looks for new data. Returns true when something to draw changed. */
 bool ly_app_tick(ly_app *app, int64_t now_ns);
 void ly_app_draw(ly_app *app);
+/* No key came for LY_KEY_PAUSE_MS: a single figure was a screen. True when something changed. */
+#define LY_KEY_PAUSE_MS 250
+bool ly_app_pause(ly_app *app);
+/* A slice (about 50 ms at most) of what waits for an idle moment: searching on, counting matches of a filter
+ * that is typed, what the list says beyond the rows. True when something to draw changed. */
+bool ly_app_work(ly_app *app);
+/* Is there such work? */
+bool ly_app_has_work(const ly_app *app);
 
 /* For screens. */
 void ly_app_say(ly_app *app, bool error, const char *fmt, ...) LY_PRINTF(3, 4);
 void ly_app_go(ly_app *app, ly_screen_id screen);
+const ly_screen *ly_app_screen(ly_screen_id id);
+/* Back one step; at the first screen leaves when it may. */
+void ly_app_close_screen(ly_app *app, bool may_quit);
 /* Reads what the screen shows. */
 void ly_app_load(ly_app *app);
 void ly_app_open_trace(ly_app *app, ly_trace_id id);
@@ -227,10 +304,31 @@ void ly_app_open_trace(ly_app *app, ly_trace_id id);
 void ly_app_show_page(ly_app *app, const char *title);
 /* Starts typing with a text to begin with. */
 void ly_app_ask(ly_app *app, ly_asking what, ly_str begin);
+/* While drawing: row `at` of n (more may follow), for the bottom line. */
+void ly_app_place(ly_app *app, size_t at, size_t n, bool more);
 /* While drawing: these lines of the screen are rows of a list, `selected` the one under the cursor. */
 void ly_app_clicks(ly_app *app, int row, int n, int cols, int selected);
 /* Puts bytes on the terminal's clipboard. */
 void ly_app_copy(ly_app *app, ly_str text);
+/* commands.c: what a command does on the screen in front; count 0 = none was typed. */
+void ly_app_do(ly_app *app, ly_command command, int count, uint32_t code);
+void ly_app_copy_value(ly_app *app, ly_copied kind);
+/* Looks at another database; the old one stays when it cannot be opened. */
+void ly_app_open_file(ly_app *app, ly_str path);
+/* app.c: shows another store from now on, and closes the one before. */
+void ly_app_use_store(ly_app *app, ly_store *store);
+/* typing.c: a key of the typing line. Counting what a filter would show. */
+void ly_typing_key(ly_app *app, ly_key key);
+bool ly_typing_work(ly_app *app);
+void ly_typing_release(ly_app *app);
+/* The heading of the typing line. */
+const char *ly_typing_head(ly_asking asking);
+/* frame.c: is the pointer on the name of a screen? */
+bool ly_frame_tab_at(const ly_app *app, int row, int col, ly_screen_id *ret);
+/* The pane of LY_ON_* that keys go to. */
+unsigned ly_app_where(const ly_app *app);
+/* Appends "KEY:\"VALUE\"", escaped. */
+void ly_filter_term(ly_buf *out, const char *key, ly_str value);
 /* Does a label hold the find words? Smart case. */
 bool ly_app_found(const ly_app *app, ly_str label);
 ly_ink ly_app_type_ink(ly_type type);
@@ -240,6 +338,15 @@ ly_str ly_filter_drop_last(ly_str text);
 extern const ly_screen ly_screen_traces, ly_screen_trace, ly_screen_sessions, ly_screen_evals,
     ly_screen_prompts, ly_screen_cost, ly_screen_stats, ly_screen_status;
 
+/* traces.c: looks for further rows; true = the list changed. */
+bool ly_traces_work(ly_app *app);
+bool ly_traces_has_work(const ly_app *app);
+/* traces_draw.c; and the names of what is shown and of the order. */
+void ly_traces_draw(ly_app *app, int top, int n);
+const char *ly_traces_origin(const ly_traces_state *state);
+const char *ly_traces_order(const ly_traces_state *state);
+/* traces.c: a filter is being looked for further back. */
+bool ly_traces_searching(const ly_app *app);
 /* traces.c: applies a filter text; false with app->filter_error set. trace_screen.c likewise. */
 bool ly_traces_set_filter(ly_app *app, ly_str text);
 bool ly_trace_set_filter(ly_app *app, ly_str text);
@@ -248,16 +355,24 @@ void ly_traces_state_release(ly_traces_state *state);
 /* The selected trace (and span, zero when a trace is meant); false when nothing is selected. */
 bool ly_app_target(const ly_app *app, ly_trace_id *ret_trace, ly_span_id *ret_span);
 
+/* trace_screen.c: forgets the open trace. */
+void ly_trace_close(ly_app *app);
 /* trace_filter.c: fills app->trace.match. */
 void ly_trace_filter_apply(ly_app *app);
 /* trace_draw.c: the screen, and the time that the waterfall shows. */
 void ly_trace_draw(ly_app *app, int top, int n);
 void ly_trace_window(const ly_trace_state *t, int64_t *ret_from, int64_t *ret_to);
 
-/* detail.c: fills state->detail for the selected span. */
-void ly_detail_load(ly_app *app, int width);
+/* trace_screen.c: the span gets the selection, and a row where a fold hid it. */
+void ly_trace_select(ly_app *app, ly_span_id span);
+/* detail.c: the pane about the selected span, cut to what a pane can show; all of it as text. */
 void ly_detail_draw(ly_app *app, int top, int n, int col, int width);
-/* messages.c: fills state->messages. */
-void ly_messages_load(ly_app *app, int width);
+void ly_detail_text(ly_app *app, ly_buf *out);
+/* messages.c: the messages lens. show: begins at the call of the selected span. */
+void ly_messages_show(ly_app *app);
+void ly_messages_draw(ly_app *app, int top, int n);
+bool ly_messages_command(ly_app *app, ly_command command, int count);
+/* prompts.c: the screen, on this version of the prompt. */
+void ly_prompts_show(ly_app *app, ly_str name, int64_t number);
 
 #endif

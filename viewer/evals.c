@@ -1,11 +1,13 @@
 /* The evals screen: runs, and inside a run its cases, worst first, each with its scores and reasons. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "base/term.h"
 #include "store/run.h"
 #include "text/json.h"
+#include "viewer/case_row.h"
 #include "viewer/fill.h"
 
 static void load_runs(ly_app *app)
@@ -23,6 +25,10 @@ static void load_runs(ly_app *app)
         ly_fill_head(&f, c, heads[c], c >= 3 && c <= 6);
     }
     f.t->view.flexible = 1;
+    static const uint8_t ranks[] = {3, 0, 6, 7, 4, 2, 5, 1};
+    for (int c = 0; c < (int)LY_COUNT(ranks); c++) {
+        ly_fill_rank(&f, c, ranks[c]);
+    }
     ly_status st = ly_run_list(app->store, LY_S(""), 500, &f.t->arena, &rows, &n, &err);
     (void)ly_fill_failed(&f, st, &err);
     for (size_t i = 0; st == LY_OK && i < n; i++) {
@@ -58,7 +64,25 @@ typedef struct ranked {
     size_t n;
     const ly_score *worst; /* lowest value with a reason; NULL = none */
     double mean;           /* NaN = not scored */
+    double delta;          /* mean less that of target 0 for the same row and try; NaN = unknown */
 } ranked;
+
+/* Judges with a column of their own. */
+#define MAX_JUDGES 3
+
+/* What the table of cases is made of. */
+typedef struct cases {
+    ly_arena arena;
+    ly_run run;
+    ly_case *items;
+    ly_score *scores;
+    ranked *order;
+    size_t n, n_scores;
+    const ly_json *targets;
+    ly_str judges[MAX_JUDGES];
+    size_t n_judges;
+    bool several_targets;
+} cases;
 
 static bool is_of(const ly_score *s, const ly_case *c)
 {
@@ -97,6 +121,7 @@ static ranked rank_case(const ly_case *c, const ly_score *scores, size_t n, size
         }
     }
     r.mean = used > 0 ? sum / (double)used : NAN;
+    r.delta = NAN;
     return r;
 }
 
@@ -133,21 +158,26 @@ static void put_score(const ly_score *s, unsigned one_line, unsigned lines, ly_b
     }
 }
 
-/* The case under the table: scores with reasons, then what the target answered. */
-static void put_case(const ranked *r, bool unicode, ly_buf *out)
+/* The case under the table: what was asked, what the target answered, scores with reasons. */
+static void put_case(ly_app *app, const cases *all, const ranked *r, ly_buf *out)
 {
+    bool unicode = app->grid.unicode;
     unsigned one_line = ly_clean_flags(unicode);
     unsigned lines = LY_TERM_LINES | (unicode ? 0u : (unsigned)LY_TERM_ASCII);
+    ly_case_row(app->store, all->run.dataset, all->run.dataset_number, r->about->row, lines, out);
+    ly_buf_c(out, r->about->failed ? "failed: " : "output: ");
+    ly_term_clean(out, ly_str_sub(r->about->failed ? r->about->error : r->about->output, 0, 8000),
+                  lines);
+    ly_buf_c(out, "\n\n");
     for (size_t i = 0; i < r->n; i++) {
         put_score(&r->scores[i], one_line, lines, out);
     }
     if (r->n == 0) {
         ly_buf_c(out, "not scored\n");
     }
-    ly_buf_c(out, r->about->failed ? "\nfailed: " : "\noutput: ");
-    ly_term_clean(out, ly_str_sub(r->about->failed ? r->about->error : r->about->output, 0, 8000),
-                  lines);
-    ly_buf_char(out, '\n');
+    if (!isnan(r->delta)) {
+        ly_buf_fmt(out, "\nmean score %.3g, %+.3g against the first target\n", r->mean, r->delta);
+    }
 }
 
 /* What the suite calls the target. */
@@ -162,84 +192,173 @@ static void target_cell(ly_fill *f, const ly_json *targets, int64_t target)
     }
 }
 
-static void fill_case(ly_fill *f, const ranked *r, const ly_json *targets, ly_buf *detail)
+static double score_of(const ranked *r, ly_str judge)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (ly_str_eq(r->scores[i].name, judge)) {
+            return r->scores[i].outcome == LY_SCORED ? r->scores[i].value : NAN;
+        }
+    }
+    return NAN;
+}
+
+static void number_cell(ly_fill *f, double v, const char *format)
+{
+    if (isnan(v)) {
+        ly_fill_str(f, LY_S(""));
+    } else {
+        char text[40];
+        (void)snprintf(text, sizeof text, format, v);
+        ly_fill_str(f, ly_str_c(text));
+    }
+}
+
+static void fill_case(ly_fill *f, const cases *all, const ranked *r, ly_buf *detail)
 {
     const ly_case *c = r->about;
     char hex[33];
     ly_fill_fmt(f, "%lld", (long long)c->row);
-    target_cell(f, targets, c->target);
+    target_cell(f, all->targets, c->target);
     ly_fill_fmt(f, "%lld", (long long)c->repeat + 1);
-    if (isnan(r->mean)) {
-        ly_fill_str(f, LY_S(""));
-    } else {
-        ly_fill_fmt(f, "%.3g", r->mean);
+    number_cell(f, r->mean, "%.3g");
+    if (all->several_targets) {
+        number_cell(f, r->delta, "%+.3g");
+    }
+    for (size_t k = 0; all->n_judges > 1 && k < all->n_judges; k++) {
+        number_cell(f, score_of(r, all->judges[k]), "%.3g");
     }
     ly_fill_str(f, c->failed ? LY_S("failed") : LY_S("ok"));
     ly_fill_str(f, c->failed ? c->error : r->worst != NULL ? r->worst->reason : c->output);
     ly_buf_reset(detail);
-    put_case(r, f->app->grid.unicode, detail);
+    put_case(f->app, all, r, detail);
     ly_fill_detail(f, ly_buf_view(detail));
     ly_hex_encode(c->trace_id.b, 16, hex);
     bool traced = memcmp(c->trace_id.b, (ly_trace_id){0}.b, 16) != 0;
     ly_fill_row(f, traced ? ly_str_c(hex) : LY_S(""), c->failed ? LY_INK_ERROR : LY_INK_TEXT);
 }
 
+/* The first target is what the others are held against. Cases come by row, target and try. */
+static void find_deltas(cases *all)
+{
+    for (size_t i = 0, base = 0; i < all->n; i++) {
+        const ly_case *c = &all->items[i];
+        if (c->row != all->items[base].row) {
+            base = i;
+        }
+        for (size_t k = base; c->target > 0 && k < i; k++) {
+            const ly_case *b = &all->items[k];
+            if (b->target == 0 && b->repeat == c->repeat) {
+                all->order[i].delta = all->order[i].mean - all->order[k].mean;
+                break;
+            }
+        }
+        all->several_targets = all->several_targets || c->target > 0;
+    }
+}
+
+static void find_judges(cases *all)
+{
+    for (size_t i = 0; i < all->n_scores && all->n_judges < MAX_JUDGES; i++) {
+        bool known = false;
+        for (size_t k = 0; k < all->n_judges; k++) {
+            known = known || ly_str_eq(all->judges[k], all->scores[i].name);
+        }
+        if (!known) {
+            all->judges[all->n_judges++] = all->scores[i].name;
+        }
+    }
+}
+
+static ly_status read_cases(ly_app *app, ly_str run, cases *all, ly_err *err)
+{
+    ly_json *suite = NULL;
+    size_t from = 0;
+    ly_status st = ly_run_get(app->store, run, &all->arena, &all->run, err);
+    if (st == LY_OK) {
+        st = ly_run_cases(app->store, all->run.run_id, &all->arena, &all->items, &all->n, err);
+    }
+    if (st == LY_OK) {
+        st = ly_run_scores(app->store, all->run.run_id, &all->arena, &all->scores, &all->n_scores,
+                           err);
+    }
+    if (st != LY_OK) {
+        return st;
+    }
+    all->order = LY_ARENA_ARRAY(&all->arena, ranked, all->n + 1);
+    if (all->order == NULL) {
+        return LY_NOMEM(err);
+    }
+    if (ly_json_parse(all->run.suite, &all->arena, &suite, NULL) == LY_OK) {
+        all->targets = ly_json_get(suite, "targets");
+    }
+    for (size_t i = 0; i < all->n; i++) {
+        all->order[i] = rank_case(&all->items[i], all->scores, all->n_scores, &from);
+    }
+    find_deltas(all);
+    find_judges(all);
+    qsort(all->order, all->n, sizeof *all->order, worst_first);
+    return LY_OK;
+}
+
+static void cases_heads(ly_fill *f, const cases *all)
+{
+    int c = 0;
+    ly_fill_head(f, c++, "ROW", true);
+    ly_fill_rank(f, c, 4);
+    ly_fill_head(f, c++, "TARGET", false);
+    ly_fill_rank(f, c, 9);
+    ly_fill_head(f, c++, "TRY", true);
+    ly_fill_head(f, c++, "SCORE", true);
+    if (all->several_targets) {
+        ly_fill_rank(f, c, 3);
+        ly_fill_head(f, c++, "DELTA", true);
+    }
+    for (size_t k = 0; all->n_judges > 1 && k < all->n_judges; k++) {
+        ly_buf name;
+        ly_buf_init(&name, LY_KIB(4));
+        ly_term_clean(&name, ly_str_sub(all->judges[k], 0, 18),
+                      ly_clean_flags(f->app->grid.unicode));
+        ly_fill_rank(f, c, 6 + (unsigned)k);
+        ly_fill_head(f, c++, ly_arena_copy(&f->t->arena, ly_buf_view(&name)).ptr, true);
+        ly_buf_release(&name);
+    }
+    ly_fill_rank(f, c, 5);
+    ly_fill_head(f, c++, "STATE", false);
+    f->t->view.flexible = c;
+    ly_fill_head(f, c++, "WHY", false);
+    f->t->view.n_cols = c;
+}
+
 static void load_cases(ly_app *app)
 {
     ly_fill f;
     ly_err err = LY_ERR_INIT;
-    ly_arena arena;
-    ly_run run;
-    ly_case *cases = NULL;
-    ly_score *scores = NULL;
-    ly_json *suite = NULL;
-    ranked *order = NULL;
-    size_t n = 0, n_scores = 0, from = 0;
     ly_buf text;
-    if (!ly_fill_begin(&f, app, LY_SCREEN_EVALS, 6, LY_FILL_ROWS)) {
+    cases all = {.n_judges = 0};
+    if (!ly_fill_begin(&f, app, LY_SCREEN_EVALS, LY_TABLE_COLS, LY_FILL_ROWS)) {
         return;
     }
-    static const char *const heads[] = {"ROW", "TARGET", "TRY", "SCORE", "STATE", "WHY"};
-    for (int c = 0; c < 6; c++) {
-        ly_fill_head(&f, c, heads[c], c == 0 || c == 2 || c == 3);
-    }
-    f.t->view.flexible = 5;
-    ly_arena_init(&arena, 0, LY_MIB(256));
+    ly_arena_init(&all.arena, 0, LY_MIB(256));
     ly_buf_init(&text, LY_MIB(1));
-    ly_status st = ly_run_get(app->store, ly_str_c(f.t->of), &arena, &run, &err);
-    if (st == LY_OK) {
-        st = ly_run_cases(app->store, run.run_id, &arena, &cases, &n, &err);
-    }
-    if (st == LY_OK) {
-        st = ly_run_scores(app->store, run.run_id, &arena, &scores, &n_scores, &err);
-    }
-    if (st == LY_OK && (order = LY_ARENA_ARRAY(&arena, ranked, n + 1)) == NULL) {
-        st = LY_NOMEM(&err);
-    }
+    ly_status st = read_cases(app, ly_str_c(f.t->of), &all, &err);
+    cases_heads(&f, &all);
     if (!ly_fill_failed(&f, st, &err)) {
-        if (ly_json_parse(run.suite, &arena, &suite, NULL) != LY_OK) {
-            suite = NULL;
-        }
-        for (size_t i = 0; i < n; i++) {
-            order[i] = rank_case(&cases[i], scores, n_scores, &from);
-        }
-        qsort(order, n, sizeof *order, worst_first);
-        for (size_t i = 0; i < n && i < LY_FILL_ROWS; i++) {
-            fill_case(&f, &order[i], ly_json_get(suite, "targets"), &text);
+        for (size_t i = 0; i < all.n && i < LY_FILL_ROWS; i++) {
+            fill_case(&f, &all, &all.order[i], &text);
         }
         ly_buf_reset(&text);
         ly_buf_c(&text, "cases, worst first; Enter its trace, m all of it, Esc the runs   ");
         ly_term_clean(&text,
-                      run.experiment.len > 0 ? ly_str_sub(run.experiment, 0, 80)
-                                             : ly_str_n(f.t->of, 8),
+                      all.run.experiment.len > 0 ? ly_str_sub(all.run.experiment, 0, 80)
+                                                 : ly_str_n(f.t->of, 8),
                       ly_clean_flags(app->grid.unicode));
-        if (n > LY_FILL_ROWS) {
-            ly_buf_fmt(&text, "   the first %d of %zu", LY_FILL_ROWS, n);
+        if (all.n > LY_FILL_ROWS) {
+            ly_buf_fmt(&text, "   the first %d of %zu", LY_FILL_ROWS, all.n);
         }
         f.t->view.title = ly_arena_copy(&f.t->arena, ly_buf_view(&text));
     }
     ly_buf_release(&text);
-    ly_arena_release(&arena);
+    ly_arena_release(&all.arena);
     ly_fill_end(&f, "This run has no finished cases yet.\n\nThey come here as they are done.");
 }
 
@@ -274,7 +393,7 @@ static void open_trace_of(ly_app *app, ly_str hex)
 static bool command(ly_app *app, ly_command command, int count)
 {
     const ly_tables_state *t = &app->tables[LY_SCREEN_EVALS];
-    if (command == LY_DO_OPEN && t->view.n_rows > 0) {
+    if ((command == LY_DO_OPEN || (command == LY_DO_USES && t->level > 0)) && t->view.n_rows > 0) {
         if (t->level > 0) {
             open_trace_of(app, ly_fill_key(app));
         } else {
@@ -282,8 +401,22 @@ static bool command(ly_app *app, ly_command command, int count)
         }
         return true;
     }
+    if (command == LY_DO_USES) {
+        ly_app_say(app, false, "Enter shows the cases; each has its trace");
+        return true;
+    }
     return ly_fill_command(app, command, count);
 }
 
-const ly_screen ly_screen_evals = {"Evals",      "Eval",  LY_ON_TABLE, load,
-                                   ly_fill_draw, command, ly_fill_find};
+static bool value(ly_app *app, ly_copied kind, ly_buf *out)
+{
+    const ly_tables_state *t = &app->tables[LY_SCREEN_EVALS];
+    if (kind == LY_COPIED_FILTER && t->level > 0 && ly_fill_key(app).len == 32) {
+        ly_buf_fmt(out, "trace:%.*s", LY_STR_ARG(ly_fill_key(app)));
+        return true;
+    }
+    return ly_fill_value(app, kind, out);
+}
+
+const ly_screen ly_screen_evals = {"Evals",      "Eval",  LY_ON_EVALS,  load,
+                                   ly_fill_draw, command, ly_fill_find, value};

@@ -20,6 +20,7 @@ bool ly_fill_begin(ly_fill *f, ly_app *app, ly_screen_id screen, int n_cols, siz
     t->details = LY_ARENA_ARRAY(&t->arena, ly_str, max_rows + 1);
     t->detail_of = SIZE_MAX;
     ly_buf_init(&f->text, LY_MIB(1));
+    ly_buf_init(&f->key, LY_KIB(64));
     return f->cells != NULL && f->inks != NULL && t->keys != NULL && t->details != NULL;
 }
 
@@ -27,6 +28,11 @@ void ly_fill_head(ly_fill *f, int col, const char *text, bool right)
 {
     f->t->view.heads[col] = text;
     f->t->view.right[col] = right;
+}
+
+void ly_fill_rank(ly_fill *f, int col, unsigned rank)
+{
+    f->t->view.rank[col] = (uint8_t)rank;
 }
 
 /* The next cell is what was appended to f->text. */
@@ -86,6 +92,7 @@ void ly_fill_end(ly_fill *f, const char *empty)
     v->empty = ly_str_c(empty);
     ly_table_view_measure(v);
     ly_buf_release(&f->text);
+    ly_buf_release(&f->key);
     f->t->loaded = true;
 }
 
@@ -110,6 +117,8 @@ void ly_fill_draw(ly_app *app, int top, int n)
     ly_tables_state *t = &app->tables[app->screen];
     int width = app->grid.cols - 2;
     int pane = t->level > 0 && t->view.n_rows > 0 && n >= LEAST_ROWS ? n / 2 : 0;
+    t->detail_rows = pane;
+    t->focus = t->focus && pane > 0;
     ly_table_view_draw(&t->view, app, top, pane > 0 ? n - pane - 1 : n);
     if (pane == 0) {
         return;
@@ -122,8 +131,19 @@ void ly_fill_draw(ly_app *app, int top, int n)
         t->detail_of = t->view.at;
         t->detail_width = width;
     }
-    ly_grid_fill(&app->grid, top + n - pane - 1, 0, app->grid.cols, "\xE2\x94\x80", '-',
-                 LY_INK_DIM);
+    int line = top + n - pane - 1;
+    ly_grid_fill(&app->grid, line, 0, app->grid.cols, "\xE2\x94\x80", '-',
+                 t->focus ? LY_INK_TITLE : LY_INK_DIM);
+    if (t->detail.n > (size_t)pane || t->focus) {
+        ly_buf_reset(&app->cell);
+        ly_buf_fmt(
+            &app->cell, " lines %zu to %zu of %zu%s ", t->detail.n > 0 ? t->detail.top + 1 : 0,
+            t->detail.top + (size_t)pane < t->detail.n ? t->detail.top + (size_t)pane : t->detail.n,
+            t->detail.n, t->focus ? ", Tab leaves" : ", Tab scrolls");
+        (void)ly_grid_put(&app->grid, line, 2, app->grid.cols - 4, ly_buf_view(&app->cell),
+                          t->focus ? LY_INK_TITLE : LY_INK_DIM);
+        ly_buf_reset(&app->cell);
+    }
     ly_text_view_draw(&t->detail, app, top + n - pane, pane, 1, width);
 }
 
@@ -138,20 +158,66 @@ ly_str ly_fill_key(const ly_app *app)
     return t->view.at < t->view.n_rows ? t->keys[t->view.at] : LY_STR_NONE;
 }
 
+bool ly_fill_value(ly_app *app, ly_copied kind, ly_buf *out)
+{
+    const ly_tables_state *t = &app->tables[app->screen];
+    const ly_table_view *v = &t->view;
+    if (v->at >= v->n_rows) {
+        return false;
+    }
+    if (kind == LY_COPIED_ID || kind == LY_COPIED_PATH) {
+        unsigned flags = ly_clean_flags(app->grid.unicode);
+        if (kind == LY_COPIED_PATH) {
+            ly_buf_c(out, ly_app_screen(app->screen)->name);
+            if (t->level > 0) {
+                ly_buf_c(out, " > ");
+                ly_term_clean(out, ly_str_c(t->of), flags);
+            }
+            ly_buf_c(out, " > ");
+        }
+        ly_str key = ly_fill_key(app);
+        ly_term_clean(out, key.len > 0 ? key : v->cells[v->at * (size_t)v->n_cols], flags);
+        return true;
+    }
+    if (kind != LY_COPIED_TEXT) {
+        return false;
+    }
+    if (detail_at(t).len > 0) {
+        ly_buf_str(out, detail_at(t));
+        return true;
+    }
+    for (int c = 0; c < v->n_cols; c++) {
+        ly_buf_c(out, c > 0 ? "\t" : "");
+        ly_buf_str(out, v->cells[v->at * (size_t)v->n_cols + (size_t)c]);
+    }
+    ly_buf_char(out, '\n');
+    return true;
+}
+
+void ly_filter_term(ly_buf *out, const char *key, ly_str value)
+{
+    ly_buf_fmt(out, "%s:\"", key);
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] == '"' || value.ptr[i] == '\\') {
+            ly_buf_char(out, '\\');
+        }
+        ly_buf_char(out, value.ptr[i]);
+    }
+    ly_buf_char(out, '"');
+}
+
 /* The list of traces with a filter made of a key and a value. */
 void ly_fill_show_traces(ly_app *app, const char *key, ly_str value)
 {
     ly_buf_reset(&app->cell);
-    ly_buf_fmt(&app->cell, "%s:\"", key);
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.ptr[i] == '"' || value.ptr[i] == '\\') {
-            ly_buf_char(&app->cell, '\\');
-        }
-        ly_buf_char(&app->cell, value.ptr[i]);
-    }
-    ly_buf_char(&app->cell, '"');
+    ly_filter_term(&app->cell, key, value);
+    ly_fill_show_filter(app, ly_buf_view(&app->cell));
+}
+
+void ly_fill_show_filter(ly_app *app, ly_str filter)
+{
     char text[LY_LINE_MAX];
-    (void)ly_str_copy(ly_buf_view(&app->cell), text, sizeof text);
+    (void)ly_str_copy(filter, text, sizeof text);
     ly_app_go(app, LY_SCREEN_TRACES);
     (void)ly_traces_set_filter(app, ly_str_c(text));
 }
@@ -159,7 +225,17 @@ void ly_fill_show_traces(ly_app *app, const char *key, ly_str value)
 bool ly_fill_command(ly_app *app, ly_command command, int count)
 {
     ly_tables_state *t = &app->tables[app->screen];
-    if (command == LY_DO_LENS_MESSAGES && detail_at(t).len > 0) {
+    if (command == LY_DO_NEXT_PANE) {
+        t->focus = !t->focus && t->detail_rows > 0;
+        if (t->detail_rows == 0) {
+            ly_app_say(app, false, "no other pane here; m shows all of the row");
+        }
+        return true;
+    }
+    if (t->focus && ly_text_view_command(&t->detail, command, count, t->detail_rows)) {
+        return true;
+    }
+    if (command == LY_DO_WHOLE_TEXT && detail_at(t).len > 0) {
         ly_buf_reset(&app->page.text);
         ly_buf_str(&app->page.text, detail_at(t));
         ly_app_show_page(app, "the whole text (Esc goes back)");

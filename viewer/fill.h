@@ -25,12 +25,15 @@ typedef struct ly_fill {
     size_t n, cap; /* cells */
     size_t rows;
     ly_buf text; /* the next cell */
+    ly_buf key;  /* for the caller, to make a key in */
 } ly_fill;
 
 /* False when memory is out. */
 LY_MUST_USE bool ly_fill_begin(ly_fill *f, ly_app *app, ly_screen_id screen, int n_cols,
                                size_t max_rows);
 void ly_fill_head(ly_fill *f, int col, const char *text, bool right);
+/* The column goes before others where the screen is narrow: the highest rank first. */
+void ly_fill_rank(ly_fill *f, int col, unsigned rank);
 /* The next cell is what was appended to f->text. */
 void ly_fill_cell(ly_fill *f);
 void ly_fill_str(ly_fill *f, ly_str text);
@@ -47,10 +50,14 @@ bool ly_fill_failed(ly_fill *f, ly_status st, const ly_err *err);
 /* Members of a ly_screen. */
 void ly_fill_draw(ly_app *app, int top, int n);
 bool ly_fill_find(ly_app *app, int direction);
+/* The text of the row (its details, else its cells with tabs between) or its key. */
+bool ly_fill_value(ly_app *app, ly_copied kind, ly_buf *out);
 /* The key of the row under the cursor; empty without rows. */
 ly_str ly_fill_key(const ly_app *app);
 /* The list of traces with a filter made of a key and a value. */
 void ly_fill_show_traces(ly_app *app, const char *key, ly_str value);
+/* The list of traces with this filter. */
+void ly_fill_show_filter(ly_app *app, ly_str filter);
 /* Moves of the table, `m` for the text of the row. */
 bool ly_fill_command(ly_app *app, ly_command command, int count);
 /* Goes into a row: `of` is what the rows below are of; Esc comes back to this row (ly_fill_up). */

@@ -166,8 +166,8 @@ static bool escape(ly_input *in, ly_key *ret)
         *ret = (ly_key){.code = LY_KEY_ESC};
         return true;
     }
-    /* Alt with a key: the key. */
-    return second >= 0x20 && second < 0x7F ? key(in, second, ret) : drop(in);
+    in->again = second; /* the Esc was a key, this is the next one */
+    return key(in, LY_KEY_ESC, ret);
 }
 
 static size_t utf8_need(unsigned char c)
@@ -227,6 +227,13 @@ bool ly_input_byte(ly_input *in, unsigned char byte, ly_key *ret_key)
         cp = LY_KEY_BACKSPACE;
     }
     return key(in, cp, ret_key);
+}
+
+bool ly_input_more(ly_input *in, ly_key *ret_key)
+{
+    unsigned char byte = in->again;
+    in->again = 0;
+    return byte != 0 && ly_input_byte(in, byte, ret_key);
 }
 
 bool ly_input_flush(ly_input *in, ly_key *ret_key)

@@ -57,12 +57,15 @@ typedef struct ly_input {
     size_t n;
     bool pasting;
     bool swallowing;          /* inside OSC, DCS, ...: until its end */
+    unsigned char again;      /* came after an ESC that was a key: not looked at yet; 0 = none */
     const ly_key_name *names; /* borrowed */
     size_t n_names;
 } ly_input;
 
-/* Takes one byte; true when a key is complete, in *ret_key. */
+/* Takes one byte; true when a key is complete, in *ret_key. Then ly_input_more until it is false: an Esc with
+ * a key right behind it (typed ahead over a slow line; or Alt with the key, which means nothing here) is two. */
 bool ly_input_byte(ly_input *in, unsigned char byte, ly_key *ret_key);
+bool ly_input_more(ly_input *in, ly_key *ret_key);
 /* Nothing came for a while: an unfinished ESC is the key Esc, other rests are dropped. */
 bool ly_input_flush(ly_input *in, ly_key *ret_key);
 

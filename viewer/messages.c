@@ -97,10 +97,21 @@ static void message(talk *t, const ly_message *m)
     }
 }
 
+/* Notes where a call begins: J, K and Enter know the calls. */
+static void begin_call(talk *t, const ly_node *n)
+{
+    ly_trace_state *s = &t->app->trace;
+    if (ly_grow(&s->calls, &s->calls_cap, s->n_calls + 1, MAX_CALLS + 1, sizeof *s->calls)) {
+        s->calls[s->n_calls].at = (uint32_t)t->out->len;
+        s->calls[s->n_calls++].node = (uint32_t)(n - s->trace->nodes);
+    }
+}
+
 /* A call's input less what the call before had: the common beginning is folded. */
 static void call(talk *t, const ly_node *n, const ly_messages *m)
 {
     size_t n_in = m->n_input > MAX_MESSAGES ? MAX_MESSAGES : m->n_input, same = 0;
+    begin_call(t, n);
     ly_buf_char(t->out, ly_type_letter(n->canon.type));
     ly_buf_char(t->out, ' ');
     ly_text_label(n, t->app->grid.unicode, t->out);
@@ -136,13 +147,14 @@ static void call(talk *t, const ly_node *n, const ly_messages *m)
     ly_buf_char(t->out, '\n');
 }
 
-void ly_messages_load(ly_app *app, int width)
+static void load(ly_app *app, int width)
 {
     ly_trace_state *s = &app->trace;
     talk t = {.app = app, .out = &s->messages.text};
     size_t calls = 0, spoken = 0;
     ly_buf_reset(t.out);
     s->messages.n = 0;
+    s->n_calls = 0;
     t.seen = ly_calloc(MAX_MESSAGES, sizeof *t.seen);
     for (uint32_t i = 0; t.seen != NULL && i < s->trace->n; i++) {
         const ly_node *n = &s->trace->nodes[i];
@@ -170,6 +182,7 @@ void ly_messages_load(ly_app *app, int width)
             spoken += m.n_input + m.n_output;
             call(&t, n, &m);
         } else if (m.query.len > 0) {
+            begin_call(&t, n);
             ly_buf_c(t.out, "R ");
             ly_text_label(n, app->grid.unicode, t.out);
             ly_buf_c(t.out, "\nquery\n");
@@ -184,4 +197,95 @@ void ly_messages_load(ly_app *app, int width)
     }
     ly_free(t.seen);
     ly_text_view_wrap(&s->messages, width);
+}
+
+/* ---- the lens -------------------------------------------------------------------------------- */
+
+static size_t line_of_call(const ly_trace_state *t, size_t call)
+{
+    return ly_text_view_line_of(&t->messages, t->calls[call].at);
+}
+
+void ly_messages_show(ly_app *app)
+{
+    ly_trace_state *t = &app->trace;
+    if (!t->messages_loaded || t->messages_width != app->grid.cols) {
+        load(app, app->grid.cols - 3);
+        t->messages_width = app->grid.cols;
+        t->messages_loaded = true;
+    }
+    t->call = 0;
+    if (!t->has_selected || t->at >= t->rows.n) {
+        return;
+    }
+    /* The call that is selected, or the first one after it in the tree. */
+    uint32_t node = t->rows.items[t->at].node;
+    while (t->call + 1 < t->n_calls && t->calls[t->call].node < node) {
+        t->call++;
+    }
+    t->messages.top = t->call > 0 && t->n_calls > 0 ? line_of_call(t, t->call) : 0;
+}
+
+void ly_messages_draw(ly_app *app, int top, int n)
+{
+    ly_trace_state *t = &app->trace;
+    if (!t->messages_loaded || t->messages_width != app->grid.cols) {
+        ly_messages_show(app);
+    }
+    app->page_rows = n > 1 ? n : 1;
+    ly_text_view_draw(&t->messages, app, top, n, 2, app->grid.cols - 3);
+    ly_app_place(app, t->call, t->n_calls, false);
+    for (size_t i = 0; i < t->n_calls; i++) {
+        size_t line = line_of_call(t, i);
+        if (line < t->messages.top || line >= t->messages.top + (size_t)(n > 0 ? n : 0)) {
+            continue;
+        }
+        int row = top + (int)(line - t->messages.top);
+        ly_grid_ink(&app->grid, row, 2, app->grid.cols - 3,
+                    ly_app_type_ink(t->trace->nodes[t->calls[i].node].canon.type));
+        if (i == t->call) {
+            ly_grid_select(&app->grid, row, 0, app->grid.cols);
+        }
+    }
+}
+
+/* After scrolling: the call under the cursor is one that can be seen, or the one that fills the screen. */
+static void call_in_view(ly_app *app)
+{
+    ly_trace_state *t = &app->trace;
+    size_t page = (size_t)(app->page_rows > 0 ? app->page_rows : 1);
+    size_t most = t->messages.n > page ? t->messages.n - page : 0;
+    size_t top = t->messages.top < most ? t->messages.top : most;
+    while (t->call + 1 < t->n_calls && line_of_call(t, t->call) < top) {
+        t->call++;
+    }
+    while (t->call > 0 && line_of_call(t, t->call) >= top + page) {
+        t->call--;
+    }
+}
+
+bool ly_messages_command(ly_app *app, ly_command command, int count)
+{
+    ly_trace_state *t = &app->trace;
+    size_t step = count > 0 ? (size_t)count : 1;
+    if (command == LY_DO_NEXT_SIBLING || command == LY_DO_PREVIOUS_SIBLING) {
+        if (t->n_calls == 0) {
+            return true;
+        }
+        if (command == LY_DO_NEXT_SIBLING) {
+            t->call = t->n_calls - 1 - t->call > step ? t->call + step : t->n_calls - 1;
+        } else {
+            t->call = t->call > step ? t->call - step : 0;
+        }
+        t->messages.top = line_of_call(t, t->call);
+    } else if (ly_text_view_command(&t->messages, command, count, app->page_rows)) {
+        call_in_view(app);
+    } else {
+        return false;
+    }
+    if (t->call < t->n_calls) {
+        t->selected = t->trace->nodes[t->calls[t->call].node].span_id;
+        t->has_selected = true;
+    }
+    return true;
 }

@@ -1,4 +1,6 @@
 /* The prompts screen: prompts, and inside one its versions, each with what changed since the one before. */
+#include <stdio.h>
+
 #include "base/term.h"
 #include "store/prompt.h"
 #include "viewer/fill.h"
@@ -20,6 +22,10 @@ static void load_prompts(ly_app *app)
         ly_fill_head(&f, c, heads[c], c == 1);
     }
     f.t->view.flexible = 4;
+    static const uint8_t ranks[] = {0, 0, 3, 4, 5};
+    for (int c = 0; c < (int)LY_COUNT(ranks); c++) {
+        ly_fill_rank(&f, c, ranks[c]);
+    }
     ly_status st = ly_prompt_list(app->store, &f.t->arena, &rows, &n, &err);
     (void)ly_fill_failed(&f, st, &err);
     for (size_t i = 0; st == LY_OK && i < n && i < LY_FILL_ROWS; i++) {
@@ -80,6 +86,10 @@ static void load_versions(ly_app *app)
         ly_fill_head(&f, c, heads[c], c == 0);
     }
     f.t->view.flexible = 4;
+    static const uint8_t ranks[] = {0, 2, 3, 4, 0};
+    for (int c = 0; c < (int)LY_COUNT(ranks); c++) {
+        ly_fill_rank(&f, c, ranks[c]);
+    }
     ly_buf_init(&text, LY_MIB(1));
     ly_status st = ly_prompt_log(app->store, ly_str_c(f.t->of), &f.t->arena, &rows, &n, &err);
     (void)ly_fill_failed(&f, st, &err);
@@ -98,7 +108,7 @@ static void load_versions(ly_app *app)
         ly_fill_row(&f, ly_buf_view(&text), LY_INK_TEXT);
     }
     ly_buf_reset(&text);
-    ly_buf_fmt(&text, "%s: versions; Enter the traces that used it, m all of it, Esc the prompts",
+    ly_buf_fmt(&text, "%s: versions; Enter its traces, m all of it, d differences, Esc the prompts",
                f.t->of);
     f.t->view.title = ly_arena_copy(&f.t->arena, ly_buf_view(&text));
     ly_buf_release(&text);
@@ -115,20 +125,82 @@ static void load(ly_app *app, bool again)
     }
 }
 
+void ly_prompts_show(ly_app *app, ly_str name, int64_t number)
+{
+    ly_tables_state *t = &app->tables[LY_SCREEN_PROMPTS];
+    char key[200];
+    ly_app_go(app, LY_SCREEN_PROMPTS);
+    (void)ly_fill_up(app);
+    ly_fill_down(app, name);
+    (void)snprintf(key, sizeof key, "%s@v%lld", t->of, (long long)number);
+    for (size_t i = 0; i < t->view.n_rows; i++) {
+        if (ly_str_eqc(t->keys[i], key)) {
+            t->view.at = i;
+        }
+    }
+}
+
+/* `d` on one version marks it, `d` on another shows what changed between the two. */
+static void diff_marked(ly_app *app)
+{
+    ly_tables_state *t = &app->tables[LY_SCREEN_PROMPTS];
+    ly_str key = ly_fill_key(app);
+    ly_err err = LY_ERR_INIT;
+    ly_arena work;
+    ly_prompt_version from, to;
+    if (t->level == 0 || key.len == 0) {
+        ly_app_say(app, false, "Enter shows the versions; d compares two of them");
+        return;
+    }
+    if (t->marked[0] == '\0' || ly_str_eqc(key, t->marked)) {
+        (void)ly_str_copy(key, t->marked, sizeof t->marked);
+        ly_app_say(app, false, "from %.*s: d on another version shows the differences",
+                   LY_STR_ARG(key));
+        return;
+    }
+    ly_arena_init(&work, 0, LY_MIB(16));
+    ly_buf_reset(&app->page.text);
+    ly_status st = ly_prompt_get(app->store, ly_str_c(t->marked), &work, &from, &err);
+    if (st == LY_OK) {
+        st = ly_prompt_get(app->store, key, &work, &to, &err);
+    }
+    if (st != LY_OK) {
+        ly_app_say(app, true, "%s", err.text);
+    } else {
+        put_version(app, &to, &from, &app->page.text);
+        ly_app_show_page(app, "differences (Esc goes back)");
+    }
+    t->marked[0] = '\0';
+    ly_arena_release(&work);
+}
+
 static bool command(ly_app *app, ly_command command, int count)
 {
     const ly_tables_state *t = &app->tables[LY_SCREEN_PROMPTS];
     ly_str key = ly_fill_key(app);
-    if (command == LY_DO_OPEN && key.len > 0) {
-        if (t->level > 0) {
-            ly_fill_show_traces(app, "prompt", key);
-        } else {
-            ly_fill_down(app, key);
-        }
+    if (command == LY_DO_DIFF) {
+        diff_marked(app);
+        return true;
+    }
+    if (command == LY_DO_OPEN && t->level == 0 && key.len > 0) {
+        ly_fill_down(app, key);
+        return true;
+    }
+    if ((command == LY_DO_OPEN || command == LY_DO_USES) && key.len > 0) {
+        ly_fill_show_traces(app, "prompt", key);
         return true;
     }
     return ly_fill_command(app, command, count);
 }
 
-const ly_screen ly_screen_prompts = {"Prompts",    "Prom",  LY_ON_TABLE, load,
-                                     ly_fill_draw, command, ly_fill_find};
+static bool value(ly_app *app, ly_copied kind, ly_buf *out)
+{
+    if (kind == LY_COPIED_FILTER && ly_fill_key(app).len > 0) {
+        ly_filter_term(out, "prompt", ly_fill_key(app));
+        return true;
+    }
+    return ly_fill_value(app, kind, out);
+}
+
+const ly_screen ly_screen_prompts = {"Prompts",    "Prom",  LY_ON_PROMPTS, load,
+                                     ly_fill_draw, command, ly_fill_find,  value};

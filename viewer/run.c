@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -21,7 +22,8 @@
 #include "viewer/terminfo.h"
 
 #define POLL_MS   250
-#define ESC_MS    30 /* silence after which an ESC is the key */
+#define ESC_MS    50 /* silence after which an ESC is the key */
+#define WORK_MS   40 /* silence after which idle work begins */
 #define RESIZE_MS 30 /* resizes in one of these are one relayout */
 
 /* Alternate screen, cursor off, bracketed paste; and back. */
@@ -96,6 +98,7 @@ typedef struct loop {
     bool dead;  /* the terminal is gone */
     bool mouse; /* the terminal was asked for reports */
     int64_t resize_at;
+    int64_t key_at; /* when bytes came last */
 } loop;
 
 static void terminal_size(int *ret_rows, int *ret_cols)
@@ -180,11 +183,14 @@ static bool read_keys(loop *l)
         l->dead = true;
         return false;
     }
+    l->key_at = ly_mono_ns();
     for (ssize_t i = 0; i < n; i++) {
         ly_key key;
-        if (ly_input_byte(&l->input, bytes[i], &key)) {
+        bool complete = ly_input_byte(&l->input, bytes[i], &key);
+        while (complete) {
             ly_app_key(l->app, key);
             any = true;
+            complete = ly_input_more(&l->input, &key);
         }
     }
     return any;
@@ -219,7 +225,105 @@ static int wait_ms(const loop *l)
         int64_t left = (l->resize_at - ly_mono_ns()) / LY_NS_PER_MS;
         return left < 0 ? 0 : left > RESIZE_MS ? RESIZE_MS : (int)left + 1;
     }
-    return l->input.n > 0 ? ESC_MS : POLL_MS;
+    if (l->input.n > 0) {
+        return ESC_MS;
+    }
+    if (ly_app_has_work(l->app)) {
+        int64_t left = WORK_MS - (ly_mono_ns() - l->key_at) / LY_NS_PER_MS;
+        return left < 0 ? 0 : (int)left;
+    }
+    return l->app->count_is_tab ? LY_KEY_PAUSE_MS : POLL_MS;
+}
+
+/* Nothing came for as long as was waited: what silence means. True when something changed. */
+static bool silence(loop *l)
+{
+    ly_key key;
+    int64_t quiet = ly_mono_ns() - l->key_at;
+    bool changed = false;
+    if (l->input.n > 0) {
+        if (ly_input_flush(&l->input, &key)) {
+            ly_app_key(l->app, key);
+            changed = true;
+        }
+        return changed;
+    }
+    if (l->app->count_is_tab && quiet >= LY_KEY_PAUSE_MS * LY_NS_PER_MS) {
+        changed = ly_app_pause(l->app);
+    }
+    if (quiet >= WORK_MS * LY_NS_PER_MS) {
+        changed |= ly_app_work(l->app);
+    }
+    return changed;
+}
+
+/* ---- text outside of the screens ------------------------------------------------------------- */
+
+/* Waits for Enter (or the end of the input) with the terminal as the shell had it. */
+static void wait_for_enter(loop *l)
+{
+    char c = 0;
+    ssize_t n;
+    do {
+        n = read(STDIN_FILENO, &c, 1);
+    } while ((n == 1 && c != '\n') || (n < 0 && errno == EINTR && last_signal == 0));
+    l->dead = l->dead || n == 0;
+}
+
+static void pipe_to_pager(const loop *l, const char *pager)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        return;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        (void)signal(SIGPIPE, SIG_DFL);
+        (void)signal(SIGINT, SIG_DFL);
+        (void)signal(SIGTSTP, SIG_DFL);
+        (void)dup2(fds[0], STDIN_FILENO);
+        (void)execl("/bin/sh", "sh", "-c", pager, (char *)NULL);
+        _exit(127);
+    }
+    (void)close(fds[0]);
+    ly_str text = ly_buf_view(&l->app->outside);
+    while (child > 0 && text.len > 0) {
+        ssize_t n = write(fds[1], text.ptr, text.len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            break; /* the pager was left before the end */
+        }
+        text = ly_str_sub(text, (size_t)n, text.len);
+    }
+    (void)close(fds[1]);
+    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+    }
+}
+
+/* The text is clean (ly_term_clean): a pager that passes control characters on gets none. */
+static void show_outside(loop *l)
+{
+    ly_app *app = l->app;
+    const char *pager = getenv("PAGER");
+    restore_terminal();
+    if (app->outside_to == LY_OUTSIDE_PAGER) {
+        pipe_to_pager(l, pager != NULL && pager[0] != '\0' ? pager : "less");
+    } else {
+        write_all(l, "\n", 1);
+        write_all(l, ly_buf_text(&app->outside), app->outside.len);
+        static const char hint[] = "\n-- Enter goes back to lydite --";
+        write_all(l, hint, sizeof hint - 1);
+        wait_for_enter(l);
+    }
+    app->outside_to = LY_OUTSIDE_NOTHING;
+    ly_buf_release(&app->outside);
+    ly_buf_init(&app->outside, LY_MIB(96));
+    (void)enter_screen();
+    l->mouse = false;
+    l->all = true;
+    l->resize_at = ly_mono_ns();
 }
 
 static void run_loop(loop *l)
@@ -240,12 +344,12 @@ static void run_loop(loop *l)
         }
         if (ready > 0 && fds[0].revents) {
             draw |= read_keys(l);
-        } else if (ready == 0 && l->input.n > 0) {
-            ly_key key;
-            if (ly_input_flush(&l->input, &key)) {
-                ly_app_key(l->app, key);
-                draw = true;
-            }
+        } else if (ready == 0) {
+            draw |= silence(l);
+        }
+        if (l->app->outside_to != LY_OUTSIDE_NOTHING) {
+            show_outside(l);
+            draw = true;
         }
         if (l->app->suspend) {
             l->app->suspend = false;

@@ -8,9 +8,11 @@
 #include "viewer/span.h"
 #include "viewer/text.h"
 
-/* Lines of one value shown in the summary; `--body` prints all. */
+/* Lines of one value shown in the summary; `--body` prints all. In the detail pane. */
 #define SUMMARY_LINES 12
 #define SUMMARY_BYTES 2048
+#define PANE_LINES    400
+#define PANE_BYTES    LY_KIB(32)
 
 typedef struct shower {
     const ly_span_full *full;
@@ -18,6 +20,7 @@ typedef struct shower {
     const ly_print_opts *how;
     ly_buf *out;
     bool whole; /* no cutting */
+    bool pane;  /* of the viewer: Enter shows all */
     bool lost;  /* ly_viewer_lost */
 } shower;
 
@@ -30,12 +33,12 @@ static void indent_text(shower *s, ly_str text, int indent)
 {
     ly_buf clean;
     ly_buf_init(&clean, LY_MAX_OUTPUT_BYTES);
-    size_t limit = s->whole ? text.len : SUMMARY_BYTES;
+    size_t limit = s->whole ? text.len : s->pane ? PANE_BYTES : SUMMARY_BYTES;
     ly_term_clean(&clean, ly_utf8_cut(text, limit), flags_of(s));
     ly_str rest = ly_buf_view(&clean), line;
     int lines = 0;
     while (ly_str_split(&rest, '\n', &line)) {
-        if (!s->whole && lines++ == SUMMARY_LINES) {
+        if (!s->whole && lines++ == (s->pane ? PANE_LINES : SUMMARY_LINES)) {
             break;
         }
         ly_buf_fill(s->out, ' ', (size_t)indent);
@@ -49,7 +52,7 @@ static void indent_text(shower *s, ly_str text, int indent)
         ly_text_bytes((int64_t)shown, s->out);
         ly_buf_c(s->out, " of ");
         ly_text_bytes((int64_t)text.len, s->out);
-        ly_buf_c(s->out, " shown; --body prints all]\n");
+        ly_buf_c(s->out, s->pane ? " shown; Enter for all]\n" : " shown; --body prints all]\n");
     }
     ly_buf_release(&clean);
 }
@@ -361,21 +364,19 @@ static void summary(shower *s)
 void ly_span_part(const ly_span_full *full, const ly_messages *m, ly_span_section section,
                   const ly_print_opts *how, ly_buf *out)
 {
-    shower s = {.full = full, .m = *m, .how = how, .out = out, .whole = false};
+    shower s = {.full = full, .m = *m, .how = how, .out = out, .whole = how->all, .pane = true};
     size_t before = out->len;
     switch (section) {
     case LY_SECTION_SUMMARY:
         facts(&s);
         break;
     case LY_SECTION_INPUT:
-        s.whole = true;
         s.m.n_output = 0;
         s.m.tool_result = LY_STR_NONE;
         s.m.n_documents = 0;
         content(&s);
         break;
     case LY_SECTION_OUTPUT:
-        s.whole = true;
         s.m.n_input = s.m.n_system = s.m.n_tools = 0;
         s.m.tool_arguments = s.m.query = LY_STR_NONE;
         content(&s);

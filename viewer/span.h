@@ -12,7 +12,7 @@ typedef enum ly_span_section {
     LY_SECTION_EVENTS, /* and links and log records */
 } ly_span_section;
 
-/* Appends clean lines. A part without anything says so, and why a generation has no messages. */
+/* Appends clean lines; long values are cut with a note unless how->all. A part without anything says so, and why a generation has no messages. */
 void ly_span_part(const ly_span_full *full, const ly_messages *m, ly_span_section section,
                   const ly_print_opts *how, ly_buf *out);
 

@@ -25,6 +25,10 @@ static void load_sessions(ly_app *app, bool again)
         ly_fill_head(&f, c, heads[c], c >= 2 && c <= 5);
     }
     f.t->view.flexible = 1;
+    static const uint8_t ranks[] = {0, 0, 3, 4, 5, 2, 6};
+    for (int c = 0; c < (int)LY_COUNT(ranks); c++) {
+        ly_fill_rank(&f, c, ranks[c]);
+    }
     ly_status st = ly_store_session_page(app->store, INT64_MIN, INT64_MAX, LY_FILL_ROWS, &key,
                                          &f.t->arena, &rows, &n, &err);
     (void)ly_fill_failed(&f, st, &err);
@@ -47,11 +51,11 @@ static void load_sessions(ly_app *app, bool again)
 static bool command_sessions(ly_app *app, ly_command command, int count)
 {
     ly_str key = ly_fill_key(app);
-    if (command == LY_DO_OPEN && key.len > 0) {
+    if ((command == LY_DO_OPEN || command == LY_DO_USES) && key.len > 0) {
         ly_fill_show_traces(app, "session", key);
         return true;
     }
-    if (command == LY_DO_LENS_MESSAGES && key.len > 0) {
+    if (command == LY_DO_WHOLE_TEXT && key.len > 0) {
         ly_err err = LY_ERR_INIT;
         ly_print_opts how = {
             .width = app->grid.cols - 4, .unicode = app->grid.unicode, .now_ns = app->now_ns};
@@ -67,24 +71,63 @@ static bool command_sessions(ly_app *app, ly_command command, int count)
                                  app->page_rows);
 }
 
-const ly_screen ly_screen_sessions = {"Sessions",   "Sess",           LY_ON_TABLE, load_sessions,
-                                      ly_fill_draw, command_sessions, ly_fill_find};
+/* The conversation as the text of the row. */
+static bool value_sessions(ly_app *app, ly_copied kind, ly_buf *out)
+{
+    ly_str key = ly_fill_key(app);
+    ly_err err = LY_ERR_INIT;
+    ly_print_opts how = {.unicode = app->grid.unicode, .now_ns = app->now_ns};
+    if (key.len == 0) {
+        return false;
+    }
+    if (kind == LY_COPIED_FILTER) {
+        ly_filter_term(out, "session", key);
+        return true;
+    }
+    if (kind != LY_COPIED_TEXT) {
+        return ly_fill_value(app, kind, out);
+    }
+    if (ly_viewer_print_session(app->store, key, &how, out, &err) != LY_OK) {
+        ly_app_say(app, true, "%s", err.text);
+        return false;
+    }
+    return true;
+}
+
+const ly_screen ly_screen_sessions = {"Sessions",    "Sess",        LY_ON_SESSIONS,
+                                      load_sessions, ly_fill_draw,  command_sessions,
+                                      ly_fill_find,  value_sessions};
 
 /* ---- cost ------------------------------------------------------------------------------------ */
 
 static const struct {
-    const char *name;
+    const char *name, *filter;
     unsigned by;
-} groupings[] = {{"provider, model", LY_BY_PROVIDER | LY_BY_MODEL},
-                 {"service", LY_BY_SERVICE},
-                 {"prompt", LY_BY_PROMPT},
-                 {"user", LY_BY_USER},
-                 {"session", LY_BY_SESSION}};
+} groupings[] = {{"provider, model", "model", LY_BY_PROVIDER | LY_BY_MODEL},
+                 {"service", "service", LY_BY_SERVICE},
+                 {"prompt", "prompt", LY_BY_PROMPT},
+                 {"user", "user", LY_BY_USER},
+                 {"session", "session", LY_BY_SESSION}};
 
 static int by_amount(const void *a, const void *b)
 {
     const ly_usage_row *x = a, *y = b;
     return x->amount_pico > y->amount_pico ? -1 : x->amount_pico < y->amount_pico;
+}
+
+/* The filter for the traces of a row; empty where the group is "none". */
+static void cost_key(ly_fill *f, const ly_usage_row *r, const char *field)
+{
+    const ly_str values[] = {r->model, r->service, r->prompt_name, r->user, r->session};
+    ly_buf_reset(&f->key);
+    for (size_t k = 0; k < LY_COUNT(values); k++) {
+        if (values[k].len > 0 && strcmp(groupings[k].filter, field) == 0) {
+            ly_filter_term(&f->key, field, values[k]);
+        }
+    }
+    if (f->key.len > 0 && r->origin != LY_ORIGIN_APP) {
+        ly_buf_fmt(&f->key, " origin:%s", ly_origin_name(r->origin));
+    }
 }
 
 static void load_cost(ly_app *app, bool again)
@@ -105,6 +148,10 @@ static void load_cost(ly_app *app, bool again)
         ly_fill_head(&f, c, heads[c], c >= 2);
     }
     f.t->view.flexible = 0;
+    static const uint8_t ranks[] = {0, 5, 3, 7, 6, 4, 0};
+    for (int c = 0; c < (int)LY_COUNT(ranks); c++) {
+        ly_fill_rank(&f, c, ranks[c]);
+    }
     ly_usage_query query = {
         .from_ns = app->now_ns - 30 * LY_NS_PER_DAY, .until_ns = INT64_MAX, .by = groupings[g].by};
     ly_status st = ly_usage_sum(app->store, &query, &f.t->arena, &rows, &n, &err);
@@ -137,7 +184,8 @@ static void load_cost(ly_app *app, bool again)
         ly_fill_as(&f, r->tokens_out, ly_viewer_count);
         ly_fill_as(&f, r->n_unpriced, ly_viewer_count);
         ly_fill_as(&f, r->amount_pico, ly_viewer_money);
-        ly_fill_row(&f, LY_S(""), r->n_unpriced > 0 ? LY_INK_WARN : LY_INK_TEXT);
+        cost_key(&f, r, groupings[g].filter);
+        ly_fill_row(&f, ly_buf_view(&f.key), r->n_unpriced > 0 ? LY_INK_WARN : LY_INK_TEXT);
     }
     ly_buf title;
     ly_buf_init(&title, 1024);
@@ -163,20 +211,42 @@ static bool command_grouped(ly_app *app, ly_command command, int count)
         }
         return true;
     }
+    if ((command == LY_DO_OPEN || command == LY_DO_USES) && t->view.n_rows > 0) {
+        if (ly_fill_key(app).len == 0) {
+            ly_app_say(app, false, "no filter stands for this row");
+        } else {
+            ly_fill_show_filter(app, ly_fill_key(app));
+        }
+        return true;
+    }
     return ly_table_view_command(&t->view, command, count, app->page_rows);
 }
 
-const ly_screen ly_screen_cost = {"Cost",       "Cost",          LY_ON_TABLE, load_cost,
-                                  ly_fill_draw, command_grouped, ly_fill_find};
+/* The key of such a row is the filter for its traces. */
+static bool value_grouped(ly_app *app, ly_copied kind, ly_buf *out)
+{
+    if (kind == LY_COPIED_FILTER) {
+        ly_buf_str(out, ly_fill_key(app));
+        return out->len > 0;
+    }
+    return ly_fill_value(app, kind, out);
+}
+
+const ly_screen ly_screen_cost = {"Cost",       "Cost",          LY_ON_COST,   load_cost,
+                                  ly_fill_draw, command_grouped, ly_fill_find, value_grouped};
 
 /* ---- stats ----------------------------------------------------------------------------------- */
 
 static const struct {
-    const char *name;
+    const char *name, *filter;
     ly_stats_by by;
-} stats_by[] = {{"type", LY_STATS_TYPE},       {"model", LY_STATS_MODEL}, {"tool", LY_STATS_TOOL},
-                {"service", LY_STATS_SERVICE}, {"agent", LY_STATS_AGENT}, {"name", LY_STATS_NAME},
-                {"error type", LY_STATS_ERROR}};
+} stats_by[] = {{"type", "type", LY_STATS_TYPE},
+                {"model", "model", LY_STATS_MODEL},
+                {"tool", "tool", LY_STATS_TOOL},
+                {"service", "service", LY_STATS_SERVICE},
+                {"agent", "agent", LY_STATS_AGENT},
+                {"name", "name", LY_STATS_NAME},
+                {"error type", "attr.error.type", LY_STATS_ERROR}};
 
 static void load_stats(ly_app *app, bool again)
 {
@@ -195,6 +265,10 @@ static void load_stats(ly_app *app, bool again)
         ly_fill_head(&f, c, heads[c], c >= 1);
     }
     f.t->view.flexible = 0;
+    static const uint8_t ranks[] = {0, 3, 2, 6, 1, 8, 7, 10, 9, 4};
+    for (int c = 0; c < (int)LY_COUNT(ranks); c++) {
+        ly_fill_rank(&f, c, ranks[c]);
+    }
     ly_trace_query query = LY_TRACE_QUERY_INIT;
     query.filter = app->traces.filter;
     query.since_ns = app->now_ns - 7 * LY_NS_PER_DAY;
@@ -213,7 +287,11 @@ static void load_stats(ly_app *app, bool again)
         ly_fill_as(&f, r->tokens_in, ly_viewer_count);
         ly_fill_as(&f, r->tokens_out, ly_viewer_count);
         ly_fill_as(&f, r->cost_pico, ly_viewer_money);
-        ly_fill_row(&f, r->key, r->n_errors > 0 ? LY_INK_WARN : LY_INK_TEXT);
+        ly_buf_reset(&f.key);
+        if (r->key.len > 0) {
+            ly_filter_term(&f.key, stats_by[g].filter, r->key);
+        }
+        ly_fill_row(&f, ly_buf_view(&f.key), r->n_errors > 0 ? LY_INK_WARN : LY_INK_TEXT);
     }
     ly_buf title;
     ly_buf_init(&title, LY_KIB(16));
@@ -225,8 +303,8 @@ static void load_stats(ly_app *app, bool again)
     ly_fill_end(&f, "No spans in the last 7 days.");
 }
 
-const ly_screen ly_screen_stats = {"Stats",      "Stats",         LY_ON_TABLE, load_stats,
-                                   ly_fill_draw, command_grouped, ly_fill_find};
+const ly_screen ly_screen_stats = {"Stats",      "Stats",         LY_ON_STATS,  load_stats,
+                                   ly_fill_draw, command_grouped, ly_fill_find, value_grouped};
 
 /* ---- status ---------------------------------------------------------------------------------- */
 
@@ -257,11 +335,15 @@ static void load_status(ly_app *app, bool again)
     if (!ly_fill_failed(&f, ly_store_info_get(app->store, false, &info, &err), &err)) {
         ly_buf_c(&f.text, ly_store_path(app->store));
         fact(&f, "database");
-        bool collecting =
-            app->opts.calls.collecting != NULL && app->opts.calls.collecting(app->opts.calls.user);
-        ly_buf_c(&f.text,
-                 collecting ? "answers" : "none answers (the data can be read all the same)");
+        ly_buf where;
+        ly_buf_init(&where, LY_KIB(4));
+        bool collecting = app->opts.calls.collecting != NULL &&
+                          app->opts.calls.collecting(app->opts.calls.user, &where);
+        ly_buf_fmt(&f.text, "%s%s",
+                   collecting ? "answers on " : "none answers; the data can be read all the same",
+                   collecting ? ly_buf_text(&where) : "");
         fact(&f, "collector");
+        ly_buf_release(&where);
         if (info.newest_ns != LY_UNKNOWN) {
             ly_text_ago(info.newest_ns, app->now_ns, &f.text);
         }
@@ -296,5 +378,5 @@ static bool command_status(ly_app *app, ly_command command, int count)
                                  app->page_rows);
 }
 
-const ly_screen ly_screen_status = {"Status",     "Status",       LY_ON_TABLE, load_status,
-                                    ly_fill_draw, command_status, ly_fill_find};
+const ly_screen ly_screen_status = {"Status",     "Status",       LY_ON_STATUS, load_status,
+                                    ly_fill_draw, command_status, ly_fill_find, ly_fill_value};

@@ -15,7 +15,11 @@ static layout plan(const ly_trace_state *t, int width)
     layout l = {.width = width, .start = 8, .dur = 7};
     int left = width - 3 - 9 - 8;
     bool fall = t->lens == LY_LENS_WATERFALL;
-    int least_name = width >= 120 ? 36 : width >= 90 ? 28 : width >= 60 ? 24 : 16;
+    int least_name = width >= 120  ? 40
+                     : width >= 90 ? 34
+                     : width >= 78 ? 30
+                     : width >= 60 ? 24
+                                   : 16;
     if (!fall && left - 7 >= least_name) {
         l.tokens = 6;
         left -= 7;
@@ -25,7 +29,7 @@ static layout plan(const ly_trace_state *t, int width)
         left -= 9;
     }
     int bar = left - least_name - 1;
-    int most = fall ? width : 24;
+    int most = fall ? width : width >= 90 ? 24 : 14;
     l.bar = bar < 6 ? 0 : bar > most ? most : bar;
     l.name = left - (l.bar > 0 ? l.bar + 1 : 0);
     return l;
@@ -196,6 +200,41 @@ static void draw_row(ly_app *app, int row, const layout *l, const ly_row *r)
     }
 }
 
+/* What a wide screen has room for: when, how many of each, tokens. */
+static void heading_figures(const ly_trace_state *t, ly_buf *out)
+{
+    static const struct {
+        ly_type type;
+        const char *word;
+    } counted[] = {{LY_TYPE_AGENT, "agent"},
+                   {LY_TYPE_GENERATION, "generation"},
+                   {LY_TYPE_TOOL, "tool"},
+                   {LY_TYPE_RETRIEVAL, "retrieval"}};
+    const ly_trace_row *r = &t->trace->row;
+    int64_t n[LY_COUNT(counted)] = {0};
+    ly_buf_c(out, "   ");
+    ly_text_time(r->start_ns, out);
+    for (size_t i = 0; i < t->trace->n; i++) {
+        for (size_t k = 0; k < LY_COUNT(counted); k++) {
+            n[k] += t->trace->nodes[i].canon.type == counted[k].type;
+        }
+    }
+    ly_buf_c(out, "  ");
+    for (size_t k = 0; k < LY_COUNT(counted); k++) {
+        if (n[k] > 0) {
+            ly_buf_fmt(out, " %s ", counted[k].word);
+            ly_text_grouped(n[k], out);
+        }
+    }
+    if (ly_tokens_known(&r->tokens)) {
+        ly_buf_c(out, "   tokens ");
+        ly_viewer_count(ly_tokens_in(&r->tokens), out);
+        ly_buf_c(out, " in ");
+        ly_viewer_count(ly_tokens_out(&r->tokens), out);
+        ly_buf_c(out, " out");
+    }
+}
+
 static void draw_heading(ly_app *app, int row)
 {
     const ly_trace_state *t = &app->trace;
@@ -216,6 +255,9 @@ static void draw_heading(ly_app *app, int row)
     ly_buf_fmt(&app->cell, "%s%s",
                r->flags & LY_TRACE_PARTIAL_COST && r->cost_pico != LY_UNKNOWN ? " or more" : "",
                r->pinned ? "  pinned" : "");
+    if (g->cols >= 100) {
+        heading_figures(t, &app->cell);
+    }
     (void)ly_grid_put(g, row, 1, g->cols - 2, ly_buf_view(&app->cell), LY_INK_TITLE);
     ly_buf_reset(&app->cell);
     int used = ly_grid_puts(g, row + 1, 1, g->cols - 2, lenses[t->lens], LY_INK_DIM);
@@ -237,7 +279,6 @@ static void draw_heading(ly_app *app, int row)
     if (t->filter != NULL) {
         ly_buf_fmt(&app->cell, ", filter: %s", ly_buf_text(&t->filter_text));
     }
-    ly_buf_fmt(&app->cell, "  %zu/%zu", t->rows.n > 0 ? t->at + 1 : 0, t->rows.n);
     int room = g->cols - used - 4;
     int w = (int)ly_term_width(ly_buf_view(&app->cell));
     if (room > 8) {
@@ -245,6 +286,43 @@ static void draw_heading(ly_app *app, int row)
                       ly_buf_view(&app->cell), t->filter != NULL ? LY_INK_MATCH : LY_INK_DIM);
     }
     ly_buf_reset(&app->cell);
+}
+
+/* Times over the bars: the ends where there is little room, else round ones as many as fit. */
+static void draw_axis(ly_app *app, int row, int col, int width)
+{
+    enum { APART = 10 };
+    int64_t from, to, step = 1;
+    int64_t start = app->trace.trace->row.start_ns;
+    ly_trace_window(&app->trace, &from, &to);
+    ly_buf_reset(&app->cell);
+    if (width < 3 * APART) {
+        ly_viewer_duration(from - start, &app->cell);
+        int used = ly_grid_put(&app->grid, row, col, width, ly_buf_view(&app->cell), LY_INK_DIM);
+        ly_buf_reset(&app->cell);
+        ly_viewer_duration(to - start, &app->cell);
+        if (used + 2 + (int)app->cell.len <= width) {
+            ly_grid_right(&app->grid, row, col, width, ly_buf_view(&app->cell), LY_INK_DIM);
+        }
+        ly_buf_reset(&app->cell);
+        return;
+    }
+    /* 1, 2 or 5 times a power of ten. */
+    double cell = (double)(to - from) / width;
+    for (int k = 0; (double)step / cell < APART && step < INT64_MAX / 10; k++) {
+        step = k % 3 == 1 ? step / 2 * 5 : step * 2;
+    }
+    int64_t first = from - start;
+    first = first > 0 ? (first + step - 1) / step * step : first / step * step;
+    for (int64_t at = first; at <= to - start; at += step) {
+        int x = (int)((double)(at + start - from) / cell);
+        ly_viewer_duration(at, &app->cell);
+        if (x >= 0 && x + (int)app->cell.len <= width) {
+            (void)ly_grid_put(&app->grid, row, col + x, width - x, ly_buf_view(&app->cell),
+                              LY_INK_DIM);
+        }
+        ly_buf_reset(&app->cell);
+    }
 }
 
 static void draw_columns(ly_app *app, int row, const layout *l)
@@ -262,17 +340,11 @@ static void draw_columns(ly_app *app, int row, const layout *l)
     cell_right(app, row, &col, l->tokens, LY_INK_DIM);
     ly_buf_c(&app->cell, "COST");
     cell_right(app, row, &col, l->cost, LY_INK_DIM);
-    if (l->bar > 0) {
-        int64_t from, to;
-        ly_trace_window(&app->trace, &from, &to);
-        ly_viewer_duration(from - app->trace.trace->row.start_ns, &app->cell);
-        int used = ly_grid_put(&app->grid, row, col, l->bar, ly_buf_view(&app->cell), LY_INK_DIM);
-        ly_buf_reset(&app->cell);
-        ly_viewer_duration(to - app->trace.trace->row.start_ns, &app->cell);
-        if (used + 2 + (int)app->cell.len <= l->bar) {
-            ly_grid_right(&app->grid, row, col, l->bar, ly_buf_view(&app->cell), LY_INK_DIM);
-        }
-        ly_buf_reset(&app->cell);
+    if (l->bar > 0 && app->trace.bars > 0 && app->trace.lens == LY_LENS_STEPS) {
+        (void)ly_grid_puts(&app->grid, row, col, l->bar, app->trace.bars == 1 ? "TOKENS" : "COST",
+                           LY_INK_DIM);
+    } else if (l->bar > 0) {
+        draw_axis(app, row, col, l->bar);
     }
 }
 
@@ -294,6 +366,7 @@ static void draw_tree(ly_app *app, int top, int n, int width)
     } else if (room > 0 && t->at >= t->top + (size_t)room) {
         t->top = t->at - (size_t)room + 1;
     }
+    ly_app_place(app, t->at, t->rows.n, false);
     size_t left = t->rows.n - t->top;
     ly_app_clicks(app, top + 1, left < (size_t)(room > 0 ? room : 0) ? (int)left : room, width,
                   top + 1 + (int)(t->at - t->top));
@@ -303,6 +376,15 @@ static void draw_tree(ly_app *app, int top, int n, int width)
         if (at == t->at) {
             ly_grid_select(&app->grid, top + 1 + k, 0, width);
         }
+    }
+    if (t->lens == LY_LENS_WATERFALL && left + 1 < (size_t)(room > 0 ? room : 0)) {
+        (void)ly_grid_puts(&app->grid, top + room, 1, width - 2,
+                           app->grid.unicode
+                               ? "\xE2\x96\x93 critical path (x)  \xE2\x96\x88 other  ! error  "
+                                 "~ running  ? parent not received"
+                               : "# critical path (x)  = other  ! error  ~ running  ? parent not "
+                                 "received",
+                           LY_INK_DIM);
     }
 }
 
@@ -317,29 +399,32 @@ void ly_trace_draw(ly_app *app, int top, int n)
     }
     draw_heading(app, top);
     int body = top + 2, rows = n - 2;
+    t->detail_rows = 0;
     if (t->lens == LY_LENS_MESSAGES) {
-        if (!t->messages_loaded || t->messages_width != g->cols) {
-            ly_messages_load(app, g->cols - 2);
-            t->messages_width = g->cols;
-            t->messages_loaded = true;
-        }
-        app->page_rows = rows;
-        ly_text_view_draw(&t->messages, app, body, rows, 1, g->cols - 2);
+        ly_messages_draw(app, body, rows);
         return;
     }
-    if (g->cols >= 120) {
-        int list = g->cols * 3 / 5;
+    if (g->cols >= 100) {
+        int list = g->cols >= 140 ? g->cols * 5 / 8 : g->cols * 3 / 5;
         draw_tree(app, body, rows, list);
         for (int r = body; r < body + rows; r++) {
-            ly_grid_fill(g, r, list, 1, "\xE2\x94\x82", '|', LY_INK_DIM);
+            ly_grid_fill(g, r, list, 1, "\xE2\x94\x82", '|',
+                         t->detail_focus ? LY_INK_TITLE : LY_INK_DIM);
         }
+        t->detail_rows = rows - 1;
         ly_detail_draw(app, body, rows, list + 2, g->cols - list - 3);
     } else if (rows >= 14) {
+        /* A third, and what a short tree leaves. */
         int detail = rows / 3 > 12 ? 12 : rows / 3;
+        int left = rows - 2 - (int)(t->rows.n < 1000 ? t->rows.n : 1000);
+        detail = left > detail ? (left < rows * 2 / 3 ? left : rows * 2 / 3) : detail;
         draw_tree(app, body, rows - detail - 1, g->cols);
-        ly_grid_fill(g, body + rows - detail - 1, 0, g->cols, "\xE2\x94\x80", '-', LY_INK_DIM);
+        ly_grid_fill(g, body + rows - detail - 1, 0, g->cols, "\xE2\x94\x80", '-',
+                     t->detail_focus ? LY_INK_TITLE : LY_INK_DIM);
+        t->detail_rows = detail - 1;
         ly_detail_draw(app, body + rows - detail, detail, 1, g->cols - 2);
     } else {
         draw_tree(app, body, rows, g->cols);
     }
+    t->detail_focus = t->detail_focus && t->detail_rows > 0;
 }

@@ -5,10 +5,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/term.h"
+#include "store/prompt.h"
 #include "viewer/app.h"
 
-/* Calls whose arguments are read to tell a loop from repeated work. */
-#define MAX_ARGS_READ 64
 /* Children looked at for the critical path; a parent of 100,000 shows a part of it. */
 #define CRITICAL_BUDGET 2000000
 
@@ -22,45 +21,10 @@ void ly_trace_state_release(ly_trace_state *t)
     ly_buf_release(&t->filter_text);
     ly_text_view_release(&t->detail);
     ly_text_view_release(&t->messages);
-    ly_free(t->message_nodes);
+    ly_free(t->calls);
 }
 
 /* ---- data ------------------------------------------------------------------------------------ */
-
-/* Arguments of calls that stand in a row of equal ones, hashed; others stay unknown. */
-static uint64_t *read_args(ly_app *app, ly_trace *trace, ly_arena *arena)
-{
-    uint64_t *args = LY_ARENA_ARRAY(arena, uint64_t, trace->n + 1);
-    int left = MAX_ARGS_READ;
-    ly_arena *work = &app->trace.detail_arena;
-    ly_err err = LY_ERR_INIT;
-    for (uint32_t i = 0; args != NULL && i < trace->n && left > 0; i++) {
-        const ly_node *n = &trace->nodes[i];
-        uint32_t a = n->next_sibling;
-        if (n->canon.type != LY_TYPE_TOOL || a == LY_NO_NODE || a >= trace->n ||
-            !ly_str_eq(trace->nodes[a].name, n->name)) {
-            continue;
-        }
-        const uint32_t both[2] = {i, a};
-        for (int k = 0; k < 2; k++) {
-            ly_span_full *full = NULL;
-            ly_messages m;
-            memset(&m, 0, sizeof m);
-            if (args[both[k]] != 0) {
-                continue;
-            }
-            left--;
-            ly_arena_reset(work);
-            if (ly_store_span_load(app->store, app->trace.id, trace->nodes[both[k]].span_id, work,
-                                   &full, &err) == LY_OK &&
-                ly_genai_messages(&full->span, full->logs, full->n_logs, work, &m) == LY_OK &&
-                m.tool_arguments.len > 0) {
-                args[both[k]] = ly_str_hash(m.tool_arguments) | 1;
-            }
-        }
-    }
-    return args;
-}
 
 static uint32_t find_node(const ly_trace *trace, ly_span_id id)
 {
@@ -70,6 +34,45 @@ static uint32_t find_node(const ly_trace *trace, ly_span_id id)
         }
     }
     return LY_NO_NODE;
+}
+
+/* What the reader folded and opened, by span id, onto the trace as it is now. */
+static void keep_folds(const ly_trace_state *t, const ly_trace *trace, ly_arena *work,
+                       uint8_t *folded, uint8_t *opened)
+{
+    size_t cap = 16, any = 0;
+    for (size_t i = 0; i < t->trace->n; i++) {
+        any += t->folded[i] || t->opened[i];
+    }
+    while (cap < trace->n * 2) {
+        cap *= 2;
+    }
+    ly_arena_reset(work);
+    uint32_t *table = any > 0 ? LY_ARENA_ARRAY(work, uint32_t, cap) : NULL;
+    if (table == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < trace->n; i++) {
+        size_t at = ly_str_hash(ly_str_n(trace->nodes[i].span_id.b, 8)) & (cap - 1);
+        while (table[at] != 0) {
+            at = (at + 1) & (cap - 1);
+        }
+        table[at] = i + 1;
+    }
+    for (size_t i = 0; i < t->trace->n; i++) {
+        if (!t->folded[i] && !t->opened[i]) {
+            continue;
+        }
+        ly_span_id id = t->trace->nodes[i].span_id;
+        size_t at = ly_str_hash(ly_str_n(id.b, 8)) & (cap - 1);
+        while (table[at] != 0 && !ly_span_id_eq(trace->nodes[table[at] - 1].span_id, id)) {
+            at = (at + 1) & (cap - 1);
+        }
+        if (table[at] != 0) {
+            folded[table[at] - 1] = t->folded[i];
+            opened[table[at] - 1] = t->opened[i];
+        }
+    }
 }
 
 static void mark_critical(ly_trace_state *t)
@@ -161,6 +164,19 @@ static void rebuild(ly_app *app)
     app->trace.detail_loaded = false;
 }
 
+void ly_trace_close(ly_app *app)
+{
+    ly_trace_state *t = &app->trace;
+    t->open = false;
+    t->trace = NULL;
+    t->sums = NULL;
+    t->rows.n = 0;
+    t->has_selected = t->detail_loaded = t->messages_loaded = t->detail_focus = false;
+    ly_filter_free(t->filter);
+    t->filter = NULL;
+    ly_buf_reset(&t->filter_text);
+}
+
 static void load(ly_app *app, bool again)
 {
     ly_trace_state *t = &app->trace;
@@ -185,7 +201,8 @@ static void load(ly_app *app, bool again)
     ly_arena_init(&fresh, 0, 0);
     ly_status st = ly_store_trace_load(app->store, t->id, &fresh, &trace, &err);
     if (st == LY_OK) {
-        st = ly_sums_build(trace, read_args(app, trace, &fresh), &fresh, &sums, &err);
+        st = ly_sums_build(trace, ly_trace_args(app->store, trace, &fresh, &t->detail_arena),
+                           &fresh, &sums, &err);
     }
     uint8_t *flags = st == LY_OK ? LY_ARENA_ARRAY(&fresh, uint8_t, 4 * trace->n + 4) : NULL;
     if (st != LY_OK || flags == NULL) {
@@ -196,14 +213,8 @@ static void load(ly_app *app, bool again)
     size_t n = trace->n;
     bool at_end = t->rows.n > 0 && t->at + 1 == t->rows.n;
     uint8_t *folded = flags, *opened = flags + n;
-    for (size_t i = 0; again && t->trace != NULL && i < t->trace->n; i++) {
-        if (t->folded[i] || t->opened[i]) {
-            uint32_t k = find_node(trace, t->trace->nodes[i].span_id);
-            if (k != LY_NO_NODE) {
-                folded[k] = t->folded[i];
-                opened[k] = t->opened[i];
-            }
-        }
+    if (again && t->trace != NULL) {
+        keep_folds(t, trace, &t->scratch, folded, opened);
     }
     ly_arena_release(&t->arena);
     t->arena = fresh;
@@ -298,15 +309,7 @@ static bool find(ly_app *app, int direction)
         return false;
     }
     if (t->lens == LY_LENS_MESSAGES) {
-        ly_text_view *v = &t->messages;
-        for (size_t k = 1; k <= v->n; k++) {
-            size_t at = direction > 0 ? (v->top + k) % v->n : (v->top + v->n - k) % v->n;
-            if (ly_app_found(app, ly_text_view_line(v, at))) {
-                v->top = at;
-                return true;
-            }
-        }
-        return false;
+        return ly_text_view_find(&t->messages, app, direction);
     }
     for (size_t k = 1; k <= t->rows.n; k++) {
         size_t at = direction > 0 ? (t->at + k) % t->rows.n : (t->at + t->rows.n - k) % t->rows.n;
@@ -394,9 +397,69 @@ static void set_lens(ly_app *app, ly_lens lens)
 {
     ly_trace_state *t = &app->trace;
     t->lens = lens;
+    t->detail_focus = false;
     if (lens != LY_LENS_MESSAGES) {
         rebuild(app);
+    } else {
+        ly_messages_show(app);
     }
+}
+
+/* The span that the selected one links to, in this trace or another. */
+static void follow_link(ly_app *app)
+{
+    ly_trace_state *t = &app->trace;
+    ly_span_full *full = NULL;
+    ly_trace_row row;
+    ly_err err = LY_ERR_INIT;
+    t->detail_loaded = false;
+    ly_arena_reset(&t->detail_arena);
+    if (!t->has_selected || ly_store_span_load(app->store, t->id, t->selected, &t->detail_arena,
+                                               &full, &err) != LY_OK) {
+        ly_app_say(app, true, "%s", t->has_selected ? err.text : "nothing is selected");
+        return;
+    }
+    if (full->span.n_links == 0) {
+        ly_app_say(app, false, "this span links to no other");
+        return;
+    }
+    ly_trace_id trace = full->span.links[0].trace_id;
+    ly_span_id span = full->span.links[0].span_id;
+    ly_arena_reset(&t->detail_arena);
+    if (ly_store_trace_row(app->store, trace, &t->detail_arena, &row, &err) != LY_OK) {
+        ly_app_say(app, false, "the trace that it links to is not here");
+        return;
+    }
+    bool same = ly_trace_id_eq(trace, t->id);
+    ly_app_open_trace(app, trace);
+    ly_trace_select(app, span);
+    ly_app_say(app, false,
+               same ? "the span that it links to" : "another trace: the one that it links to");
+}
+
+/* The prompt version that the selected call was made with. */
+static void show_prompt(ly_app *app)
+{
+    const ly_trace_state *t = &app->trace;
+    const ly_canon *c = &t->trace->nodes[t->rows.items[t->at].node].canon;
+    char version[160], name[136];
+    ly_prompt_version there;
+    ly_arena work;
+    ly_err err = LY_ERR_INIT;
+    if (c->prompt_name.len == 0) {
+        ly_app_say(app, false, "this span names no prompt");
+        return;
+    }
+    (void)ly_str_copy(c->prompt_name, name, sizeof name);
+    (void)snprintf(version, sizeof version, "%s%s%.*s", name, c->prompt_version.len ? "@" : "",
+                   LY_STR_ARG(ly_str_sub(c->prompt_version, 0, 20)));
+    ly_arena_init(&work, 0, LY_MIB(4));
+    if (ly_prompt_get(app->store, ly_str_c(version), &work, &there, &err) != LY_OK) {
+        ly_app_say(app, false, "%s", err.text);
+    } else {
+        ly_prompts_show(app, ly_str_c(name), there.number);
+    }
+    ly_arena_release(&work);
 }
 
 /* Commands about how the trace is shown; false = another. */
@@ -444,8 +507,16 @@ static bool view_command(ly_app *app, ly_command command)
     case LY_DO_ZOOM_RESET:
         t->zoom_from = t->zoom_to = 0;
         return true;
-    case LY_DO_NEXT_DETAIL:
     case LY_DO_NEXT_PANE:
+        t->detail_focus = !t->detail_focus && t->detail_rows > 0;
+        if (t->detail_rows == 0) {
+            ly_app_say(app, false, "no other pane here; Enter shows all of the span");
+        }
+        return true;
+    case LY_DO_LINK:
+        follow_link(app);
+        return true;
+    case LY_DO_NEXT_DETAIL:
         t->detail_part = (t->detail_part + 1) % 6;
         t->detail_loaded = false;
         return true;
@@ -454,14 +525,20 @@ static bool view_command(ly_app *app, ly_command command)
         t->detail_loaded = false;
         return true;
     case LY_DO_OPEN: {
-        /* All of the selected part, as a page. */
-        if (t->rows.n == 0 || t->lens == LY_LENS_MESSAGES) {
+        /* All of the selected part, as a page; in the messages, the span of the call. */
+        if (t->rows.n == 0) {
             return true;
         }
-        ly_detail_load(app, app->grid.cols - 2);
+        if (t->lens == LY_LENS_MESSAGES) {
+            if (t->call < t->n_calls) {
+                uint32_t node = t->calls[t->call].node;
+                t->lens = LY_LENS_STEPS;
+                ly_trace_select(app, t->trace->nodes[node].span_id);
+            }
+            return true;
+        }
         ly_buf_reset(&app->page.text);
-        ly_buf_str(&app->page.text, ly_buf_view(&t->detail.text));
-        t->detail_loaded = false;
+        ly_detail_text(app, &app->page.text);
         ly_app_show_page(app, "span (Esc goes back)");
         return true;
     }
@@ -480,38 +557,19 @@ static bool command(ly_app *app, ly_command command, int count)
         return true;
     }
     if (t->lens == LY_LENS_MESSAGES) {
-        return ly_text_view_command(&t->messages, command, count, app->page_rows);
+        return ly_messages_command(app, command, count);
+    }
+    if (t->detail_focus && ly_text_view_command(&t->detail, command, count, t->detail_rows)) {
+        return true;
     }
     if (t->rows.n == 0) {
         return true;
     }
-    size_t step = count > 0 ? (size_t)count : 1, last = t->rows.n - 1;
-    size_t page = (size_t)(app->page_rows > 0 ? app->page_rows : 1);
+    if (ly_move(&t->at, t->rows.n, command, count, app->page_rows)) {
+        keep_selection(t);
+        return true;
+    }
     switch (command) {
-    case LY_DO_DOWN:
-        t->at = t->at + step < last ? t->at + step : last;
-        break;
-    case LY_DO_UP:
-        t->at = t->at > step ? t->at - step : 0;
-        break;
-    case LY_DO_PAGE_DOWN:
-        t->at = t->at + page < last ? t->at + page : last;
-        break;
-    case LY_DO_PAGE_UP:
-        t->at = t->at > page ? t->at - page : 0;
-        break;
-    case LY_DO_HALF_DOWN:
-        t->at = t->at + page / 2 + 1 < last ? t->at + page / 2 + 1 : last;
-        break;
-    case LY_DO_HALF_UP:
-        t->at = t->at > page / 2 + 1 ? t->at - page / 2 - 1 : 0;
-        break;
-    case LY_DO_TOP:
-        t->at = 0;
-        break;
-    case LY_DO_BOTTOM:
-        t->at = last;
-        break;
     case LY_DO_LEFT:
         left(app);
         break;
@@ -535,21 +593,32 @@ static bool command(ly_app *app, ly_command command, int count)
         break;
     case LY_DO_NEXT_SIBLING:
     case LY_DO_PREVIOUS_SIBLING:
-        if (!same_level(t, command == LY_DO_NEXT_SIBLING ? 1 : -1)) {
-            ly_app_say(app, false, "no further sibling");
+        for (int i = 0; i < (count > 0 ? count : 1); i++) {
+            if (!same_level(t, command == LY_DO_NEXT_SIBLING ? 1 : -1)) {
+                ly_app_say(app, false, "no further sibling");
+                break;
+            }
         }
         break;
     case LY_DO_NEXT_ERROR:
     case LY_DO_PREVIOUS_ERROR:
-        if (!to_error(t, command == LY_DO_NEXT_ERROR ? 1 : -1)) {
-            ly_app_say(app, false, "no further error");
+        for (int i = 0; i < (count > 0 ? count : 1); i++) {
+            if (!to_error(t, command == LY_DO_NEXT_ERROR ? 1 : -1)) {
+                ly_app_say(app, false, "no further error");
+                break;
+            }
         }
         break;
+    case LY_DO_PROMPT:
+        show_prompt(app);
+        return true;
     case LY_DO_ZOOM_SPAN: {
         const ly_node *n = &t->trace->nodes[t->rows.items[t->at].node];
         if (n->end_ns != LY_UNKNOWN && n->end_ns > n->start_ns) {
             t->zoom_from = n->start_ns;
             t->zoom_to = n->end_ns;
+        } else {
+            ly_app_say(app, false, "this span has no length to zoom to");
         }
         return true;
     }
@@ -560,5 +629,77 @@ static bool command(ly_app *app, ly_command command, int count)
     return true;
 }
 
+void ly_trace_select(ly_app *app, ly_span_id span)
+{
+    ly_trace_state *t = &app->trace;
+    uint32_t node = t->trace != NULL ? find_node(t->trace, span) : LY_NO_NODE;
+    if (node == LY_NO_NODE) {
+        return;
+    }
+    t->selected = span;
+    t->has_selected = true;
+    /* Folds above it are opened, a filter that hides it is left. */
+    for (uint32_t p = t->trace->nodes[node].parent; p != LY_NO_NODE && p < node;
+         p = t->trace->nodes[p].parent) {
+        t->folded[p] = 0;
+        if (t->trace->nodes[p].parent >= p) {
+            break;
+        }
+    }
+    rebuild(app);
+}
+
+/* "research-agent > reader > web.fetch" */
+static void path_of(const ly_app *app, ly_buf *out)
+{
+    const ly_trace *trace = app->trace.trace;
+    uint32_t chain[64], node = app->trace.rows.items[app->trace.at].node;
+    size_t n = 0;
+    while (node != LY_NO_NODE && n < LY_COUNT(chain)) {
+        uint32_t p = trace->nodes[node].parent;
+        chain[n++] = node;
+        node = p < node ? p : LY_NO_NODE;
+    }
+    if (node != LY_NO_NODE) {
+        ly_buf_c(out, "... > ");
+    }
+    while (n-- > 0) {
+        ly_text_label(&trace->nodes[chain[n]], app->grid.unicode, out);
+        ly_buf_c(out, n > 0 ? " > " : "");
+    }
+}
+
+static bool value(ly_app *app, ly_copied kind, ly_buf *out)
+{
+    ly_trace_state *t = &app->trace;
+    char hex[33];
+    if (t->trace == NULL || t->at >= t->rows.n) {
+        return false;
+    }
+    ly_span_id span = t->trace->nodes[t->rows.items[t->at].node].span_id;
+    switch (kind) {
+    case LY_COPIED_ID:
+        ly_hex_encode(span.b, 8, hex);
+        ly_buf_c(out, hex);
+        return true;
+    case LY_COPIED_PATH:
+        path_of(app, out);
+        return true;
+    case LY_COPIED_FILTER:
+        ly_hex_encode(t->id.b, 16, hex);
+        ly_buf_fmt(out, "trace:%s", hex);
+        ly_hex_encode(span.b, 8, hex);
+        ly_buf_fmt(out, " span:%s", hex);
+        return true;
+    default:
+        if (t->lens == LY_LENS_MESSAGES) {
+            ly_buf_str(out, ly_buf_view(&t->messages.text));
+        } else {
+            ly_detail_text(app, out);
+        }
+        return true;
+    }
+}
+
 const ly_screen ly_screen_trace = {"Trace",       "Trace", LY_ON_TRACE, load,
-                                   ly_trace_draw, command, find};
+                                   ly_trace_draw, command, find,        value};

@@ -1,5 +1,6 @@
-/* The list of traces: newest first, live, filtered; below it a preview of the selected one. */
+/* The list of traces: its rows, live, filtered, sorted; its commands. traces_draw.c draws it. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -9,10 +10,17 @@
 #define PAGE_ROWS 500
 /* Traces held in memory while scrolling down; further ones are reached by a filter. */
 #define MAX_ROWS 20000
-/* Pages (of half a second each) that find nothing before the list says so; a further key looks on. */
-#define MAX_EMPTY_PAGES 1
+/* A page with a filter may look about for so long before the frame; the rest comes in idle moments. */
+#define FIRST_BUDGET (60 * LY_NS_PER_MS)
+/* Rows read ahead to sort by something else than time. */
+#define SORT_ROWS 2000
 
 static const char *const origins[] = {"app", "eval", "judge", "all"};
+
+const char *ly_traces_origin(const ly_traces_state *s)
+{
+    return origins[s->origin];
+}
 
 void ly_traces_state_release(ly_traces_state *s)
 {
@@ -35,17 +43,8 @@ static ly_status read_page(ly_app *app, ly_store_key *key, bool *ret_more, ly_tr
     query.any_origin = s->origin != 0;
     query.after = *key;
     query.limit = PAGE_ROWS;
-    *ret_more = true;
-    *ret_n = 0;
-    for (int i = 0; i < MAX_EMPTY_PAGES && *ret_more && *ret_n == 0; i++) {
-        ly_status st =
-            ly_store_trace_page(app->store, &query, &s->arena, ret_rows, ret_n, key, ret_more, err);
-        if (st != LY_OK) {
-            return st;
-        }
-        query.after = *key;
-    }
-    return LY_OK;
+    query.budget_ns = FIRST_BUDGET;
+    return ly_store_trace_page(app->store, &query, &s->arena, ret_rows, ret_n, key, ret_more, err);
 }
 
 static bool wanted(const ly_traces_state *s, const ly_trace_row *row)
@@ -64,6 +63,76 @@ static bool append(ly_traces_state *s, const ly_trace_row *rows, size_t n)
         }
     }
     return true;
+}
+
+/* ---- order ----------------------------------------------------------------------------------- */
+
+static const char *const sort_names[] = {"time",  "duration", "tokens", "cost",
+                                         "spans", "errors",   "name"};
+
+const char *ly_traces_order(const ly_traces_state *s)
+{
+    return sort_names[s->sort];
+}
+
+static int64_t sort_key(const ly_traces_state *s, const ly_trace_row *r)
+{
+    switch (s->sort) {
+    case 1:
+        return r->end_ns == LY_UNKNOWN ? LY_UNKNOWN : r->end_ns - r->start_ns;
+    case 2:
+        return ly_tokens_total(&r->tokens);
+    case 3:
+        return r->cost_pico;
+    case 4:
+        return r->n_spans;
+    case 5:
+        return r->n_errors;
+    default:
+        return r->start_ns;
+    }
+}
+
+/* qsort has no argument for it; a viewer is one thread. */
+static const ly_traces_state *sorting;
+
+static int by_sort(const void *a, const void *b)
+{
+    const ly_traces_state *s = sorting;
+    const uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+    const ly_trace_row *x = &s->rows[i], *y = &s->rows[k];
+    int order;
+    if (s->sort == 6) {
+        order = ly_str_cmp(x->name, y->name);
+    } else {
+        int64_t p = sort_key(s, x), q = sort_key(s, y);
+        if ((p == LY_UNKNOWN) != (q == LY_UNKNOWN)) {
+            return p == LY_UNKNOWN ? 1 : -1; /* unknown comes last either way */
+        }
+        order = p > q ? -1 : p < q;
+    }
+    order = s->reverse ? -order : order;
+    return order != 0 ? order : i < k ? -1 : i > k; /* equal ones stay newest first */
+}
+
+/* The number of traces of a line goes with it. */
+static void sort_lines(ly_traces_state *s)
+{
+    uint32_t *of_row;
+    if ((s->sort == 0 && !s->reverse) || s->n_shown < 2 ||
+        (of_row = ly_calloc(s->n + 1, sizeof *of_row)) == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < s->n_shown; i++) {
+        of_row[s->shown[i]] = s->joined[i];
+    }
+    sorting = s;
+    qsort(s->shown, s->n_shown, sizeof *s->shown, by_sort);
+    sorting = NULL;
+    for (size_t i = 0; i < s->n_shown; i++) {
+        s->joined[i] = of_row[s->shown[i]];
+    }
+    ly_free(of_row);
 }
 
 /* The lines of the list: each trace, or each session with its newest trace. */
@@ -96,6 +165,7 @@ static bool make_lines(ly_traces_state *s)
         s->joined[line] = 1;
         s->n_shown++;
     }
+    sort_lines(s);
     return true;
 }
 
@@ -144,6 +214,9 @@ static void reload(ly_app *app)
         if (!append(s, rows, n)) {
             break;
         }
+        if (s->n < SORT_ROWS && (s->sort != 0 || s->reverse)) {
+            had = SORT_ROWS;
+        }
     } while (s->more && n > 0 && s->n < had && s->n < MAX_ROWS);
     s->total =
         ly_store_info_get(app->store, false, &info, &err) == LY_OK ? info.n_traces : LY_UNKNOWN;
@@ -172,6 +245,63 @@ static void load_more(ly_app *app)
     }
     (void)append(s, rows, n);
     (void)make_lines(s);
+}
+
+/* ---- idle moments ---------------------------------------------------------------------------- */
+
+bool ly_traces_searching(const ly_app *app)
+{
+    const ly_traces_state *s = &app->traces;
+    size_t page = (size_t)(app->page_rows > 0 ? app->page_rows : 1);
+    return s->filter != NULL && s->more && !s->stopped && s->n < MAX_ROWS &&
+           s->at + page >= s->n_shown;
+}
+
+/* The first row on the screen whose glance is to be made; the selected one before all. */
+static const ly_trace_row *glance_wanted(const ly_app *app)
+{
+    const ly_traces_state *s = &app->traces;
+    size_t page = (size_t)(app->page_rows > 0 ? app->page_rows : 1);
+    if (s->at < s->n_shown &&
+        ly_glance_due(&app->glances, &s->rows[s->shown[s->at]], app->change, app->now_ns)) {
+        return &s->rows[s->shown[s->at]];
+    }
+    for (size_t k = s->top; k < s->n_shown && k < s->top + page; k++) {
+        const ly_trace_row *r = &s->rows[s->shown[k]];
+        if (ly_glance_due(&app->glances, r, app->change, app->now_ns)) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+bool ly_traces_has_work(const ly_app *app)
+{
+    return app->traces.n_shown > 0 || app->traces.filter != NULL
+               ? ly_traces_searching(app) || glance_wanted(app) != NULL
+               : false;
+}
+
+bool ly_traces_work(ly_app *app)
+{
+    int64_t until = ly_mono_ns() + 40 * LY_NS_PER_MS;
+    const ly_trace_row *row;
+    bool changed = false;
+    if (ly_traces_searching(app)) {
+        load_more(app);
+        if (!app->traces.has_selected) {
+            keep_selection(&app->traces);
+        }
+        return true;
+    }
+    while ((row = glance_wanted(app)) != NULL && ly_mono_ns() < until) {
+        changed |= ly_glance_make(&app->glances, app->store, row, app->grid.unicode, app->change,
+                                  app->now_ns);
+        if (ly_glance_due(&app->glances, row, app->change, app->now_ns)) {
+            break; /* no memory: not for ever */
+        }
+    }
+    return changed;
 }
 
 /* While the reader is elsewhere the rows stay; what they say is brought up to date in place, and new
@@ -248,306 +378,12 @@ bool ly_traces_set_filter(ly_app *app, ly_str text)
     }
     s->n = 0;
     s->at = s->top = 0;
-    s->follow = true;
+    s->follow = s->sort == 0 && !s->reverse;
+    s->stopped = false;
     if (app->store != NULL) {
         reload(app);
     }
     return true;
-}
-
-/* ---- drawing --------------------------------------------------------------------------------- */
-
-/* Columns that go first when the screen is narrow come last; the name and the state always stay. */
-typedef struct layout {
-    int time, name, spans, gen, tool, tokens, cost, dur, state; /* widths, 0 = not shown */
-    int name_col;
-} layout;
-
-static layout plan(int cols, bool absolute)
-{
-    layout l = {.time = absolute ? 11 : 8, .state = 8, .dur = 7};
-    int left = cols - 3 - l.time - 1 - l.state - 1 - l.dur - 1;
-    const int least = 16;
-    if (left - 7 >= least) {
-        l.tokens = 6;
-        left -= 7;
-    }
-    if (left - 9 >= least) {
-        l.cost = 8;
-        left -= 9;
-    }
-    if (left - 6 >= least) {
-        l.spans = 5;
-        left -= 6;
-    }
-    if (left - 4 >= least) {
-        l.gen = 3;
-        left -= 4;
-    }
-    if (left - 5 >= least) {
-        l.tool = 4;
-        left -= 5;
-    }
-    l.name = left > 4 ? left : 4;
-    return l;
-}
-
-static void number(ly_app *app, int row, int *col, int width, ly_ink ink)
-{
-    if (width > 0) {
-        ly_grid_right(&app->grid, row, *col, width, ly_buf_view(&app->cell), ink);
-        *col += width + 1;
-    }
-    ly_buf_reset(&app->cell);
-}
-
-static void draw_head(ly_app *app, int row, const layout *l)
-{
-    static const char *const heads[] = {"SPANS", "GEN", "TOOL", "TOKENS", "COST", "DUR"};
-    const int widths[] = {l->spans, l->gen, l->tool, l->tokens, l->cost, l->dur};
-    int col = 2;
-    (void)ly_grid_puts(&app->grid, row, col, l->time, "TIME", LY_INK_DIM);
-    col += l->time + 1;
-    (void)ly_grid_puts(&app->grid, row, col, l->name,
-                       app->traces.sessions ? "SESSION OR ROOT" : "ROOT", LY_INK_DIM);
-    col += l->name + 1;
-    ly_buf_reset(&app->cell);
-    for (size_t i = 0; i < LY_COUNT(heads); i++) {
-        ly_buf_c(&app->cell, heads[i]);
-        number(app, row, &col, widths[i], LY_INK_DIM);
-    }
-    (void)ly_grid_puts(&app->grid, row, col, l->state, "STATE", LY_INK_DIM);
-}
-
-static void state_text(ly_app *app, const ly_trace_row *r, ly_ink *ret_ink)
-{
-    const char *state = ly_viewer_trace_state(r, app->now_ns);
-    *ret_ink = LY_INK_OK;
-    if (strcmp(state, "live") == 0 || strcmp(state, "quiet") == 0) {
-        *ret_ink = LY_INK_LIVE;
-    } else if (strcmp(state, "partial") == 0) {
-        *ret_ink = LY_INK_WARN;
-    }
-    if (r->n_errors > 0) {
-        *ret_ink = LY_INK_ERROR;
-        ly_buf_fmt(&app->cell, "E%lld", (long long)(r->n_errors > 999 ? 999 : r->n_errors));
-        if (strcmp(state, "error") != 0) {
-            ly_buf_fmt(&app->cell, " %s", state);
-        }
-    } else {
-        ly_buf_c(&app->cell, state);
-    }
-    if (r->pinned) {
-        ly_buf_c(&app->cell, " P");
-    }
-}
-
-static void draw_row(ly_app *app, int row, const layout *l, size_t line)
-{
-    const ly_traces_state *s = &app->traces;
-    const ly_trace_row *r = &s->rows[s->shown[line]];
-    int col = 2;
-    ly_ink ink = LY_INK_TEXT;
-    ly_buf_reset(&app->cell);
-    if (s->absolute) {
-        ly_text_clock(r->start_ns, app->now_ns, &app->cell);
-    } else if (app->now_ns - r->start_ns < LY_NS_PER_DAY) {
-        ly_text_clock(r->start_ns, app->now_ns, &app->cell);
-        if (app->cell.len > 8) {
-            ly_buf_reset(&app->cell);
-            ly_civil c = ly_civil_from_ns(r->start_ns);
-            ly_buf_fmt(&app->cell, "%02d:%02d:%02d", c.hour, c.minute, c.second);
-        }
-    } else {
-        ly_civil c = ly_civil_from_ns(r->start_ns);
-        ly_buf_fmt(&app->cell, "%04d%02d%02d", c.year, c.month, c.day);
-    }
-    (void)ly_grid_put(&app->grid, row, col, l->time, ly_buf_view(&app->cell), LY_INK_DIM);
-    col += l->time + 1;
-    ly_buf_reset(&app->cell);
-    if (s->sessions && s->joined[line] > 1) {
-        ly_buf_fmt(&app->cell, "%u traces of ", s->joined[line]);
-        ly_term_clean(&app->cell, ly_str_sub(r->session, 0, 200), LY_TERM_ONE_LINE);
-    } else {
-        ly_text_trace_name(r, app->grid.unicode, &app->cell);
-    }
-    bool hit = app->find[0] != '\0' && ly_app_found(app, ly_buf_view(&app->cell));
-    (void)ly_grid_put(&app->grid, row, col, l->name, ly_buf_view(&app->cell),
-                      hit ? LY_INK_MATCH : LY_INK_TEXT);
-    col += l->name + 1;
-    ly_buf_reset(&app->cell);
-    ly_viewer_count(r->n_spans, &app->cell);
-    number(app, row, &col, l->spans, LY_INK_TEXT);
-    ly_viewer_count(r->n_generations, &app->cell);
-    number(app, row, &col, l->gen, LY_INK_TEXT);
-    ly_viewer_count(r->n_tools, &app->cell);
-    number(app, row, &col, l->tool, LY_INK_TEXT);
-    ly_viewer_count(ly_tokens_total(&r->tokens), &app->cell);
-    number(app, row, &col, l->tokens, LY_INK_TEXT);
-    ly_viewer_money(r->cost_pico, &app->cell);
-    number(app, row, &col, l->cost, LY_INK_TEXT);
-    ly_viewer_duration(r->end_ns == LY_UNKNOWN ? LY_UNKNOWN : r->end_ns - r->start_ns, &app->cell);
-    number(app, row, &col, l->dur, LY_INK_TEXT);
-    state_text(app, r, &ink);
-    (void)ly_grid_put(&app->grid, row, col, l->state, ly_buf_view(&app->cell), ink);
-    ly_buf_reset(&app->cell);
-}
-
-static void draw_context(ly_app *app, int row)
-{
-    const ly_traces_state *s = &app->traces;
-    ly_grid *g = &app->grid;
-    ly_buf_reset(&app->cell);
-    ly_buf_fmt(&app->cell, "filter: %s", s->filter != NULL ? ly_buf_text(&s->filter_text) : "none");
-    if (s->origin != 0) {
-        ly_buf_fmt(&app->cell, "   traces: %s", origins[s->origin]);
-    }
-    int used = ly_grid_put(g, row, 1, g->cols - 2, ly_buf_view(&app->cell),
-                           s->filter != NULL ? LY_INK_MATCH : LY_INK_DIM);
-    ly_buf_reset(&app->cell);
-    if (s->n_new > 0) {
-        ly_buf_fmt(&app->cell, "follow paused +%lld new", (long long)s->n_new);
-    } else if (s->follow && !app->opts.memory) {
-        ly_buf_c(&app->cell, "following");
-    } else if (s->filter == NULL && s->total != LY_UNKNOWN) {
-        ly_text_plural(s->total, "trace", &app->cell);
-    }
-    if (s->n_shown > 0) {
-        ly_buf_fmt(&app->cell, "  %zu/", s->at + 1);
-        ly_text_grouped((int64_t)s->n_shown, &app->cell);
-        ly_buf_c(&app->cell, s->more ? "+" : "");
-    }
-    int room = g->cols - used - 4;
-    if ((int)app->cell.len <= room) {
-        ly_grid_right(g, row, g->cols - (int)app->cell.len - 1, (int)app->cell.len,
-                      ly_buf_view(&app->cell), s->n_new > 0 ? LY_INK_WARN : LY_INK_DIM);
-    }
-    ly_buf_reset(&app->cell);
-}
-
-static void draw_empty(ly_app *app, int top)
-{
-    const ly_traces_state *s = &app->traces;
-    ly_grid *g = &app->grid;
-    if (s->filter != NULL) {
-        ly_buf_reset(&app->cell);
-        ly_buf_fmt(&app->cell,
-                   s->more ? "Nothing yet matches %s: j looks further back."
-                           : "No trace matches %s.",
-                   ly_buf_text(&s->filter_text));
-        (void)ly_grid_put(g, top, 2, g->cols - 3, ly_buf_view(&app->cell), LY_INK_TEXT);
-        ly_buf_reset(&app->cell);
-        if (s->total != LY_UNKNOWN) {
-            ly_text_grouped(s->total, &app->cell);
-            ly_buf_c(&app->cell, " without the filter. ");
-        }
-        ly_buf_c(&app->cell, "f edits it, u drops its last term.");
-        (void)ly_grid_put(g, top + 1, 2, g->cols - 3, ly_buf_view(&app->cell), LY_INK_DIM);
-        ly_buf_reset(&app->cell);
-        return;
-    }
-    const char *endpoint =
-        app->opts.otlp_endpoint ? app->opts.otlp_endpoint : "http://127.0.0.1:4318";
-    (void)ly_grid_puts(g, top, 2, g->cols - 3, "No traces yet.", LY_INK_TITLE);
-    ly_buf_fmt(&app->cell, "A collector listens on %s. For a program of any language:", endpoint);
-    (void)ly_grid_put(g, top + 2, 2, g->cols - 3, ly_buf_view(&app->cell), LY_INK_TEXT);
-    ly_buf_reset(&app->cell);
-    ly_buf_fmt(&app->cell, "export OTEL_EXPORTER_OTLP_ENDPOINT=%s", endpoint);
-    (void)ly_grid_put(g, top + 3, 4, g->cols - 5, ly_buf_view(&app->cell), LY_INK_TEXT);
-    ly_buf_reset(&app->cell);
-    (void)ly_grid_puts(g, top + 4, 4, g->cols - 5,
-                       "export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
-                       LY_INK_TEXT);
-    (void)ly_grid_puts(g, top + 6, 2, g->cols - 3,
-                       "or: lydite run -- COMMAND     lydite connect names your client's lines",
-                       LY_INK_DIM);
-    if (app->opts.calls.collect != NULL &&
-        (app->opts.calls.collecting == NULL || !app->opts.calls.collecting(app->opts.calls.user))) {
-        (void)ly_grid_puts(g, top + 7, 2, g->cols - 3,
-                           "No collector answers: c collects in this process.", LY_INK_WARN);
-    }
-}
-
-static void draw_preview(ly_app *app, int top, int n)
-{
-    const ly_traces_state *s = &app->traces;
-    ly_grid *g = &app->grid;
-    ly_grid_fill(g, top, 0, g->cols, "\xE2\x94\x80", '-', LY_INK_DIM);
-    if (s->at >= s->n_shown || n < 2) {
-        return;
-    }
-    const ly_trace_row *r = &s->rows[s->shown[s->at]];
-    char hex[33];
-    ly_buf_reset(&app->cell);
-    ly_hex_encode(r->trace_id.b, 16, hex);
-    ly_text_trace_name(r, g->unicode, &app->cell);
-    ly_buf_fmt(&app->cell, "  trace %s", hex);
-    (void)ly_grid_put(g, top + 1, 1, g->cols - 2, ly_buf_view(&app->cell), LY_INK_TITLE);
-    ly_buf_reset(&app->cell);
-    ly_text_plural(r->n_spans, "span", &app->cell);
-    ly_buf_c(&app->cell, ", ");
-    ly_text_plural(r->n_errors, "error", &app->cell);
-    ly_buf_c(&app->cell, "  tokens ");
-    ly_viewer_count(ly_tokens_in(&r->tokens), &app->cell);
-    ly_buf_c(&app->cell, " in ");
-    ly_viewer_count(ly_tokens_out(&r->tokens), &app->cell);
-    ly_buf_c(&app->cell, " out  cost ");
-    ly_viewer_money(r->cost_pico, &app->cell);
-    ly_buf_c(&app->cell,
-             r->flags & LY_TRACE_PARTIAL_COST && r->cost_pico != LY_UNKNOWN ? " or more" : "");
-    const ly_str facts[] = {r->model, r->service, r->env, r->session, r->user, r->error_type};
-    static const char *const words[] = {"model", "service", "env", "session", "user", "error"};
-    if (n > 2) {
-        (void)ly_grid_put(g, top + 2, 1, g->cols - 2, ly_buf_view(&app->cell), LY_INK_TEXT);
-    }
-    ly_buf_reset(&app->cell);
-    for (size_t i = 0; i < LY_COUNT(facts); i++) {
-        if (facts[i].len > 0) {
-            ly_buf_fmt(&app->cell, "%s %.*s  ", words[i], LY_STR_ARG(ly_str_sub(facts[i], 0, 80)));
-        }
-    }
-    if (n > 3) {
-        (void)ly_grid_put(g, top + 3, 1, g->cols - 2, ly_buf_view(&app->cell), LY_INK_DIM);
-    }
-    if (n > 4 && r->n_generations > 0 && !(r->flags & LY_TRACE_CONTENT)) {
-        (void)ly_grid_puts(g, top + 4, 1, g->cols - 2,
-                           "the client sent no messages: lydite connect names its content switch",
-                           LY_INK_WARN);
-    }
-    ly_buf_reset(&app->cell);
-}
-
-static void draw(ly_app *app, int top, int n)
-{
-    ly_traces_state *s = &app->traces;
-    layout l = plan(app->grid.cols, s->absolute);
-    int preview = app->grid.rows >= 20 ? 5 : 0;
-    draw_context(app, top);
-    if (s->n_shown == 0) {
-        app->page_rows = 1;
-        draw_empty(app, top + 2);
-        return;
-    }
-    draw_head(app, top + 1, &l);
-    int room = n - 2 - preview;
-    app->page_rows = room > 1 ? room : 1;
-    if (s->at < s->top) {
-        s->top = s->at;
-    } else if (s->at >= s->top + (size_t)room) {
-        s->top = s->at - (size_t)room + 1;
-    }
-    size_t left = s->n_shown - s->top;
-    ly_app_clicks(app, top + 2, left < (size_t)room ? (int)left : room, app->grid.cols,
-                  top + 2 + (int)(s->at - s->top));
-    for (int k = 0; k < room && s->top + (size_t)k < s->n_shown; k++) {
-        draw_row(app, top + 2 + k, &l, s->top + (size_t)k);
-        if (s->top + (size_t)k == s->at) {
-            ly_grid_select(&app->grid, top + 2 + k, 0, app->grid.cols);
-        }
-    }
-    if (preview > 0) {
-        draw_preview(app, top + 2 + room, preview);
-    }
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -588,40 +424,64 @@ static bool find(ly_app *app, int direction)
     return false;
 }
 
+/* After a move. Following is a place: the newest row. Leaving it freezes the rows; coming back by g resumes. */
+static void moved(ly_app *app, ly_command command, size_t before)
+{
+    ly_traces_state *s = &app->traces;
+    size_t page = (size_t)(app->page_rows > 0 ? app->page_rows : 1);
+    if (s->at + page > s->n_shown && s->more) {
+        s->stopped = false; /* wanting more rows goes on with a search */
+        load_more(app);
+    }
+    keep_selection(s);
+    if (s->at > 0 && s->at != before) {
+        s->follow = false;
+    } else if (s->at == 0 && command == LY_DO_TOP && !s->follow && s->sort == 0 && !s->reverse) {
+        s->follow = true;
+        if (s->n_new > 0) {
+            reload(app);
+        }
+    }
+}
+
+/* A line that stands for several traces opens as the list of them. */
+static void open_joined(ly_app *app)
+{
+    ly_traces_state *s = &app->traces;
+    char text[LY_LINE_MAX];
+    ly_buf_reset(&app->cell);
+    ly_filter_term(&app->cell, "session", s->rows[s->shown[s->at]].session);
+    (void)ly_str_copy(ly_buf_view(&app->cell), text, sizeof text);
+    s->sessions = false;
+    (void)ly_traces_set_filter(app, ly_str_c(text));
+    ly_app_say(app, false, "the traces of one session; S joins them again");
+}
+
+static void sort_by(ly_app *app, int column, bool reverse)
+{
+    ly_traces_state *s = &app->traces;
+    s->sort = column;
+    s->reverse = reverse;
+    s->follow = false;
+    reload(app);
+    s->at = s->top = 0; /* what the order is for stands at the top */
+    keep_selection(s);
+    ly_app_say(app, false, "sorted by %s%s", sort_names[column], reverse ? ", reverse" : "");
+}
+
 static bool command(ly_app *app, ly_command command, int count)
 {
     ly_traces_state *s = &app->traces;
-    size_t step = count > 0 ? (size_t)count : 1,
-           page = (size_t)(app->page_rows > 0 ? app->page_rows : 1);
-    size_t last = s->n_shown > 0 ? s->n_shown - 1 : 0, before = s->at;
+    size_t before = s->at;
+    if (ly_move(&s->at, s->n_shown, command, count, app->page_rows)) {
+        moved(app, command, before);
+        return true;
+    }
     switch (command) {
-    case LY_DO_DOWN:
-        s->at = s->at + step < last ? s->at + step : last;
-        break;
-    case LY_DO_PAGE_DOWN:
-        s->at = s->at + page < last ? s->at + page : last;
-        break;
-    case LY_DO_HALF_DOWN:
-        s->at = s->at + page / 2 + 1 < last ? s->at + page / 2 + 1 : last;
-        break;
-    case LY_DO_UP:
-        s->at = s->at > step ? s->at - step : 0;
-        break;
-    case LY_DO_PAGE_UP:
-        s->at = s->at > page ? s->at - page : 0;
-        break;
-    case LY_DO_HALF_UP:
-        s->at = s->at > page / 2 + 1 ? s->at - page / 2 - 1 : 0;
-        break;
-    case LY_DO_TOP:
-        s->at = 0;
-        break;
-    case LY_DO_BOTTOM:
-        s->at = last;
-        break;
     case LY_DO_OPEN:
-    case LY_DO_LENS_MESSAGES:
-        if (s->at < s->n_shown) {
+        if (s->at < s->n_shown && s->joined[s->at] > 1) {
+            open_joined(app);
+        } else if (s->at < s->n_shown) {
             ly_app_open_trace(app, s->rows[s->shown[s->at]].trace_id);
         }
         return true;
@@ -637,8 +497,21 @@ static bool command(ly_app *app, ly_command command, int count)
     case LY_DO_FOLLOW:
         s->follow = !s->follow;
         if (s->follow) {
+            s->sort = 0; /* the newest row is at the top */
+            s->reverse = false;
             reload(app);
         }
+        ly_app_say(app, false, "follow %s", s->follow ? "on" : "off");
+        return true;
+    case LY_DO_SORT:
+        if (s->n_shown == 0 && s->filter == NULL && s->origin == 0) {
+            ly_app_ask(app, LY_ASK_OPEN, LY_S(""));
+        } else {
+            sort_by(app, (s->sort + 1) % (int)LY_COUNT(sort_names), false);
+        }
+        return true;
+    case LY_DO_SORT_REVERSE:
+        sort_by(app, s->sort, !s->reverse);
         return true;
     case LY_DO_SESSIONS:
         s->sessions = !s->sessions;
@@ -656,30 +529,51 @@ static bool command(ly_app *app, ly_command command, int count)
         return true;
     case LY_DO_NEXT_ERROR:
     case LY_DO_PREVIOUS_ERROR:
-        if (!to_error(s, command == LY_DO_NEXT_ERROR ? 1 : -1)) {
-            ly_app_say(app, false, "no further trace with an error");
+        for (int i = 0; i < (count > 0 ? count : 1); i++) {
+            if (!to_error(s, command == LY_DO_NEXT_ERROR ? 1 : -1)) {
+                ly_app_say(app, false, "no further trace with an error");
+                break;
+            }
         }
-        break;
+        moved(app, command, before);
+        return true;
     default:
         return false;
     }
-    if (s->at + page > s->n_shown && s->more) {
-        load_more(app);
+}
+/* The tree as it is printed is the text of a trace. */
+static bool value(ly_app *app, ly_copied kind, ly_buf *out)
+{
+    const ly_traces_state *s = &app->traces;
+    ly_err err = LY_ERR_INIT;
+    char hex[33];
+    ly_print_opts how = {.unicode = app->grid.unicode, .now_ns = app->now_ns};
+    if (s->at >= s->n_shown) {
+        return false;
     }
-    keep_selection(s);
-    /* Following is a place: the newest row. Leaving it freezes the rows; coming back by g resumes. */
-    if (s->at > 0 && s->at != before) {
-        s->follow = false;
-    } else if (s->at == 0 && command == LY_DO_TOP && !s->follow) {
-        s->follow = true;
-        if (s->n_new > 0) {
-            reload(app);
+    const ly_trace_row *r = &s->rows[s->shown[s->at]];
+    ly_hex_encode(r->trace_id.b, 16, hex);
+    switch (kind) {
+    case LY_COPIED_ID:
+        ly_buf_c(out, hex);
+        return true;
+    case LY_COPIED_PATH:
+        ly_text_trace_name(r, app->grid.unicode, out);
+        return true;
+    case LY_COPIED_FILTER:
+        ly_buf_fmt(out, "trace:%s", hex);
+        return true;
+    default:
+        if (ly_viewer_print_trace(app->store, r->trace_id, &how, out, &err) != LY_OK) {
+            ly_app_say(app, true, "%s", err.text);
+            return false;
         }
+        return true;
     }
-    return true;
 }
 
-const ly_screen ly_screen_traces = {"Traces", "Traces", LY_ON_TRACES, load, draw, command, find};
+const ly_screen ly_screen_traces = {"Traces",       "Traces", LY_ON_TRACES, load,
+                                    ly_traces_draw, command,  find,         value};
 
 bool ly_app_target(const ly_app *app, ly_trace_id *ret_trace, ly_span_id *ret_span)
 {

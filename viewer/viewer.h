@@ -94,11 +94,11 @@ void ly_viewer_duration(int64_t ns, ly_buf *out);
 typedef struct ly_viewer_calls {
     /* Starts a collector inside this process; the text says where it listens. */
     ly_status (*collect)(void *user, ly_buf *ret_where, ly_err *err);
-    /* True when a collector answers for this database. */
-    bool (*collecting)(void *user);
-    /* Stores a score or a note on a trace (span all zero) or a span. */
-    ly_status (*score)(void *user, ly_trace_id trace, ly_span_id span, ly_str name, double value,
-                       bool has_value, ly_str note, ly_err *err);
+    /* True when a collector answers for the database; appends where it listens unless the buffer is NULL. */
+    bool (*collecting)(void *user, ly_buf *ret_where);
+    /* Stores a score or a note on a trace (span all zero) or a span of the database file `db`. */
+    ly_status (*score)(void *user, const char *db, ly_trace_id trace, ly_span_id span, ly_str name,
+                       double value, bool has_value, ly_str note, ly_err *err);
     /* Saved filters: filter:NAME and :save NAME. The text is copied by the viewer at once. */
     ly_str (*filter_lookup)(void *user, ly_str name);
     ly_status (*save_filter)(void *user, ly_str name, ly_str text, ly_err *err);
@@ -112,8 +112,8 @@ typedef struct ly_viewer_opts {
     const ly_filter *filter;  /* to begin with; may be NULL. Borrowed. */
     const ly_trace_id *trace; /* open this one; NULL = the list */
     bool color, unicode;
-    bool memory;               /* the database is a replayed file: nothing to follow */
-    const char *otlp_endpoint; /* where a collector listens, for the empty state */
+    bool memory;      /* the database is a replayed file: nothing to follow */
+    const char *keys; /* keys bound anew, as ly_keys_bind reads them; may be NULL */
     ly_viewer_calls calls;
 } ly_viewer_opts;
 

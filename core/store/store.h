@@ -225,17 +225,18 @@ typedef struct ly_trace_query {
     ly_store_key after;      /* rows after this key */
     size_t limit;            /* at most; 0 = 100 */
     const ly_trace_id *only; /* this trace alone; NULL = all. Pages of traces only */
+    int64_t budget_ns;       /* time for one page with a filter; 0 = half a second */
 } ly_trace_query;
 
-#define LY_TRACE_QUERY_INIT                                                \
-    {                                                                      \
-        NULL, INT64_MIN, INT64_MAX, false, false, {0, 0, false}, 100, NULL \
+#define LY_TRACE_QUERY_INIT                                                   \
+    {                                                                         \
+        NULL, INT64_MIN, INT64_MAX, false, false, {0, 0, false}, 100, NULL, 0 \
     }
 
 /*
  * One page of traces, newest start first. *ret_more tells whether another page follows from *ret_key.
- * With a filter the call looks at no more traces than fit in about half a second: a page may come back
- * short or empty with *ret_more true; go on from the key.
+ * With a filter the call looks at no more traces than fit in about half a second (or budget_ns): a page may
+ * come back short or empty with *ret_more true; go on from the key.
  */
 LY_MUST_USE ly_status ly_store_trace_page(ly_store *store, const ly_trace_query *query,
                                           ly_arena *arena, ly_trace_row **ret_rows, size_t *ret_n,

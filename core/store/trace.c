@@ -158,7 +158,7 @@ static ly_status page_run(page *p, bool *ret_more, ly_err *err)
 {
     if (!p->q->filter)
         return page_fill(p, ret_more, err);
-    int64_t until = ly_mono_ns() + FILTER_TIME_NS;
+    int64_t until = ly_mono_ns() + (p->q->budget_ns > 0 ? p->q->budget_ns : FILTER_TIME_NS);
     for (;;) {
         ly_status st = chunk_end(p, err);
         if (!st)

@@ -9,7 +9,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ly_key key;
     size_t keys = 0;
     for (size_t i = 0; i < size; i++) {
-        keys += ly_input_byte(&in, data[i], &key);
+        bool complete = ly_input_byte(&in, data[i], &key);
+        while (complete) {
+            keys++;
+            complete = ly_input_more(&in, &key);
+        }
         FUZZ_CHECK(in.n <= LY_INPUT_PENDING);
     }
     keys += ly_input_flush(&in, &key);

@@ -8,8 +8,10 @@ static size_t feed(ly_input *in, const char *bytes, size_t n, ly_key *keys, size
     size_t got = 0;
     for (size_t i = 0; i < n; i++) {
         ly_key key;
-        if (ly_input_byte(in, (unsigned char)bytes[i], &key) && got < max) {
+        bool complete = ly_input_byte(in, (unsigned char)bytes[i], &key);
+        while (complete && got < max) {
             keys[got++] = key;
+            complete = ly_input_more(in, &key);
         }
     }
     return got;
@@ -44,7 +46,9 @@ static const struct {
      1},
     {"\x1b[<64;3;4Mk", {LY_KEY_WHEEL_UP, 'k'}, 2},
     {"\x1b\x1b[A", {LY_KEY_ESC, LY_KEY_UP}, 2},
-    {"\x1bj", {'j'}, 1}, /* Alt is no way to a command of its own */
+    {"\x1bj", {LY_KEY_ESC, 'j'}, 2}, /* typed ahead; Alt is no way to a command of its own */
+    {"\x1b\xe6\x97\xa5", {LY_KEY_ESC, 0x65e5}, 2},
+    {"\x1bq\x1b[B", {LY_KEY_ESC, 'q', LY_KEY_DOWN}, 3},
 };
 
 static void sequences(void **state)
