@@ -27,6 +27,8 @@ static bool grow(ly_slot *slot, size_t need)
     while (cap < want) {
         cap *= 2;
     }
+    /* What fits is not looked at again: room past the limit would be used. */
+    cap = cap < tracer->config.max_span_bytes ? cap : tracer->config.max_span_bytes;
     uint8_t *bigger = ly_malloc(cap);
     if (!bigger) {
         return false;
@@ -295,7 +297,7 @@ static void put_event(ly_slot *slot, ly_str name, ly_str any)
     ly_buf body;
     uint32_t dropped = 0;
     ly_buf_init(&body, tracer->config.max_span_bytes);
-    ly_pb_put_bytes(&body, 2, name);
+    ly_text_field(&body, 2, name);
     if (any.len) {
         ly_value_retag(any, 3, tracer->config.max_event_attrs, tracer->config.max_chars, &body,
                        &dropped);

@@ -71,22 +71,32 @@ static void bag_set(ly_slot *slot, int field, ly_str value)
     ly_bag_unref(old);
 }
 
+/* What spans inherit is in each of them, so it is short; what is longer is dropped and counted. */
+#define MAX_INHERITED 4096u
+
+static void set_inherited(lydite_span *span, int field, const char *text)
+{
+    ly_slot *slot = ly_span_any(span);
+    if (slot && text) {
+        ly_str s = ly_str_c(text);
+        if (s.len > MAX_INHERITED) {
+            slot->rec.dropped_attrs++;
+        } else {
+            bag_set(slot, field, s);
+        }
+    }
+}
+
 /* A new bag for another span of the same process was made while this one was open: only its own
  * thread changes slot->bag, so reading it here needs no guard. */
 void lydite_set_session(lydite_span *span, const char *id)
 {
-    ly_slot *slot = ly_span_any(span);
-    if (slot && id) {
-        bag_set(slot, LY_BAG_SESSION, ly_str_c(id));
-    }
+    set_inherited(span, LY_BAG_SESSION, id);
 }
 
 void lydite_set_user(lydite_span *span, const char *id)
 {
-    ly_slot *slot = ly_span_any(span);
-    if (slot && id) {
-        bag_set(slot, LY_BAG_USER, ly_str_c(id));
-    }
+    set_inherited(span, LY_BAG_USER, id);
 }
 
 void lydite_add_tag(lydite_span *span, const char *tag)
@@ -101,7 +111,9 @@ void lydite_add_tag(lydite_span *span, const char *tag)
         ly_buf_str(&tags, slot->bag->tags);
     }
     ly_buf_add(&tags, tag, strlen(tag) + 1);
-    if (!tags.failed) {
+    if (tags.failed) {
+        slot->rec.dropped_attrs++;
+    } else {
         bag_set(slot, LY_BAG_TAGS, ly_buf_view(&tags));
     }
     ly_buf_release(&tags);

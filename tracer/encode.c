@@ -16,6 +16,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "otlp/pb.h"
 #include "tracer/keys.h"
 
@@ -76,7 +77,7 @@ static void attr_str(ly_buf *out, uint32_t number, ly_str key, ly_str value)
 static void attr_int(ly_buf *out, uint32_t number, ly_str key, int64_t value)
 {
     size_t mark = ly_pb_open(out, number);
-    ly_pb_put_bytes(out, 1, key);
+    ly_text_field(out, 1, key);
     size_t any = ly_pb_open(out, 2);
     ly_pb_put_int(out, 3, value);
     ly_pb_close(out, any);
@@ -228,6 +229,12 @@ static void put_bool(ly_encoder *encoder, const char *key)
     }
 }
 
+/* A borrowed string was not measured when it was set. */
+static ly_str borrowed(const ly_encoder *encoder, const char *text)
+{
+    return ly_str_n(text, strnlen(text, encoder->config->max_span_bytes));
+}
+
 static void put_item(ly_encoder *encoder, const ly_item *item)
 {
     ly_attr *attr = ly_encoder_put(encoder, ly_str_c(item->key));
@@ -242,7 +249,7 @@ static void put_item(ly_encoder *encoder, const ly_item *item)
         const char *text;
         memcpy(&text, item + 1, sizeof text);
         attr->kind = LY_IT_STR;
-        attr->str = ly_chars_cut(ly_str_c(text), encoder->config->max_chars);
+        attr->str = ly_chars_cut(borrowed(encoder, text), encoder->config->max_chars);
     } else {
         attr->str = ly_str_n(item + 1, item->len);
     }
@@ -333,7 +340,7 @@ static void put_finish(ly_encoder *encoder, const ly_rec *rec)
     {
         if (item->kind == LY_IT_FINISH) {
             size_t mark = ly_pb_open(&encoder->join, 1);
-            ly_pb_put_bytes(&encoder->join, 1, ly_str_n(item + 1, item->len));
+            ly_text_field(&encoder->join, 1, ly_str_n(item + 1, item->len));
             ly_pb_close(&encoder->join, mark);
         }
     }
@@ -341,14 +348,27 @@ static void put_finish(ly_encoder *encoder, const ly_rec *rec)
     put_any(encoder, LY_K_FINISH);
 }
 
+/* A strict receiver refuses a whole request for one string that is not UTF-8. */
+static ly_str clean(ly_encoder *encoder, ly_str s)
+{
+    if (LY_LIKELY(ly_utf8_valid(s))) {
+        return s;
+    }
+    ly_buf_reset(&encoder->join);
+    ly_text_put(&encoder->join, s);
+    return encoder->join.failed ? LY_STR_NONE
+                                : ly_arena_copy(&encoder->arena, ly_buf_view(&encoder->join));
+}
+
 static void put_inherited(ly_encoder *encoder, const ly_bag *bag)
 {
     if (bag->session.len) {
-        put_str(encoder, LY_K_SESSION, bag->session, false);
-        put_str(encoder, LY_K_CONVERSATION, bag->session, false);
+        const ly_str session = clean(encoder, bag->session);
+        put_str(encoder, LY_K_SESSION, session, false);
+        put_str(encoder, LY_K_CONVERSATION, session, false);
     }
     if (bag->user.len) {
-        put_str(encoder, LY_K_USER, bag->user, false);
+        put_str(encoder, LY_K_USER, clean(encoder, bag->user), false);
     }
     if (bag->tags.len) {
         ly_str rest = ly_str_sub(bag->tags, 0, bag->tags.len - 1), tag;
@@ -356,7 +376,7 @@ static void put_inherited(ly_encoder *encoder, const ly_bag *bag)
         size_t list = ly_pb_open(&encoder->join, 5);
         while (ly_str_split(&rest, 0, &tag)) {
             size_t mark = ly_pb_open(&encoder->join, 1);
-            ly_pb_put_bytes(&encoder->join, 1, tag);
+            ly_text_field(&encoder->join, 1, tag);
             ly_pb_close(&encoder->join, mark);
         }
         ly_pb_close(&encoder->join, list);
@@ -389,10 +409,10 @@ static void put_implied(ly_encoder *encoder, const ly_rec *rec, ly_str subject)
     }
 }
 
-static ly_str subject_of(const ly_rec *rec)
+static ly_str subject_of(const ly_encoder *encoder, const ly_rec *rec)
 {
     if (rec->name) {
-        return ly_str_c(rec->name);
+        return borrowed(encoder, rec->name);
     }
     EACH_ITEM(item, rec)
     {
@@ -428,42 +448,98 @@ static ly_str span_name(ly_encoder *encoder, const ly_rec *rec, const parts *p)
 
 /* ---- writing ---- */
 
-static void write_attr(ly_buf *out, const ly_attr *attr)
+static uint8_t *raw_head(uint8_t *at, uint32_t number, size_t len)
 {
-    size_t mark = ly_pb_open(out, 9);
-    ly_pb_put_bytes(out, 1, attr->key);
-    size_t any = ly_pb_open(out, 2);
-    double real;
+    *at++ = (uint8_t)(number << 3 | LY_PB_BYTES);
+    return at + ly_pb_varint_to(len, at);
+}
+
+static uint8_t *raw_bytes(uint8_t *at, uint32_t number, ly_str bytes)
+{
+    at = raw_head(at, number, bytes.len);
+    memcpy(at, bytes.ptr ? bytes.ptr : "", bytes.len);
+    return at + bytes.len;
+}
+
+static size_t bytes_size(size_t len)
+{
+    return 1 + ly_pb_varint_size(len) + len;
+}
+
+static size_t any_size(const ly_attr *attr)
+{
     switch (attr->kind) {
     case LY_IT_INT:
-        ly_pb_put_int(out, 3, (int64_t)attr->bits);
+        return 1 + ly_pb_varint_size(attr->bits);
+    case LY_IT_DOUBLE:
+        return 1 + 8;
+    case LY_IT_BOOL:
+        return 2;
+    case LY_IT_ANY:
+        return attr->str.len;
+    default:
+        return bytes_size(attr->str.len);
+    }
+}
+
+/* Most of what the exporter does is this: so the sizes first, and then one piece of the buffer. */
+static void write_attr(ly_buf *out, const ly_attr *attr)
+{
+    const size_t any = any_size(attr);
+    const size_t pair = bytes_size(attr->key.len) + bytes_size(any);
+    uint8_t *at = (uint8_t *)ly_buf_room(out, bytes_size(pair));
+    if (!at) {
+        return;
+    }
+    at = raw_bytes(raw_head(at, 9, pair), 1, attr->key);
+    at = raw_head(at, 2, any);
+    switch (attr->kind) {
+    case LY_IT_INT:
+        *at++ = 3 << 3 | LY_PB_VARINT;
+        ly_pb_varint_to(attr->bits, at);
         break;
     case LY_IT_DOUBLE:
-        memcpy(&real, &attr->bits, sizeof real);
-        ly_pb_put_double(out, 4, real);
+        *at++ = 4 << 3 | LY_PB_FIXED64;
+        for (unsigned i = 0; i < 8; i++) {
+            at[i] = (uint8_t)(attr->bits >> (8 * i));
+        }
         break;
     case LY_IT_BOOL:
-        ly_pb_put_uint(out, 2, attr->bits != 0);
-        break;
-    case LY_IT_BYTES:
-        ly_pb_put_bytes(out, 7, attr->str);
+        *at++ = 2 << 3 | LY_PB_VARINT;
+        *at = attr->bits != 0;
         break;
     case LY_IT_ANY:
-        ly_buf_str(out, attr->str);
+        memcpy(at, attr->str.ptr ? attr->str.ptr : "", attr->str.len);
+        break;
+    case LY_IT_BYTES:
+        raw_bytes(at, 7, attr->str);
         break;
     default:
-        ly_pb_put_bytes(out, 1, attr->str);
+        raw_bytes(at, 1, attr->str);
     }
-    ly_pb_close(out, any);
-    ly_pb_close(out, mark);
+    ly_buf_advance(out, bytes_size(pair));
+}
+
+/* An attribute's value goes as bytes then, as OpenTelemetry maps it; content must stay text. */
+static void clean_attr(ly_encoder *encoder, ly_attr *attr)
+{
+    attr->key = clean(encoder, attr->key);
+    if (attr->kind == LY_IT_STR && LY_UNLIKELY(!ly_utf8_valid(attr->str))) {
+        if (attr->content) {
+            attr->str = clean(encoder, attr->str);
+        } else {
+            attr->kind = LY_IT_BYTES;
+        }
+    }
 }
 
 static void write_attrs(ly_encoder *encoder, ly_buf *out)
 {
     for (int content = 0; content < 2; content++) {
         for (size_t i = 0; i < encoder->n; i++) {
-            const ly_attr *attr = &encoder->attrs[i];
+            ly_attr *attr = &encoder->attrs[i];
             if (!attr->gone && attr->content == (content != 0)) {
+                clean_attr(encoder, attr);
                 write_attr(out, attr);
             }
         }
@@ -490,7 +566,7 @@ static void write_events(const ly_rec *rec, int64_t offset, ly_buf *out)
             memcpy(&payload, item + 1, sizeof payload);
             size_t mark = ly_pb_open(out, 11);
             ly_pb_put_fixed64(out, 1, (uint64_t)(payload.time + offset));
-            ly_pb_put_bytes(out, 2, ly_str_c(payload.name));
+            ly_text_field(out, 2, ly_str_c(payload.name));
             if (item->key) {
                 attr_int(out, 3, ly_str_c(item->key), payload.value);
             }
@@ -574,7 +650,7 @@ static bool processors_keep(ly_encoder *encoder, const ly_rec *rec, ly_str *name
 
 int ly_encode_record(ly_encoder *encoder, const ly_rec *rec, int64_t wall_offset_ns, ly_buf *out)
 {
-    parts p = {.subject = subject_of(rec)};
+    parts p = {.subject = subject_of(encoder, rec)};
     const size_t start = out->len;
     ly_arena_reset(&encoder->arena);
     encoder->n = 0;
@@ -585,7 +661,7 @@ int ly_encode_record(ly_encoder *encoder, const ly_rec *rec, int64_t wall_offset
     }
     read_items(encoder, rec, &p);
     if (rec->name) {
-        p.subject = ly_str_c(rec->name);
+        p.subject = borrowed(encoder, rec->name);
     }
     if (p.n_finish) {
         put_finish(encoder, rec);
@@ -604,7 +680,7 @@ int ly_encode_record(ly_encoder *encoder, const ly_rec *rec, int64_t wall_offset
     if (encoder->config->n_processors && !processors_keep(encoder, rec, &name)) {
         return LYDITE_DROP_PROCESSOR;
     }
-    write_span(encoder, rec, name, p.status, wall_offset_ns, out);
+    write_span(encoder, rec, clean(encoder, name), clean(encoder, p.status), wall_offset_ns, out);
     if (out->failed) {
         int reason = out->failed == LY_E_NOMEM ? LYDITE_DROP_MEMORY : LYDITE_DROP_TOO_LARGE;
         out->failed = LY_OK;

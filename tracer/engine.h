@@ -564,6 +564,9 @@ void ly_value_retag(ly_str any, uint32_t number, uint32_t max, uint32_t max_char
                     uint32_t *ret_dropped);
 /* Copies an AnyValue with every string cut to max_chars code points. */
 void ly_value_cut(ly_str any, uint32_t max_chars, ly_buf *out, int depth);
+/* Appends text with U+FFFD for each byte that is not UTF-8; the same as a length-delimited field. */
+void ly_text_put(ly_buf *out, ly_str s);
+void ly_text_field(ly_buf *out, uint32_t number, ly_str s);
 /* At most n characters of s (n 0 = all). */
 ly_str ly_chars_cut(ly_str s, uint32_t n);
 

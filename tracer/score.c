@@ -16,7 +16,7 @@ static void put_str(ly_buf *out, const char *key, const char *value)
         size_t mark = ly_pb_open(out, 6);
         ly_pb_put_bytes(out, 1, ly_str_c(key));
         size_t any = ly_pb_open(out, 2);
-        ly_pb_put_bytes(out, 1, ly_str_c(value));
+        ly_text_field(out, 1, ly_str_c(value));
         ly_pb_close(out, any);
         ly_pb_close(out, mark);
     }
@@ -70,7 +70,7 @@ int lydite_score_add(lydite_tracer *tracer, const lydite_span *span, const char 
     }
     memcpy(&s, score, score->size < sizeof s ? score->size : sizeof s);
     const ly_slot *slot = ly_span_any(span);
-    if (!s.name || (span && !slot)) {
+    if (!s.name || (span && !slot) || (isnan(s.value) && !s.label)) {
         return LYDITE_E_INVALID;
     }
     if (slot) {

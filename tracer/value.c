@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "otlp/pb.h"
 
 #define MAX_DEPTH   64
@@ -29,6 +30,30 @@ struct lydite_value {
     int depth;
     bool done, failed;
 };
+
+void ly_text_put(ly_buf *out, ly_str s)
+{
+    for (size_t at = 0, from = 0; at < s.len;) {
+        size_t start = at;
+        bool bad = ly_utf8_next(s, &at) == LY_UTF8_BAD;
+        if (bad || at == s.len) {
+            ly_buf_add(out, s.ptr + from, (bad ? start : at) - from);
+            ly_buf_c(out, bad ? "\xEF\xBF\xBD" : "");
+            from = at;
+        }
+    }
+}
+
+void ly_text_field(ly_buf *out, uint32_t number, ly_str s)
+{
+    if (LY_LIKELY(ly_utf8_valid(s))) {
+        ly_pb_put_bytes(out, number, s);
+        return;
+    }
+    size_t mark = ly_pb_open(out, number);
+    ly_text_put(out, s);
+    ly_pb_close(out, mark);
+}
 
 lydite_value *lydite_value_new(void)
 {
@@ -76,7 +101,7 @@ static bool around(lydite_value *value, const char *name, size_t mark[2], bool u
     mark[0] = ly_pb_open(&value->out, 1);
     used[0] = true;
     if (top->map) {
-        ly_pb_put_bytes(&value->out, 1, ly_str_c(name));
+        ly_text_field(&value->out, 1, ly_str_c(name));
         mark[1] = ly_pb_open(&value->out, 2);
         used[1] = true;
     }
@@ -148,7 +173,7 @@ void lydite_value_str(lydite_value *value, const char *name, const char *text)
         lydite_value_empty(value, name);
         return;
     }
-    LEAF(ly_pb_put_bytes(&value->out, ANY_STRING, ly_str_c(text)));
+    LEAF(ly_text_field(&value->out, ANY_STRING, ly_str_c(text)));
 }
 
 void lydite_value_int(lydite_value *value, const char *name, int64_t number)

@@ -23,8 +23,8 @@
 #define N    200000
 #define REPS 11
 /* Spans of one timed burst; see burst_ns. */
-#define BURST  20000
-#define BURSTS 60
+#define BURST  4000
+#define BURSTS 200
 
 static int64_t now_ns(void)
 {

@@ -33,7 +33,8 @@
  *       a program that ignores every result here still runs, untraced.
  *   Strings.  A string is copied before the call returns, unless the function's name ends in _static
  *       or the parameter is called `key` or ends in _static: those are borrowed for the life of the
- *       process, which is what a literal is. Text is UTF-8; invalid bytes do no harm. NULL text means
+ *       process, which is what a literal is. Text is UTF-8; what is not does no harm: the value of an
+ *       attribute then goes as bytes, any other text with U+FFFD for each bad byte. NULL text means
  *       "not known" and sets nothing.
  *   Numbers.  LYDITE_UNKNOWN for a count that you do not know; 0 means zero.
  *   Threads.  A tracer may be used by all threads at once. A span is used by one thread at a time and
@@ -499,7 +500,8 @@ LYDITE_API void lydite_set_time_to_first_token(lydite_span *span, double seconds
 LYDITE_API void lydite_set_prompt(lydite_span *span, const char *name, const char *version);
 LYDITE_API void lydite_set_prompt_variable(lydite_span *span, const char *name, const char *value);
 
-/* Who is it for. Set on a span, inherited by the spans started under it in this process. */
+/* Who is it for. Set on a span, inherited by the spans started under it in this process; at most 4096
+ * bytes each, the tags together 8192: what goes past is dropped and counted on the span. */
 LYDITE_API void lydite_set_session(lydite_span *span, const char *id);
 LYDITE_API void lydite_set_user(lydite_span *span, const char *id);
 LYDITE_API void lydite_add_tag(lydite_span *span, const char *tag);
@@ -509,13 +511,29 @@ LYDITE_API void lydite_add_tag(lydite_span *span, const char *tag);
 typedef struct lydite_score {
     size_t size;      /* LYDITE_SCORE_INIT sets it */
     const char *name; /* "helpful" */
-    double value;     /* NAN = only a label */
+    double value;     /* LYDITE_SCORE_INIT sets it to NAN: only a label */
     const char *label;
     const char *reason;
     const char *source; /* "app" (default) or "human" */
 } lydite_score;
 
-#define LYDITE_SCORE_INIT LYDITE_INIT_(lydite_score)
+#if defined(__GNUC__)
+#define LYDITE_NAN_ __builtin_nan("")
+#else
+#define LYDITE_NAN_ ((double)NAN)
+#endif
+#ifdef __cplusplus
+#define LYDITE_SCORE_INIT                                                     \
+    lydite_score                                                              \
+    {                                                                         \
+        sizeof(lydite_score), nullptr, LYDITE_NAN_, nullptr, nullptr, nullptr \
+    }
+#else
+#define LYDITE_SCORE_INIT                                  \
+    {                                                      \
+        .size = sizeof(lydite_score), .value = LYDITE_NAN_ \
+    }
+#endif
 
 /* Attaches a score to a span that is open (span), or to any by its ids as hexadecimal text (span NULL);
  * span_id NULL = the whole trace. Sent by the exporter; counted in lydite_stats.scores. */
