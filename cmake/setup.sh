@@ -12,7 +12,7 @@ lydite_packages=(
 lydite_test_packages=(
   "libcmocka-dev:unit tests" "python3:test oracles" "protobuf-compiler:protobuf oracle"
   "python3-protobuf:protobuf oracle" "tmux:viewer in a real terminal" "sqlite3:reads the file as others do"
-  "curl:speaks to the collector" "clang-format-14:format" "git:format"
+  "curl:speaks to the collector" "clang-format-14:format" "git:format" "valgrind:counts instructions"
 )
 
 say() { printf '%s\n' "$*"; }
