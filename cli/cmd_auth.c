@@ -46,7 +46,7 @@ static int run_add(ly_cli *cli)
     ly_cli_note(
         cli,
         "shown this once; clients send it as \"Authorization: Bearer KEY\". A running collector "
-        "reads it at SIGHUP");
+        "knows it within a few seconds");
     return LY_EXIT_DONE;
 }
 
@@ -141,7 +141,7 @@ static int run_revoke(ly_cli *cli)
     ly_store_close(store);
     if (status)
         return ly_cli_fail(cli, &err);
-    ly_cli_note(cli, "revoked; a running collector forgets it at SIGHUP");
+    ly_cli_note(cli, "revoked; a running collector refuses it within a few seconds");
     return LY_EXIT_DONE;
 }
 

@@ -1,6 +1,7 @@
 /* `lydite collect`: runs the collector until it is told to stop. */
 #include <malloc.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -9,6 +10,7 @@
 #include "cli/costing.h"
 
 #define STOP_GRACE_NS (10 * LY_NS_PER_SEC)
+#define MANY_FILES    65536
 
 static volatile sig_atomic_t hangup;
 
@@ -16,6 +18,16 @@ static void on_hangup(int signum)
 {
     (void)signum;
     hangup = 1;
+}
+
+/* Connections are file descriptors, and the usual limit of 1024 is for programs that use select(). */
+static void allow_many_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= MANY_FILES)
+        return;
+    files.rlim_cur = files.rlim_max < MANY_FILES ? files.rlim_max : MANY_FILES;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
 /* A program that runs for weeks and whose threads pass memory on to each other: few heaps, and what a burst
@@ -66,7 +78,7 @@ static void reload(ly_collector *collector)
     if (ly_collector_reload(collector, &err))
         ly_log(LY_LOG_ERROR, "collect", "reload: %s", err.text);
     else
-        ly_log(LY_LOG_INFO, "collect", "access keys and prices read again");
+        ly_log(LY_LOG_INFO, "collect", "access keys, prices and certificates read again");
     ly_sd_notify("READY=1");
 }
 
@@ -79,6 +91,7 @@ static int run_collect(ly_cli *cli)
     if (code)
         return code;
     tune_heap();
+    allow_many_files();
     catch_hangup();
     ly_collecting_log(cli, cli->quiet);
     if (ly_collecting_lend(&c, &err) || ly_collector_start(&c.opts, &collector, &err)) {
@@ -129,8 +142,9 @@ static const ly_verb collect_verbs[] = {
      "in\n"
      "/v1/traces or /v1/logs, protobuf or JSON, gzip or not. GET /readyz says whether it can "
      "store,\n"
-     "/metrics and /status how it fares. SIGHUP reads access keys and prices again; SIGTERM stops "
-     "it\n"
+     "/metrics and /status how it fares. SIGHUP reads access keys, prices and the "
+     "TLS\n"
+     "files again (new prices and keys also count by themselves within seconds); SIGTERM stops it\n"
      "after what was received is stored. The first line names the database and the addresses.",
      "lydite collect\n"
      "lydite collect --grpc-port 0 --http-port 0 --db ./test.db\n"

@@ -83,14 +83,13 @@ static void check_collector(doctor *d)
             "none runs on this database");
         return;
     }
-    if (d->runtime.tls) {
-        say(d, FINE, "collector", NULL, "pid %d runs with TLS on HTTP port %d", d->runtime.pid,
-            d->runtime.http_port);
+    if (d->runtime.http_port <= 0) {
+        say(d, FINE, "collector", NULL, "pid %d runs: gRPC port %d, no HTTP", d->runtime.pid,
+            d->runtime.grpc_port);
         return;
     }
     ly_buf_init(&answer, LY_KIB(64));
-    if (ly_probe_http(d->runtime.address, d->runtime.http_port, "/readyz", NULL, NULL, ASK_NS,
-                      &code, &answer, &err))
+    if (ly_probe_runtime(&d->runtime, "/readyz", NULL, NULL, ASK_NS, &code, &answer, &err))
         say(d, BAD, "collector", "look at its log; stop and start it", "pid %d does not answer: %s",
             d->runtime.pid, err.text);
     else if (code != 200)
@@ -333,9 +332,9 @@ static ly_status send_http(doctor *d, ly_str body, ly_err *err)
     int code = 0;
     ly_buf answer;
     ly_buf_init(&answer, LY_KIB(64));
-    ly_status status = ly_probe_http(d->runtime.address, d->runtime.http_port, "/v1/traces",
-                                     "Content-Type: application/x-protobuf\r\n", &body, ASK_NS,
-                                     &code, &answer, err);
+    ly_status status =
+        ly_probe_runtime(&d->runtime, "/v1/traces", "Content-Type: application/x-protobuf\r\n",
+                         &body, ASK_NS, &code, &answer, err);
     ly_buf_release(&answer);
     if (!status && code != 200)
         status = LY_FAIL(err, LY_E_NETWORK, "it answered HTTP %d", code);
@@ -352,11 +351,22 @@ static ly_status send_grpc(doctor *d, ly_str body, ly_err *err)
              d->runtime.address, d->runtime.grpc_port);
     opts.target = target;
     opts.quiet = true;
+    ly_runtime_tls tls = {0};
+    char bearer[LY_LOCAL_KEY_BYTES + 8];
+    snprintf(bearer, sizeof bearer, "Bearer %s", d->runtime.key);
+    ly_rpc_meta meta = {LY_S("authorization"), ly_str_c(bearer)};
+    ly_status status = d->runtime.tls ? ly_runtime_cert(&d->runtime, &tls, err) : LY_OK;
+    opts.tls = d->runtime.tls;
+    opts.ca_pem = tls.pem;
+    opts.server_name = tls.pem ? tls.name : NULL;
     ly_rpc_request request = {.method =
                                   "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
                               .body = body,
-                              .timeout_ns = ASK_NS};
-    ly_status status = ly_rpc_channel_new(&opts, &channel, err);
+                              .timeout_ns = ASK_NS,
+                              .meta = &meta,
+                              .n_meta = d->runtime.keys ? 1 : 0};
+    if (!status)
+        status = ly_rpc_channel_new(&opts, &channel, err);
     if (!status)
         status = ly_rpc_call_start(channel, &request, err);
     if (!status && ly_rpc_channel_wait(channel, 2 * ASK_NS, &reply))
@@ -366,6 +376,7 @@ static ly_status send_grpc(doctor *d, ly_str body, ly_err *err)
                          LY_STR_ARG(reply.message));
     ly_rpc_reply_release(&reply);
     ly_rpc_channel_free(channel);
+    ly_free(tls.pem);
     return status;
 }
 
@@ -399,9 +410,6 @@ static void check_send(doctor *d)
 {
     if (!d->running) {
         say(d, BAD, "send", "start one: lydite collect", "no collector to send to");
-    } else if (d->runtime.tls || d->runtime.keys) {
-        say(d, WARN, "send", "send from the client itself and look at lydite status",
-            "not tried: this collector asks for TLS or an access key");
     } else {
         if (d->runtime.http_port > 0)
             try_transport(d, "OTLP/HTTP", send_http);

@@ -146,30 +146,46 @@ static ly_status show(ly_cli *cli, const char *db, int64_t since_ns, ly_err *err
 
 typedef struct place {
     ly_collector *inside; /* ours, or NULL: somebody else's */
-    int grpc_port, http_port;
-    bool tls;
+    ly_child_target target;
 } place;
 
+/* What the child needs to send to a collector that was there before: names, and a key for this while. */
+static ly_status join(const ly_runtime *there, ly_child_target *ret, ly_err *err)
+{
+    ly_runtime_tls tls = {0};
+    ret->grpc_port = there->grpc_port;
+    ret->http_port = there->http_port;
+    ret->tls = there->tls;
+    if (there->keys)
+        (void)ly_str_copy(ly_str_c(there->key), ret->key, sizeof ret->key);
+    if (!there->tls)
+        return LY_OK;
+    ly_status status = ly_runtime_cert(there, &tls, err);
+    if (!status) {
+        (void)ly_str_copy(ly_str_c(tls.name), ret->host, sizeof ret->host);
+        if (tls.self_signed)
+            (void)ly_str_copy(ly_str_c(there->tls_cert), ret->ca_file, sizeof ret->ca_file);
+    }
+    ly_free(tls.pem);
+    return status;
+}
+
 /* A collector of this database that answers, else one of our own. */
-static ly_status find_place(ly_cli *cli, ly_collecting *c, place *ret, ly_err *err)
+static ly_status find_place(ly_collecting *c, place *ret, ly_err *err)
 {
     ly_runtime there;
     ly_buf answer;
     int code = 0;
     ly_buf_init(&answer, LY_KIB(64));
     if (ly_runtime_find(c->opts.db, &there, NULL) == LY_OK) {
-        ly_status asked = there.tls ? LY_OK
-                                    : ly_probe_http(there.address, there.http_port, "/readyz", NULL,
-                                                    NULL, 2 * LY_NS_PER_SEC, &code, &answer, err);
+        ly_status asked = there.http_port > 0
+                              ? ly_probe_runtime(&there, "/readyz", NULL, NULL, 2 * LY_NS_PER_SEC,
+                                                 &code, &answer, err)
+                              : LY_OK;
         ly_buf_release(&answer);
         if (asked)
             return ly_err_wrap(err, "collector pid %d of this database does not answer", there.pid);
-        if (there.keys && !getenv("OTEL_EXPORTER_OTLP_HEADERS"))
-            ly_cli_note(cli,
-                        "this collector asks for an access key: set OTEL_EXPORTER_OTLP_HEADERS="
-                        "authorization=Bearer%%20KEY");
-        *ret = (place){NULL, there.grpc_port, there.http_port, there.tls};
-        return LY_OK;
+        return join(&there, &ret->target, err);
     }
     ly_buf_release(&answer);
     c->opts.grpc_port = c->opts.http_port = 0;
@@ -180,8 +196,8 @@ static ly_status find_place(ly_cli *cli, ly_collecting *c, place *ret, ly_err *e
         status = ly_collector_start(&c->opts, &ret->inside, err);
     if (!status) {
         const ly_collector_info *info = ly_collector_get_info(ret->inside);
-        ret->grpc_port = info->grpc_port;
-        ret->http_port = info->http_port;
+        ret->target.grpc_port = info->grpc_port;
+        ret->target.http_port = info->http_port;
     }
     return status;
 }
@@ -209,11 +225,11 @@ static int run_run(ly_cli *cli)
     if (code)
         return EXIT_OURS;
     ly_collecting_log(cli, true);
-    if (find_place(cli, &c, &where, &err)) {
+    if (find_place(&c, &where, &err)) {
         ly_collecting_end(&c);
         return ours(cli, &err);
     }
-    char **env = ly_child_env(where.grpc_port, where.http_port, where.tls, cli->args, cli->n_args);
+    char **env = ly_child_env(&where.target, cli->args, cli->n_args);
     const char **argv = ly_calloc((size_t)cli->n_args + 1, sizeof *argv);
     int64_t since = ly_wall_ns();
     if (!env || !argv) {

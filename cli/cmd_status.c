@@ -26,12 +26,12 @@ static void ask(status_view *v)
 {
     int code = 0;
     ly_err err = LY_ERR_INIT;
-    if (v->runtime.tls || v->runtime.keys) {
-        v->why_not = "it asks for TLS or an access key; see its /status and /metrics";
+    if (v->runtime.http_port <= 0) {
+        v->why_not = "it runs without HTTP, where its figures are";
         return;
     }
-    if (ly_probe_http(v->runtime.address, v->runtime.http_port, "/status", NULL, NULL, ASK_NS,
-                      &code, &v->answer, &err) != LY_OK ||
+    if (ly_probe_runtime(&v->runtime, "/status", NULL, NULL, ASK_NS, &code, &v->answer, &err) !=
+            LY_OK ||
         code != 200 || ly_json_parse(ly_buf_view(&v->answer), &v->arena, &v->doc, &err) != LY_OK)
         v->why_not = "it does not answer";
     else

@@ -116,21 +116,31 @@ static void set_service(env *e, const char *const *args, int n_args)
 
 /* ---- where to, and with what ---- */
 
-static void set_endpoints(env *e, int grpc_port, int http_port, bool tls)
+static void set_endpoints(env *e, const ly_child_target *to)
 {
     static const char *const overriding[] = {
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",  "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
         "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
         "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL",    "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
     };
-    char http[64], grpc[64];
+    char http[320], grpc[320], header[160];
+    const char *scheme = to->tls ? "https" : "http";
+    const char *host = to->host[0] ? to->host : "127.0.0.1";
     for (size_t i = 0; i < LY_COUNT(overriding); i++)
         drop(e, overriding[i]);
-    snprintf(http, sizeof http, "%s://127.0.0.1:%d", tls ? "https" : "http", http_port);
-    snprintf(grpc, sizeof grpc, "%s://127.0.0.1:%d", tls ? "https" : "http", grpc_port);
-    set(e, "OTEL_EXPORTER_OTLP_ENDPOINT", http);
-    set(e, "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
-    set(e, "LYDITE_ENDPOINT", grpc);
+    snprintf(http, sizeof http, "%s://%s:%d", scheme, host, to->http_port);
+    snprintf(grpc, sizeof grpc, "%s://%s:%d", scheme, host, to->grpc_port);
+    /* A collector that was there may listen with one of them only. */
+    set(e, "OTEL_EXPORTER_OTLP_ENDPOINT", to->http_port > 0 ? http : grpc);
+    set(e, "OTEL_EXPORTER_OTLP_PROTOCOL", to->http_port > 0 ? "http/protobuf" : "grpc");
+    if (to->grpc_port > 0)
+        set(e, "LYDITE_ENDPOINT", grpc);
+    if (to->key[0]) {
+        snprintf(header, sizeof header, "authorization=Bearer%%20%s", to->key);
+        set_unset(e, "OTEL_EXPORTER_OTLP_HEADERS", header);
+    }
+    if (to->ca_file[0])
+        set_unset(e, "OTEL_EXPORTER_OTLP_CERTIFICATE", to->ca_file);
     set_unset(e, "TRACELOOP_BASE_URL", http);
     set_unset(e, "PHOENIX_COLLECTOR_ENDPOINT", http);
 }
@@ -146,12 +156,12 @@ static void set_content(env *e)
     set_unset(e, "OTEL_TRACES_EXPORTER", "otlp");
 }
 
-char **ly_child_env(int grpc_port, int http_port, bool tls, const char *const *args, int n_args)
+char **ly_child_env(const ly_child_target *to, const char *const *args, int n_args)
 {
     env e = {0};
     for (char **var = environ; *var; var++)
         add(&e, ly_strdup(*var));
-    set_endpoints(&e, grpc_port, http_port, tls);
+    set_endpoints(&e, to);
     set_content(&e);
     if (n_args > 0)
         set_service(&e, args, n_args);

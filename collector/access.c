@@ -11,7 +11,8 @@
 
 struct ly_access {
     size_t n;
-    ly_arena arena; /* names */
+    bool with_local; /* the last one */
+    ly_arena arena;  /* names */
     struct {
         uint8_t hash[LY_ACCESS_HASH_BYTES];
         unsigned scopes;
@@ -19,7 +20,7 @@ struct ly_access {
     } keys[];
 };
 
-ly_status ly_access_load(const char *db, ly_access **ret_access, ly_err *err)
+ly_status ly_access_load(const char *db, const char *local, ly_access **ret_access, ly_err *err)
 {
     ly_store_opts opts = LY_STORE_OPTS_INIT;
     ly_store *store = NULL;
@@ -30,7 +31,8 @@ ly_status ly_access_load(const char *db, ly_access **ret_access, ly_err *err)
     ly_status status = ly_store_open(db, &opts, &store, err);
     if (!status)
         status = ly_access_key_list(store, false, &arena, &keys, &n, err);
-    ly_access *access = status ? NULL : ly_calloc(1, sizeof *access + n * sizeof access->keys[0]);
+    ly_access *access =
+        status ? NULL : ly_calloc(1, sizeof *access + (n + 1) * sizeof access->keys[0]);
     if (access) {
         ly_arena_init(&access->arena, 0, LY_MIB(16));
         access->n = n;
@@ -38,6 +40,13 @@ ly_status ly_access_load(const char *db, ly_access **ret_access, ly_err *err)
             memcpy(access->keys[i].hash, keys[i].hash, LY_ACCESS_HASH_BYTES);
             access->keys[i].scopes = keys[i].scopes;
             access->keys[i].name = ly_arena_copy(&access->arena, keys[i].name);
+        }
+        if (local && *local) {
+            ly_sha256_of(ly_str_c(local), access->keys[n].hash);
+            access->keys[n].scopes = LY_SCOPE_READ | LY_SCOPE_WRITE;
+            access->keys[n].name = LY_S("");
+            access->with_local = true;
+            access->n++;
         }
         *ret_access = access;
     } else if (!status) {
@@ -57,7 +66,7 @@ void ly_access_free(ly_access *access)
 
 size_t ly_access_count(const ly_access *access)
 {
-    return access ? access->n : 0;
+    return access ? access->n - access->with_local : 0;
 }
 
 /* Place of the key + 1; 0 = none of these. */

@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/b64.h"
 #include "collector/impl.h"
+#include "text/hash.h"
 
 #define MAX_PEM LY_MIB(1)
 
@@ -50,7 +52,7 @@ static ly_status load_access(ly_collector *c, ly_access **ret, ly_err *err)
 {
     if (!c->info.keys)
         return LY_OK;
-    return ly_access_load(c->db, ret, err);
+    return ly_access_load(c->db, c->local_key, ret, err);
 }
 
 /* The book of the database, or where it cannot be read (a busy file) the one in use. The caller holds
@@ -101,7 +103,7 @@ static ly_status load_config(ly_collector *c, ly_err *err)
 
 /* -------------------------------------------------------------- certificates */
 
-static ly_status read_pem(const char *path, char **ret, ly_err *err)
+ly_status ly_pem_read(const char *path, char **ret, ly_err *err)
 {
     if (!path)
         return LY_OK;
@@ -130,9 +132,9 @@ static void pem_release(ly_pem *pem)
 static ly_status read_pems(ly_collector *c, ly_pem *ret, ly_err *err)
 {
     ly_pem pem = {NULL, NULL};
-    ly_status status = read_pem(c->tls_cert, &pem.cert, err);
+    ly_status status = ly_pem_read(c->tls_cert, &pem.cert, err);
     if (!status)
-        status = read_pem(c->tls_key, &pem.key, err);
+        status = ly_pem_read(c->tls_key, &pem.key, err);
     if (status)
         pem_release(&pem);
     else
@@ -151,7 +153,7 @@ static ly_status reload_pems(ly_collector *c, ly_err *err)
         return status;
     bool same = strcmp(pem.cert, c->pem.cert) == 0 && strcmp(pem.key, c->pem.key) == 0;
     if (!same)
-        status = ly_http_check_pem(c, &pem, err);
+        status = ly_pem_check(&pem, err);
     if (!same && !status)
         status = ly_http_renew(c, &pem, err);
     if (!same && !status && c->grpc)
@@ -219,6 +221,15 @@ static ly_status copy_text(const char *from, char **to, ly_err *err)
     return *to ? LY_OK : LY_NOMEM(err);
 }
 
+/* Absolute where it can be: others read it in the runtime file. */
+static ly_status copy_path(const char *from, char **to, ly_err *err)
+{
+    char *whole = from ? realpath(from, NULL) : NULL;
+    ly_status status = copy_text(whole ? whole : from, to, err);
+    free(whole);
+    return status;
+}
+
 static void fill_limits(ly_collector_limits *limits)
 {
     if (limits->http_connections <= 0)
@@ -238,7 +249,7 @@ static ly_status copy_opts(ly_collector *c, const ly_collector_opts *opts, ly_er
     if (!status)
         status = copy_text(opts->listen, &c->listen, err);
     if (!status)
-        status = copy_text(opts->tls_cert, &c->tls_cert, err);
+        status = copy_path(opts->tls_cert, &c->tls_cert, err);
     if (!status)
         status = copy_text(opts->tls_key, &c->tls_key, err);
     c->opts.db = c->db;
@@ -295,6 +306,8 @@ static ly_status start_threads(ly_collector *c, ly_err *err)
 static ly_status start_receivers(ly_collector *c, ly_err *err)
 {
     ly_status status = read_pems(c, &c->pem, err);
+    if (!status && c->pem.cert)
+        status = ly_pem_check(&c->pem, err);
     if (!status && c->opts.grpc_port >= 0)
         status = ly_grpc_start(c, err);
     if (!status && c->opts.http_port >= 0)
@@ -314,6 +327,19 @@ static ly_status try_port(ly_collector *c, int port, ly_err *err)
     return status;
 }
 
+/* For `status`, `doctor` and `run`: who may read the runtime file may read the database. */
+static ly_status make_local_key(ly_collector *c, ly_err *err)
+{
+    uint8_t random[32];
+    ly_status status = ly_random(random, sizeof random, err);
+    if (status)
+        return status;
+    (void)ly_str_copy(LY_S("lyr_"), c->local_key, sizeof c->local_key);
+    ly_hex_encode(random, sizeof random, c->local_key + 4);
+    c->local_key[4 + 2 * sizeof random] = '\0';
+    return LY_OK;
+}
+
 static ly_status start(ly_collector *c, const ly_collector_opts *opts, ly_err *err)
 {
     ly_status status = copy_opts(c, opts, err);
@@ -328,11 +354,15 @@ static ly_status start(ly_collector *c, const ly_collector_opts *opts, ly_err *e
         status = try_port(c, opts->grpc_port, err);
     if (!status && opts->exclusive)
         status = ly_runtime_claim(c->db, &c->runtime, err);
+    if (!status && c->runtime && c->info.keys)
+        status = make_local_key(c, err);
     if (!status)
         status = open_stores(c, err);
     /* The mark first: a price that is added in between is read twice, never missed. */
     if (!status)
         status = ly_price_mark_get(c->keeper_store, &c->prices, err);
+    if (!status)
+        status = ly_access_key_mark_get(c->keeper_store, &c->access_mark, err);
     if (!status)
         status = ly_collector_reload(c, err);
     if (!status)

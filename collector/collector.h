@@ -162,17 +162,35 @@ void ly_collector_status_json(ly_collector *collector, ly_buf *out);
 
 /* ---- finding a collector of a database (runtime.c) ---- */
 
+#define LY_LOCAL_KEY_BYTES 72
+
 typedef struct ly_runtime {
     int pid;
     char address[64];
     int grpc_port, http_port;
     bool tls, keys;
     int64_t start_ns;
+    char tls_cert[1024];          /* with tls: its certificate file */
+    char key[LY_LOCAL_KEY_BYTES]; /* with keys: valid as long as this collector runs; a secret */
 } ly_runtime;
 
 /* The collector that serves this database now. LY_E_NOTFOUND when none does (a file left by one that was
  * killed counts as none: its lock is gone). */
 LY_MUST_USE ly_status ly_runtime_find(const char *db, ly_runtime *ret_runtime, ly_err *err);
+
+/* The same as ly_probe_http to the collector that ly_runtime_find found, over TLS and with its key where it
+ * wants them. */
+LY_MUST_USE ly_status ly_probe_runtime(const ly_runtime *runtime, const char *path,
+                                       const char *headers, const ly_str *body, int64_t timeout_ns,
+                                       int *ret_code, ly_buf *out, ly_err *err);
+
+typedef struct ly_runtime_tls {
+    char *pem;        /* owned by the caller (ly_free) */
+    char name[256];   /* a name that the certificate carries: "localhost" where it does */
+    bool self_signed; /* then the file itself is what clients have to trust */
+} ly_runtime_tls;
+/* The certificate of a collector with TLS. */
+LY_MUST_USE ly_status ly_runtime_cert(const ly_runtime *runtime, ly_runtime_tls *ret, ly_err *err);
 
 /* Who listens on a TCP port, for error texts: "python3 (pid 4711)", or "" when it cannot be said. */
 void ly_port_owner(int port, char *dst, size_t size);

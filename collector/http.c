@@ -142,6 +142,8 @@ static bool take_room(http_call *call, size_t bytes)
     if (ly_budget_take(&c->budget, bytes)) {
         bool waited = call->wanted > 0;
         call->charged += bytes;
+        if (waited) /* the client is not to blame for that time */
+            call->born_ns += ly_mono_ns() - call->waits_ns;
         call->wanted = 0;
         call->waits_ns = 0;
         if (waited)
@@ -495,12 +497,18 @@ enum MHD_Result ly_http_on_request(void *arg, struct MHD_Connection *connection,
         *state = call;
         if (ly_http_check_framing(call))
             begin(call, method);
+        call->head_again = call->wanted > 0;
         return answers_at_once(call) ? send_answer(call) : MHD_YES;
     }
     if (call->answered)
         return send_answer(call);
     if (call->wanted > 0 && !take_room(call, call->wanted) && call->wanted > 0)
         return MHD_YES; /* asleep again */
+    /* Who was put to sleep at the head is called with the head once more. */
+    bool again = call->head_again && *n == 0;
+    call->head_again = false;
+    if (again)
+        return answers_at_once(call) ? send_answer(call) : MHD_YES;
     if (*n > 0)
         return chunk(call, data, n);
     return call->refused ? send_answer(call) : finish(call);

@@ -38,6 +38,7 @@ struct http_call {
     size_t charged; /* of the budget, until a request takes it over */
     size_t wanted;  /* > 0: waits, asleep, for so much of the budget */
     int64_t waits_ns;
+    bool head_again; /* it waited at its head */
     size_t discarded;
     ly_refused why; /* with refused */
     bool refused;   /* the answer stands; the body is thrown away */
@@ -55,8 +56,8 @@ struct ly_http {
     size_t n;
     struct MHD_Daemon *retired[4]; /* with an older certificate; they end with their connections */
     size_t n_retired;
-    atomic_size_t active;     /* requests begun and not completed */
-    pthread_mutex_t lock;     /* the two lists; nothing of libmicrohttpd is called under it */
+    atomic_size_t active;    /* requests begun and not completed */
+    pthread_mutex_t lock;    /* the two lists; nothing of libmicrohttpd is called under it */
     http_call *first, *last; /* those that wait for room */
     size_t waiting;
     http_conn *conns;

@@ -245,16 +245,6 @@ bool ly_http_is_retired(ly_collector *c, struct MHD_Connection *connection)
     return info != NULL;
 }
 
-ly_status ly_http_check_pem(ly_collector *c, const ly_pem *pem, ly_err *err)
-{
-    struct MHD_Daemon *daemon = start_daemon(c, -1, pem);
-    if (!daemon)
-        return LY_FAIL(err, LY_E_INVALID,
-                       "the certificate and its key are not valid PEM files that fit together");
-    MHD_stop_daemon(daemon);
-    return LY_OK;
-}
-
 ly_status ly_http_renew(ly_collector *c, const ly_pem *pem, ly_err *err)
 {
     ly_http *http = c->http;
@@ -267,7 +257,7 @@ ly_status ly_http_renew(ly_collector *c, const ly_pem *pem, ly_err *err)
         struct MHD_Daemon *old = http->daemons[i];
         int fd = MHD_quiesce_daemon(old);
         struct MHD_Daemon *fresh = fd >= 0 ? start_daemon(c, fd, pem) : NULL;
-        if (!fresh) /* cannot be: ly_http_check_pem was asked before */
+        if (!fresh) /* cannot be: ly_pem_check was asked before */
             return LY_FAIL(err, LY_E_IO, "the HTTP receiver could not be started again");
         http->retired[http->n_retired++] = old;
         http->daemons[i] = fresh;

@@ -18,6 +18,7 @@
 #include "base/queue.h"
 #include "collector/collector.h"
 #include "rpc/server.h"
+#include "store/access_key.h"
 #include "store/price_store.h"
 
 #define ROOM "collector"
@@ -47,8 +48,11 @@ void ly_config_unref(ly_config *config);
 
 /* access.c. What a presented key may do. */
 enum { LY_SCOPE_READ = 1, LY_SCOPE_WRITE = 2 };
-LY_MUST_USE ly_status ly_access_load(const char *db, ly_access **ret_access, ly_err *err);
+/* local: a key that may do everything beside those of the database; NULL = none. */
+LY_MUST_USE ly_status ly_access_load(const char *db, const char *local, ly_access **ret_access,
+                                     ly_err *err);
 void ly_access_free(ly_access *access);
+/* Without the local one. */
 size_t ly_access_count(const ly_access *access);
 /* Scopes of the key in an Authorization (Bearer, Basic) or x-api-key header value; 0 = none. Looks at
  * every key in constant time. */
@@ -148,10 +152,12 @@ struct ly_collector {
     ly_collector_opts opts; /* strings owned below */
     char *db, *listen, *tls_cert, *tls_key;
     ly_collector_info info;
+    char local_key[LY_LOCAL_KEY_BYTES]; /* in the runtime file; "" = none */
     pthread_mutex_t config_lock;
     ly_config *config;
     pthread_mutex_t reload_lock; /* one reload at a time; config_lock may be taken under it */
     ly_price_mark prices;        /* keeper: what the configuration in use was read at */
+    ly_access_mark access_mark;  /* keeper: the same of the access keys */
     atomic_bool book_unread;     /* the last reload could not read the book and kept the old one */
     ly_redact *redact;           /* lives as long as the collector */
     ly_pem pem;                  /* in use; reload_lock */
@@ -197,13 +203,19 @@ LY_MUST_USE ly_status ly_http_start(ly_collector *c, const ly_pem *pem, ly_err *
 void ly_http_pump(ly_collector *c);
 /* Now and then (keeper): slow clients, waiting requests, retired daemons. */
 void ly_http_tick(ly_collector *c);
-/* Are these PEM texts a certificate and its key? */
-LY_MUST_USE ly_status ly_http_check_pem(ly_collector *c, const ly_pem *pem, ly_err *err);
 /* New connections get the new certificate. Under reload_lock. */
 LY_MUST_USE ly_status ly_http_renew(ly_collector *c, const ly_pem *pem, ly_err *err);
 void ly_http_drain(ly_collector *c);
 void ly_http_stop(ly_collector *c, int64_t grace_ns);
 void ly_httpd_free(ly_collector *c);
+
+/* collector.c: a PEM file as text, owned by the caller. */
+LY_MUST_USE ly_status ly_pem_read(const char *path, char **ret_text, ly_err *err);
+/* probe_tls.c: are these a certificate (chain) and its key? LY_E_INVALID. */
+LY_MUST_USE ly_status ly_pem_check(const ly_pem *pem, ly_err *err);
+/* Head and body over TLS; everything that comes until the other side closes is appended. */
+LY_MUST_USE ly_status ly_probe_tls(int fd, const char *cert_file, ly_str head, ly_str body,
+                                   int64_t until, ly_buf *in, ly_err *err);
 
 /* runtime.c: makes and locks `<db>.collector`. LY_E_BUSY: another collector holds it. */
 LY_MUST_USE ly_status ly_runtime_claim(const char *db, ly_runtime_file **ret_file, ly_err *err);

@@ -157,6 +157,24 @@ static void prices(keeper *k)
     ly_log(LY_LOG_INFO, ROOM, "the prices changed and are in force");
 }
 
+/* A key that was revoked must not go on working until somebody thinks of SIGHUP. */
+static void access_keys(keeper *k)
+{
+    ly_collector *c = k->c;
+    ly_access_mark now;
+    ly_err err = LY_ERR_INIT;
+    if (!c->info.keys || ly_access_key_mark_get(c->keeper_store, &now, &err))
+        return;
+    if (now.last == c->access_mark.last && now.revoked == c->access_mark.revoked)
+        return;
+    if (ly_collector_reload(c, &err)) {
+        ly_log(LY_LOG_WARN, ROOM, "access keys: %s", err.text);
+        return;
+    }
+    c->access_mark = now;
+    ly_log(LY_LOG_INFO, ROOM, "the access keys changed and are in force");
+}
+
 /* How much of the time since the last look commits took, in percent. */
 static int64_t busy_percent(keeper *k, int64_t now)
 {
@@ -200,6 +218,7 @@ void *ly_keeper_main(void *arg)
         }
         if (now - k.prices_ns > PRICES_NS) {
             prices(&k);
+            access_keys(&k);
             k.prices_ns = now;
         }
         if (now - k.upkeep_ns > UPKEEP_NS) {

@@ -104,35 +104,68 @@ static ly_status parse(ly_str all, int *ret_code, ly_buf *out, ly_err *err)
     return ly_buf_status(out, "the answer", err);
 }
 
-ly_status ly_probe_http(const char *address, int port, const char *path, const char *headers,
-                        const ly_str *body, int64_t timeout_ns, int *ret_code, ly_buf *out,
-                        ly_err *err)
+static ly_status plain(int fd, ly_str head, ly_str body, int64_t until, ly_buf *in, ly_err *err)
+{
+    ly_status status = send_all(fd, head, until, err);
+    if (!status && body.len > 0)
+        status = send_all(fd, body, until, err);
+    return status ? status : receive_all(fd, until, in, err);
+}
+
+/* cert_file NULL = no TLS. */
+static ly_status ask(const char *address, int port, const char *cert_file, ly_str head, ly_str body,
+                     int64_t timeout_ns, int *ret_code, ly_buf *out, ly_err *err)
 {
     int fd = -1;
     int64_t until = ly_mono_ns() + timeout_ns;
     ly_status status = dial(address, port, until, &fd, err);
     if (status)
         return status;
-    ly_buf request, answer;
-    ly_buf_init(&request, LY_KIB(64));
+    ly_buf answer;
     ly_buf_init(&answer, LY_MIB(16));
-    ly_buf_fmt(&request, "%s %s HTTP/1.1\r\nHost: %s:%d\r\nConnection: close\r\n%s",
-               body ? "POST" : "GET", path, strchr(address, ':') ? "localhost" : address, port,
-               headers ? headers : "");
-    if (body)
-        ly_buf_fmt(&request, "Content-Length: %zu\r\n", body->len);
-    ly_buf_c(&request, "\r\n");
-    status = ly_buf_status(&request, "the request", err);
-    if (!status)
-        status = send_all(fd, ly_buf_view(&request), until, err);
-    if (!status && body)
-        status = send_all(fd, *body, until, err);
-    if (!status)
-        status = receive_all(fd, until, &answer, err);
+    status = cert_file ? ly_probe_tls(fd, cert_file, head, body, until, &answer, err)
+                       : plain(fd, head, body, until, &answer, err);
     if (!status)
         status = parse(ly_buf_view(&answer), ret_code, out, err);
-    ly_buf_release(&request);
     ly_buf_release(&answer);
     close(fd);
     return status;
+}
+
+static ly_status probe(const char *address, int port, const char *cert_file, const char *path,
+                       const char *headers, const char *key, const ly_str *body, int64_t timeout_ns,
+                       int *ret_code, ly_buf *out, ly_err *err)
+{
+    ly_buf head;
+    ly_buf_init(&head, LY_KIB(64));
+    ly_buf_fmt(&head, "%s %s HTTP/1.1\r\nHost: %s:%d\r\nConnection: close\r\n%s",
+               body ? "POST" : "GET", path, strchr(address, ':') ? "localhost" : address, port,
+               headers ? headers : "");
+    if (key)
+        ly_buf_fmt(&head, "Authorization: Bearer %s\r\n", key);
+    if (body)
+        ly_buf_fmt(&head, "Content-Length: %zu\r\n", body->len);
+    ly_buf_c(&head, "\r\n");
+    ly_status status = ly_buf_status(&head, "the request", err);
+    if (!status)
+        status = ask(address, port, cert_file, ly_buf_view(&head), body ? *body : LY_S(""),
+                     timeout_ns, ret_code, out, err);
+    ly_buf_release(&head);
+    return status;
+}
+
+ly_status ly_probe_http(const char *address, int port, const char *path, const char *headers,
+                        const ly_str *body, int64_t timeout_ns, int *ret_code, ly_buf *out,
+                        ly_err *err)
+{
+    return probe(address, port, NULL, path, headers, NULL, body, timeout_ns, ret_code, out, err);
+}
+
+ly_status ly_probe_runtime(const ly_runtime *runtime, const char *path, const char *headers,
+                           const ly_str *body, int64_t timeout_ns, int *ret_code, ly_buf *out,
+                           ly_err *err)
+{
+    return probe(runtime->address, runtime->http_port, runtime->tls ? runtime->tls_cert : NULL,
+                 path, headers, runtime->keys ? runtime->key : NULL, body, timeout_ns, ret_code,
+                 out, err);
 }

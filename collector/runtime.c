@@ -64,6 +64,9 @@ static ly_status read_file(int fd, ly_runtime *ret, ly_err *err)
         (void)ly_str_copy(address, found.address, sizeof found.address);
         (void)ly_json_bool(ly_json_get(doc, "tls"), &found.tls);
         (void)ly_json_bool(ly_json_get(doc, "keys"), &found.keys);
+        (void)ly_str_copy(ly_json_str(ly_json_get(doc, "tls_cert")), found.tls_cert,
+                          sizeof found.tls_cert);
+        (void)ly_str_copy(ly_json_str(ly_json_get(doc, "key")), found.key, sizeof found.key);
     }
     ly_arena_release(&arena);
     if (status)
@@ -157,6 +160,10 @@ ly_status ly_runtime_write(ly_runtime_file *file, const ly_collector *c, ly_err 
     ly_jsonw_kv_bool(&w, "tls", c->info.tls);
     ly_jsonw_kv_bool(&w, "keys", c->info.keys);
     ly_jsonw_kv_i64(&w, "start_ns", ly_wall_ns());
+    if (c->tls_cert)
+        ly_jsonw_kv_c(&w, "tls_cert", c->tls_cert);
+    if (c->info.keys)
+        ly_jsonw_kv_c(&w, "key", c->local_key);
     ly_jsonw_object_end(&w);
     ly_status status = ly_jsonw_end(&w, err);
     if (!status &&

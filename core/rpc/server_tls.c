@@ -98,7 +98,9 @@ static grpc_ssl_certificate_config_reload_status fetch(void *user,
     pthread_mutex_lock(&cert->lock);
     if (l->seen != cert->version) {
         grpc_ssl_pem_key_cert_pair pair = {cert->key_pem, cert->cert_pem};
-        *ret = grpc_ssl_server_certificate_config_create(cert->client_ca, &pair, 1);
+        /* gRPC 1.51 wants roots here even where no client certificate is asked for. */
+        *ret = grpc_ssl_server_certificate_config_create(
+            cert->client_ca ? cert->client_ca : cert->cert_pem, &pair, 1);
         l->seen = cert->version;
         result =
             *ret ? GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW : GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_FAIL;

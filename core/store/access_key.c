@@ -2,6 +2,7 @@
 #include "store/access_key.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "store/db.h"
 
 static ly_str scope_text(unsigned scopes)
@@ -19,11 +20,25 @@ static unsigned scope_bits(ly_str text)
                                             : 0;
 }
 
+/* It stands in tables, logs and the cost per key, and is typed to revoke it. */
+static bool name_ok(ly_str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = (uint8_t)name.ptr[i];
+        if (c <= ' ' || c == 0x7f || (c < 0x80 && strchr("\"'`$()<>|&;*?[]{}!#~^=%,\\", c)))
+            return false;
+    }
+    return ly_utf8_valid(name);
+}
+
 ly_status ly_access_key_add(ly_store *store, ly_str name, const uint8_t hash[LY_ACCESS_HASH_BYTES],
                             unsigned scopes, ly_err *err)
 {
     if (name.len == 0 || name.len > 200)
         return LY_FAIL(err, LY_E_INVALID, "an access key needs a name of at most 200 bytes");
+    if (!name_ok(name))
+        return LY_FAIL(err, LY_E_INVALID,
+                       "the name of an access key is one word: letters, digits and - _ . @ : / +");
     if (scopes == 0 || scopes > (LY_ACCESS_READ | LY_ACCESS_WRITE))
         return LY_FAIL(err, LY_E_INVALID, "an access key needs a scope: read, write or both");
     ly_db *db = ly_store_db(store);
@@ -126,4 +141,20 @@ ly_status ly_access_key_revoke(ly_store *store, ly_str name, ly_err *err)
                          "no valid access key is named \"%.*s\"; lydite auth list shows them",
                          LY_STR_ARG(name));
     return ly_db_write_end(db, status, err);
+}
+
+ly_status ly_access_key_mark_get(ly_store *store, ly_access_mark *ret_mark, ly_err *err)
+{
+    ly_db *db = ly_store_db(store);
+    ly_stmt *s = NULL;
+    bool row = false;
+    ly_status status =
+        ly_db_prep(db, "SELECT coalesce(max(id), 0), count(revoked_ns) FROM access_key", &s, err);
+    if (status)
+        return status;
+    status = ly_db_step(db, s, &row, err);
+    if (!status && row)
+        *ret_mark = (ly_access_mark){ly_col_int(s, 0), ly_col_int(s, 1)};
+    ly_db_reset(s);
+    return status;
 }

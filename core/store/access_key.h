@@ -22,7 +22,8 @@ typedef struct ly_access_key {
     int64_t revoked_ns; /* LY_UNKNOWN = valid */
 } ly_access_key;
 
-/* LY_E_EXISTS when a valid key has that name; LY_E_INVALID for an empty name or no scope. */
+/* LY_E_EXISTS when a valid key has that name; LY_E_INVALID for a name that is not one
+ * word, or no scope. */
 LY_MUST_USE ly_status ly_access_key_add(ly_store *store, ly_str name,
                                         const uint8_t hash[LY_ACCESS_HASH_BYTES], unsigned scopes,
                                         ly_err *err);
@@ -31,5 +32,12 @@ LY_MUST_USE ly_status ly_access_key_list(ly_store *store, bool with_revoked, ly_
                                          ly_access_key **ret_keys, size_t *ret_n, ly_err *err);
 /* LY_E_NOTFOUND when no valid key has that name. */
 LY_MUST_USE ly_status ly_access_key_revoke(ly_store *store, ly_str name, ly_err *err);
+
+/* Changes when a key is added or revoked; cheap enough to be asked each second. */
+typedef struct ly_access_mark {
+    int64_t last, revoked;
+} ly_access_mark;
+LY_MUST_USE ly_status ly_access_key_mark_get(ly_store *store, ly_access_mark *ret_mark,
+                                             ly_err *err);
 
 #endif
