@@ -175,6 +175,34 @@ static bool spread_date(ly_str lower, price_lower *ret)
     return false;
 }
 
+/* "publishers/google/models/gemini-2.5-pro", "models/gemini-2.5-pro", "accounts/x/models/y": what stands
+ * behind the last "models/" of a resource's name; empty when it is none. */
+static ly_str resource_tail(ly_str lower)
+{
+    static const char part[] = "models/";
+    size_t at = SIZE_MAX;
+    for (size_t next = ly_str_find(lower, ly_str_c(part), 0); next != SIZE_MAX;
+         next = ly_str_find(lower, ly_str_c(part), next + 1)) {
+        at = next == 0 || lower.ptr[next - 1] == '/' ? next : at;
+    }
+    return at == SIZE_MAX ? LY_STR_NONE : ly_str_sub(lower, at + sizeof part - 1, lower.len);
+}
+
+/* "openai/gpt-5:nitro": how a router picks a host, not another price. ":free" is one. */
+static bool cut_variant(ly_str *io_lower)
+{
+    static const char *const variants[] = {":nitro",    ":floor",    ":exacto", ":beta",
+                                           ":thinking", ":extended", ":online"};
+    for (size_t i = 0; i < LY_COUNT(variants); i++) {
+        ly_str tail = ly_str_c(variants[i]);
+        if (ly_str_ends(*io_lower, tail) && ly_str_find_char(*io_lower, '/', 0) != SIZE_MAX) {
+            io_lower->len -= tail.len;
+            return true;
+        }
+    }
+    return false;
+}
+
 static const price_model *model_of(const ly_price_book *book, const price_provider *p, ly_str lower)
 {
     const price_model *model = find_with_fallbacks(book, p, lower);
@@ -182,8 +210,9 @@ static const price_model *model_of(const ly_price_book *book, const price_provid
     if (!model && spread_date(lower, &spread)) {
         model = find_with_fallbacks(book, p, spread.view);
     }
-    if (!model && ly_str_starts(lower, LY_S("models/"))) { /* Google's resource names */
-        model = find_with_fallbacks(book, p, ly_str_sub(lower, 7, lower.len));
+    ly_str tail = model ? LY_STR_NONE : resource_tail(lower);
+    if (tail.len > 0) {
+        model = find_with_fallbacks(book, p, tail);
     }
     return model;
 }
@@ -265,31 +294,51 @@ typedef struct place {
     const price_provider *by_address, *by_name;
 } place;
 
+static bool sells(const price_provider *seller, const price_provider *p)
+{
+    bool found = seller == p;
+    for (size_t i = 0; !found && i < seller->n_fallbacks; i++) {
+        found = ly_str_eq(seller->fallbacks[i], p->id);
+    }
+    return found;
+}
+
+#define PREFIXES_MOST 3
+
 /* One model name at the providers that the evidence points to. A provider that is known and has no such
  * model means an unknown model: guessing by the model's name would name another's price. */
+static const price_model *find_lower(const ly_price_book *book, const place *at, ly_str lower,
+                                     int depth)
+{
+    const price_model *model = at->by_address ? model_of(book, at->by_address, lower) : NULL;
+    if (!model && at->by_name && at->by_name != at->by_address) {
+        model = model_of(book, at->by_name, lower);
+    }
+    size_t slash = ly_str_find_char(lower, '/', 0);
+    if (!model && slash != SIZE_MAX && slash > 0 && depth < PREFIXES_MOST) {
+        /* "openai/gpt-4o" of a router, "azure/gpt-4o", "openrouter/anthropic/claude-sonnet-4.5" */
+        const price_provider *p = provider_by_name(book, ly_str_sub(lower, 0, slash));
+        bool fits =
+            p && (!(at->by_name || at->by_address) || (at->by_name && sells(at->by_name, p)) ||
+                  (at->by_address && sells(at->by_address, p)));
+        if (fits) {
+            place there = {NULL, p};
+            model = find_lower(book, &there, ly_str_sub(lower, slash + 1, lower.len), depth + 1);
+        }
+    }
+    if (!model && !at->by_address && !at->by_name) {
+        const price_provider *p = provider_by_model(book, lower);
+        model = p ? model_of(book, p, lower) : NULL;
+    }
+    return model;
+}
+
 static const price_model *find_name(const ly_price_book *book, const place *at, ly_str name)
 {
     price_lower lower;
     price_lower_init(&lower, ly_str_trim(name));
-    if (lower.view.len == 0) {
-        return NULL;
-    }
-    const price_model *model = at->by_address ? model_of(book, at->by_address, lower.view) : NULL;
-    if (!model && at->by_name && at->by_name != at->by_address) {
-        model = model_of(book, at->by_name, lower.view);
-    }
-    size_t slash = ly_str_find_char(lower.view, '/', 0);
-    if (!model && slash != SIZE_MAX && slash > 0) { /* "openai/gpt-4o" of a router */
-        const price_provider *p = provider_by_name(book, ly_str_sub(lower.view, 0, slash));
-        if (p && (!at->by_name || p == at->by_name)) {
-            model = model_of(book, p, ly_str_sub(lower.view, slash + 1, lower.view.len));
-        }
-    }
-    if (!model && !at->by_address && !at->by_name) {
-        const price_provider *p = provider_by_model(book, lower.view);
-        model = p ? model_of(book, p, lower.view) : NULL;
-    }
-    return model;
+    const price_model *model = lower.view.len > 0 ? find_lower(book, at, lower.view, 0) : NULL;
+    return !model && cut_variant(&lower.view) ? find_lower(book, at, lower.view, 0) : model;
 }
 
 /* ---- rows ---- */

@@ -18,7 +18,9 @@ static const struct {
     {"google", "Google",
      "gcp.gemini|gcp.vertex_ai|gcp.gen_ai|vertex_ai|vertexai|gemini|google_genai|google.vertex|"
      "google.generative-ai|google_vertexai|gcp.vertex.agent|google_ai_studio|vertex_ai_beta",
-     "*.googleapis.com", "gemini-*|models/gemini-*", "anthropic"},
+     "*.googleapis.com",
+     "gemini-*|models/gemini-*|*publishers/google/models/*|*publishers/anthropic/models/*",
+     "anthropic"},
     {"mistral", "Mistral", "mistral_ai|mistralai", "=api.mistral.ai",
      "mistral-*|codestral-*|ministral-*|magistral-*|devstral-*|pixtral-*|open-mistral*", ""},
     {"cohere", "Cohere", "cohere_chat|cohere.v2", "=api.cohere.ai|=api.cohere.com",
@@ -34,7 +36,11 @@ static const struct {
     {"aws", "AWS Bedrock",
      "aws.bedrock|bedrock|aws_bedrock|amazon.bedrock|amazon_bedrock|bedrock_converse|"
      "bedrock-converse|amazon-bedrock",
-     "*bedrock*.amazonaws.com", "amazon.nova-*|amazon.titan-*|*.amazon.nova-*", ""},
+     "~bedrock.*[.]amazonaws[.]com",
+     "amazon.nova-*|amazon.titan-*|*.amazon.nova-*|anthropic.claude-*|*.anthropic.claude-*|"
+     "meta.llama*|*.meta.llama*|mistral.mi*|cohere.command-*|cohere.embed-*|cohere.rerank-*|"
+     "ai21.jamba-*|deepseek.r1*|*.deepseek.r1*|deepseek.v3*|arn:aws:bedrock:*|bedrock:*",
+     ""},
     {"azure", "Microsoft Azure",
      "azure.ai.openai|azure.ai.inference|az.ai.openai|az.ai.inference|azure_openai|azure-openai|"
      "azure_ai|azureopenai|azure_ai_foundry",
@@ -46,7 +52,8 @@ static const struct {
     {"moonshotai", "Moonshot AI", "moonshot_ai|moonshot", "*api.moonshot.*", "kimi-*|moonshot-*",
      ""},
     {"cerebras", "Cerebras", "cerebras_ai", "=api.cerebras.ai", "", ""},
-    {"openrouter", "OpenRouter", "open_router", "=openrouter.ai|*.openrouter.ai", "", ""},
+    {"openrouter", "OpenRouter", "open_router", "=openrouter.ai|*.openrouter.ai", "",
+     "openai|anthropic|google|mistral|cohere|x-ai|perplexity"},
     {"zai", "Z.AI", "z_ai|z.ai", "=api.z.ai", "", ""},
     {"zhipuai", "Zhipu AI", "zhipu_ai|zhipu", "=open.bigmodel.cn", "glm-*", ""},
     {"minimax", "MiniMax", "mini_max", "*api.minimax*", "minimax-*", ""},
@@ -88,7 +95,7 @@ ly_status ly_price_add_provider_known(ly_price_book *book, ly_str id, size_t *re
                                       ly_err *err)
 {
     ly_price_provider_def def = {.id = id};
-    ly_str fallbacks[4];
+    ly_str fallbacks[8];
     for (size_t i = 0; i < LY_COUNT(known); i++) {
         if (!ly_str_eqc(id, known[i].id)) {
             continue;
