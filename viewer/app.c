@@ -164,6 +164,15 @@ void ly_app_show_page(ly_app *app, const char *title)
     app->paging = true;
 }
 
+ly_store_opts ly_viewer_store_opts(void)
+{
+    ly_store_opts opts = LY_STORE_OPTS_INIT;
+    opts.busy_timeout_ns = LY_NS_PER_SEC;
+    opts.cache_bytes = LY_MIB(4);
+    opts.mapped_bytes = 0;
+    return opts;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void take_name(ly_app *app)

@@ -272,6 +272,9 @@ struct ly_app {
     ly_tables_state tables[LY_SCREEN__COUNT];
 };
 
+/* How the viewer opens a store: no wait, and little memory. A mapped file would count as resident as far as it
+ * was ever read, and the system caches its pages anyway. */
+ly_store_opts ly_viewer_store_opts(void);
 /* opts is copied; its pointers are borrowed. The store is the app's until ly_app_free. */
 LY_MUST_USE ly_status ly_app_new(const ly_viewer_opts *opts, ly_store *store, ly_app **ret_app,
                                  ly_err *err);

@@ -176,14 +176,13 @@ static void start_collecting(ly_app *app)
 void ly_app_open_file(ly_app *app, ly_str path)
 {
     ly_store *store = NULL;
-    ly_store_opts opts = LY_STORE_OPTS_INIT;
+    ly_store_opts opts = ly_viewer_store_opts();
     ly_err err = LY_ERR_INIT;
     char name[1024];
     if (!ly_str_copy(path, name, sizeof name)) {
         ly_app_say(app, true, "this path is too long");
         return;
     }
-    opts.busy_timeout_ns = LY_NS_PER_SEC;
     if (ly_store_open(name, &opts, &store, &err) != LY_OK) {
         ly_app_say(app, true, "%s", err.text);
         return;

@@ -414,7 +414,7 @@ ly_status ly_viewer_run(const ly_viewer_opts *opts, ly_err *err)
 {
     const char *term = getenv("TERM");
     ly_store *store = NULL;
-    ly_store_opts store_opts = LY_STORE_OPTS_INIT;
+    ly_store_opts store_opts = ly_viewer_store_opts();
     struct sigaction old[16];
     int colors = 0, rows, cols;
     loop l = {.all = true};
@@ -422,7 +422,6 @@ ly_status ly_viewer_run(const ly_viewer_opts *opts, ly_err *err)
         !isatty(STDOUT_FILENO)) {
         return LY_FAIL(err, LY_E_UNSUPPORTED, "this terminal cannot show screens");
     }
-    store_opts.busy_timeout_ns = LY_NS_PER_SEC;
     ly_status st = ly_store_open(opts->db_path, &store_opts, &store, err);
     if (st == LY_OK) {
         st = ly_app_new(opts, store, &l.app, err);

@@ -176,8 +176,11 @@ static ly_status pragmas(ly_db *db, ly_err *err)
                    "PRAGMA cell_size_check=ON",
                    (long long)(o->cache_bytes / 1024));
     ly_status st = ly_db_exec(db, text, err);
-    if (!st && o->role == LY_STORE_READER)
-        st = ly_db_exec(db, "PRAGMA query_only=ON; PRAGMA mmap_size=268435456", err);
+    if (!st && o->role == LY_STORE_READER) {
+        (void)snprintf(text, sizeof text, "PRAGMA query_only=ON; PRAGMA mmap_size=%lld",
+                       (long long)o->mapped_bytes);
+        st = ly_db_exec(db, text, err);
+    }
     if (!st && o->role == LY_STORE_WRITER)
         st = ly_db_exec(db,
                         o->durability == LY_DURABLE_FULL

@@ -63,11 +63,12 @@ typedef struct ly_store_opts {
     int64_t wal_limit_bytes; /* 0 = none; past it ingest is refused with LY_E_FULL */
     int64_t busy_timeout_ns; /* how long a write waits for other writers */
     int64_t cache_bytes;     /* page cache */
+    int64_t mapped_bytes;    /* reader: how much of the file is mapped, which counts as resident */
 } ly_store_opts;
 
-#define LY_STORE_OPTS_INIT                                                            \
-    {                                                                                 \
-        LY_STORE_READER, LY_DURABLE_FULL, true, false, 0, 30 * 1000000000LL, 16 << 20 \
+#define LY_STORE_OPTS_INIT                                                                       \
+    {                                                                                            \
+        LY_STORE_READER, LY_DURABLE_FULL, true, false, 0, 30 * 1000000000LL, 16 << 20, 256 << 20 \
     }
 
 /*

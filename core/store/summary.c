@@ -6,6 +6,20 @@
 
 #include "base/mem.h"
 
+/* Of a large trace, the tables of counting are given back before the caller makes more of it. */
+#define LARGE_TRACE 5000
+
+static ly_status count_tree(ly_trace_nodes *t, ly_arena *arena, ly_err *err)
+{
+    if (t->n < LARGE_TRACE)
+        return ly_tree_count(t->nodes, t->n, arena, t->marks, &t->sum, err);
+    ly_arena work;
+    ly_arena_init(&work, LY_KIB(256), 0);
+    ly_status st = ly_tree_count(t->nodes, t->n, &work, t->marks, &t->sum, err);
+    ly_arena_release(&work);
+    return st;
+}
+
 ly_status ly_trace_nodes_load(ly_db *db, int64_t trace, ly_arena *arena, ly_trace_nodes *ret_nodes,
                               ly_err *err)
 {
@@ -46,7 +60,7 @@ ly_status ly_trace_nodes_load(ly_db *db, int64_t trace, ly_arena *arena, ly_trac
             memcpy(out.rows, rows, n * sizeof *rows);
         for (size_t i = 0; i < n; i++)
             ly_tree_node_of_row(&out.rows[i], &out.nodes[i]);
-        st = ly_tree_count(out.nodes, n, arena, out.marks, &out.sum, err);
+        st = count_tree(&out, arena, err);
     }
     ly_free(rows);
     if (!st)
