@@ -21,7 +21,7 @@
 #define MAX_LOOK_NS    (2 * LY_NS_PER_SEC)
 #define MAX_SKEW_NS    (300 * LY_NS_PER_SEC)
 #define ASK_NS         (5 * LY_NS_PER_SEC)
-#define MAX_QUARANTINE 5
+#define MAX_QUARANTINE 20
 
 typedef enum level { FINE, WARN, BAD } level;
 
@@ -133,24 +133,51 @@ static void check_settled(doctor *d)
             (long long)i->n_dirty);
 }
 
+static const char *quarantine_remedy(const ly_quarantine_group *g)
+{
+    if (ly_str_eqc(g->kind, "conflict"))
+        return "the first record stands; a client reuses span ids, or changes a span that it has "
+               "sent";
+    if (ly_str_eqc(g->kind, "undecodable"))
+        return "what sends this does not speak OTLP here: OTEL_EXPORTER_OTLP_PROTOCOL, "
+               "compression, "
+               "a proxy between?";
+    if (ly_str_eqc(g->reason, "redaction"))
+        return "a rule of your own takes too long; make its pattern simpler";
+    return "the client sends what OTLP does not allow; its maintainers should know";
+}
+
+static void say_quarantined(doctor *d, const ly_quarantine_group *g)
+{
+    char id[40] = "";
+    if (!ly_trace_id_zero(g->trace_id)) {
+        memcpy(id, ", trace ", 8);
+        ly_hex_encode(g->trace_id.b, 4, id + 8);
+        id[16] = '\0';
+    }
+    bool unread = ly_str_eqc(g->kind, "undecodable");
+    say(d, WARN, "quarantine", quarantine_remedy(g), "%lld %.*s%s%.*s: %.*s (%s%lld bytes%s)",
+        (long long)g->n, LY_STR_ARG(g->kind),
+        unread ? (g->n == 1 ? " request" : " requests") : " from ",
+        LY_STR_ARG(unread           ? LY_S("")
+                   : g->service.len ? g->service
+                                    : LY_S("an unnamed service")),
+        LY_STR_ARG(g->reason), g->n == 1 ? "" : "the latest ", (long long)g->size, id);
+}
+
 static void check_quarantine(doctor *d)
 {
-    ly_quarantine_row *rows = NULL;
+    ly_quarantine_group *groups = NULL;
     size_t n = 0;
     ly_err err = LY_ERR_INIT;
-    if (ly_store_quarantine_list(d->store, MAX_QUARANTINE, &d->arena, &rows, &n, &err)) {
+    if (ly_store_quarantine_groups(d->store, MAX_QUARANTINE, &d->arena, &groups, &n, &err)) {
         say(d, BAD, "quarantine", "lydite db check", "%s", err.text);
         return;
     }
     if (n == 0)
         say(d, FINE, "quarantine", NULL, "empty");
     for (size_t i = 0; i < n; i++)
-        say(d, WARN, "quarantine",
-            "the client sends what OTLP does not allow; its maintainers should know",
-            "%.*s from %.*s: %.*s (%lld bytes)%s", LY_STR_ARG(rows[i].kind),
-            LY_STR_ARG(rows[i].service.len ? rows[i].service : LY_S("an unnamed service")),
-            LY_STR_ARG(rows[i].reason), (long long)rows[i].size,
-            i + 1 == n && d->info.n_quarantined > (int64_t)n ? "; and more" : "");
+        say_quarantined(d, &groups[i]);
 }
 
 /* -------------------------------------------------------------------- traces */

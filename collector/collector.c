@@ -401,6 +401,7 @@ static void init(ly_collector *c)
     pthread_mutex_init(&c->budget.lock, NULL);
     pthread_mutex_init(&c->stats.lock, NULL);
     pthread_mutex_init(&c->pool.lock, NULL);
+    pthread_mutex_init(&c->unread.lock, NULL);
     pthread_mutex_init(&c->keeper_lock, NULL);
     pthread_cond_init(&c->keeper_wake, NULL);
     ly_collector_stats *s = &c->stats.now;

@@ -1,7 +1,7 @@
 /*
  * Inside the collector: what its files share.
  *
- * Locks. `budget.lock`, `stats.lock`, `config_lock`, `pool.lock`: each guards the fields beside it, is
+ * Locks. `budget.lock`, `stats.lock`, `config_lock`, `pool.lock`, `unread.lock`: each guards the fields beside it, is
  * held for a few instructions, and no two are held together; nothing is called under one. `reload_lock`
  * alone is held over a whole reload (files are read under it), and config_lock is taken under it.
  */
@@ -144,6 +144,12 @@ void ly_stats_commit(ly_collector *c, int64_t ns, bool ok);
 
 /* ---- the object ---- */
 
+typedef struct ly_unread {
+    uint64_t size;
+    uint8_t hash[16];
+    char reason[200];
+} ly_unread;
+
 typedef struct ly_http ly_http;
 typedef struct ly_grpc ly_grpc;
 typedef struct ly_runtime_file ly_runtime_file;
@@ -169,6 +175,11 @@ struct ly_collector {
         ly_ingest_job *jobs[64];
         size_t n, held; /* held: bytes of all of them */
     } pool;
+    struct { /* requests that could not be read, until the keeper notes them; the oldest give way */
+        pthread_mutex_t lock;
+        ly_unread items[16];
+        size_t n;
+    } unread;
     atomic_bool stopping;
     _Atomic(const char *) trouble; /* why storing fails; NULL = it does not */
     ly_store *writer_store, *keeper_store;

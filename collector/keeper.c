@@ -157,6 +157,26 @@ static void prices(keeper *k)
     ly_log(LY_LOG_INFO, ROOM, "the prices changed and are in force");
 }
 
+/* Requests that could not be read are noted in the quarantine, where doctor finds them. */
+static void note_unread(ly_collector *c)
+{
+    ly_unread items[LY_COUNT(c->unread.items)];
+    ly_quarantine_unread rows[LY_COUNT(c->unread.items)];
+    ly_err err = LY_ERR_INIT;
+    pthread_mutex_lock(&c->unread.lock);
+    size_t n = c->unread.n;
+    memcpy(items, c->unread.items, n * sizeof *items);
+    c->unread.n = 0;
+    pthread_mutex_unlock(&c->unread.lock);
+    for (size_t i = 0; i < n; i++) {
+        rows[i] =
+            (ly_quarantine_unread){.size = items[i].size, .reason = ly_str_c(items[i].reason)};
+        memcpy(rows[i].hash, items[i].hash, sizeof rows[i].hash);
+    }
+    if (n > 0 && ly_store_quarantine_unread(c->keeper_store, rows, n, &err))
+        ly_log(LY_LOG_DEBUG, ROOM, "quarantine: %s", err.text);
+}
+
 /* A key that was revoked must not go on working until somebody thinks of SIGHUP. */
 static void access_keys(keeper *k)
 {
@@ -211,6 +231,7 @@ void *ly_keeper_main(void *arg)
         now = ly_mono_ns();
         ly_http_tick(c);
         ly_grpc_tick(c);
+        note_unread(c);
         checkpoint(&k, now);
         if (now - k.figures_ns > FIGURES_NS) {
             figures(&k);
@@ -233,5 +254,6 @@ void *ly_keeper_main(void *arg)
             k.prune_ns = now;
         }
     } while (pause_for(c, TICK_NS));
+    note_unread(c);
     return NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "collector/impl.h"
+#include "text/hash.h"
 
 /* A pooled job keeps up to this much memory for the next request, all of them together up to that. */
 #define JOB_KEEP_BYTES  LY_MIB(8)
@@ -90,8 +91,24 @@ static void answer_at_once(ly_request *request)
     ly_request_finish(request, &answer);
 }
 
-static void refuse_undecodable(ly_request *request, ly_status status, const ly_err *err)
+/* For the quarantine, so that `lydite doctor` can tell of it; of the bytes only size and hash. */
+static void note_unread(ly_collector *c, ly_str bytes, const char *reason)
 {
+    ly_unread item = {.size = bytes.len};
+    ly_xxh3_128(bytes, item.hash);
+    (void)ly_str_copy(ly_str_c(reason), item.reason, sizeof item.reason);
+    pthread_mutex_lock(&c->unread.lock);
+    if (c->unread.n == LY_COUNT(c->unread.items))
+        memmove(c->unread.items, c->unread.items + 1, --c->unread.n * sizeof item);
+    c->unread.items[c->unread.n++] = item;
+    pthread_mutex_unlock(&c->unread.lock);
+}
+
+static void refuse_undecodable(ly_request *request, ly_str bytes, ly_status status,
+                               const ly_err *err)
+{
+    if (status == LY_E_FORMAT || status == LY_E_INVALID)
+        note_unread(request->c, bytes, err->text);
     if (status == LY_E_NOMEM)
         ly_request_refuse(request, LY_REFUSED_OVERLOAD, LY_RPC_UNAVAILABLE, RETRY_OVERLOAD_NS,
                           "out of memory; send it again");
@@ -142,7 +159,7 @@ static void receive(ly_request *request, ly_str body, ly_rpc_packing packing)
         status =
             ly_ingest_prepare(&config, request->job, body, request->format, request->signal, &err);
     if (status) {
-        refuse_undecodable(request, status, &err);
+        refuse_undecodable(request, body, status, &err);
         return;
     }
     charge(request, packed + (request->inflated ? body.len : 0) + request->job->arena.held);

@@ -62,19 +62,13 @@ static void add_reject(ly_ingest_job *job, size_t reason, const char *text, ly_s
     job->rejects[job->n_rejects++] = item;
 }
 
-/* The item's bytes go into the quarantine only where no redaction was asked for: bytes that did not
- * parse cannot be searched reliably. */
-static ly_str quarantine_wire(const ly_ingest_config *config, ly_str wire)
-{
-    return config->redact ? LY_S("") : wire;
-}
-
 static ly_str service_of(const ly_resource *resource)
 {
     const ly_any *any = resource ? ly_attrs_get(&resource->attrs, LY_S("service.name")) : NULL;
     return any && any->kind == LY_ANY_STRING ? any->str : LY_S("");
 }
 
+/* Where redaction was asked for, bytes that did not parse cannot be searched reliably: none is kept. */
 static void reject_span(const ly_ingest_config *config, ly_ingest_job *job, const ly_span *span,
                         size_t reason, const char *text)
 {
@@ -82,8 +76,8 @@ static void reject_span(const ly_ingest_config *config, ly_ingest_job *job, cons
                (ly_store_reject){.service = service_of(span->resource),
                                  .trace_id = span->trace_id,
                                  .span_id = span->span_id,
-                                 .wire = quarantine_wire(config, span->wire),
-                                 .size = span->wire.len});
+                                 .wire = span->wire,
+                                 .hash_only = config->redact != NULL});
 }
 
 static void reject_log(const ly_ingest_config *config, ly_ingest_job *job, const ly_log_record *log,
@@ -93,8 +87,8 @@ static void reject_log(const ly_ingest_config *config, ly_ingest_job *job, const
                (ly_store_reject){.service = service_of(log->resource),
                                  .trace_id = log->trace_id,
                                  .span_id = log->span_id,
-                                 .wire = quarantine_wire(config, log->wire),
-                                 .size = log->wire.len});
+                                 .wire = log->wire,
+                                 .hash_only = config->redact != NULL});
 }
 
 static const char REDACTION_TEXT[] = "a redaction rule could not be applied, so it was not kept";

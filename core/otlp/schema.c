@@ -248,3 +248,8 @@ const ly_message_desc *ly_desc_of_signal(ly_signal signal)
                                                  [LY_SIGNAL_METRICS] = &ly_desc_metrics};
     return all[signal];
 }
+
+const ly_message_desc *ly_desc_key_value(void)
+{
+    return &key_value;
+}

@@ -60,6 +60,9 @@ extern const ly_message_desc ly_desc_response;
 extern const ly_message_desc ly_desc_status;
 enum { LY_DETAIL_TYPE = 1, LY_DETAIL_VALUE = 2, LY_DETAIL_VIOLATION = 14, LY_DETAIL_DELAY = 15 };
 
+/* KeyValue: lists of it are sets by key. */
+const ly_message_desc *ly_desc_key_value(void);
+
 const ly_message_desc *ly_desc_of_signal(ly_signal signal);
 
 #endif

@@ -135,46 +135,6 @@ ly_status ly_store_snapshot(ly_store *store, ly_status (*fn)(void *user, ly_err 
     return st;
 }
 
-ly_status ly_store_quarantine_list(ly_store *store, size_t limit, ly_arena *arena,
-                                   ly_quarantine_row **ret_rows, size_t *ret_n, ly_err *err)
-{
-    ly_db *db = &store->db;
-    ly_quarantine_row *rows = LY_ARENA_ARRAY(arena, ly_quarantine_row, limit + 1);
-    if (!rows)
-        return LY_NOMEM(err);
-    ly_stmt *s = NULL;
-    ly_status st =
-        ly_db_prep(db,
-                   "SELECT at_ns, kind, reason, service, trace_id, span_id, size FROM quarantine"
-                   " ORDER BY id DESC LIMIT ?1",
-                   &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, (int64_t)limit);
-    bool row = false;
-    size_t n = 0;
-    while (n < limit && !(st = ly_db_step(db, s, &row, err)) && row) {
-        ly_quarantine_row *r = &rows[n++];
-        r->at_ns = ly_col_int(s, 0);
-        r->kind = ly_col_copy(s, 1, arena);
-        r->reason = ly_col_copy(s, 2, arena);
-        r->service = ly_col_copy(s, 3, arena);
-        ly_str id = ly_col_str(s, 4);
-        if (id.len == 16)
-            memcpy(&r->trace_id, id.ptr, 16);
-        id = ly_col_str(s, 5);
-        if (id.len == 8)
-            memcpy(&r->span_id, id.ptr, 8);
-        r->size = ly_col_int(s, 6);
-    }
-    ly_db_reset(s);
-    if (st)
-        return st;
-    *ret_rows = rows;
-    *ret_n = n;
-    return LY_OK;
-}
-
 /* ---- sessions ---- */
 
 #define SESSION_COLUMNS                                                                   \

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "genai/logs.h"
 #include "otlp/decode.h"
+#include "otlp/same.h"
 #include "store/score.h"
 
 /* ---- epochs: where the next payload, content and log go ---- */
@@ -191,71 +192,6 @@ static ly_status trace_touch(ly_store *store, ly_trace_id id, int64_t start_ns, 
     return st;
 }
 
-/* ---- quarantine ---- */
-
-static ly_status quarantine_add(ly_store *store, const char *kind, const ly_store_reject *r,
-                                ly_err *err)
-{
-    ly_db *db = &store->db;
-    ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(db,
-                              "INSERT INTO quarantine"
-                              " (at_ns, kind, reason, trace_id, span_id, service, size, wire)"
-                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                              &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, ly_wall_ns());
-    ly_bind_text(s, 2, ly_str_c(kind));
-    ly_bind_text(s, 3, r->reason);
-    if (!ly_trace_id_zero(r->trace_id))
-        ly_bind_blob(s, 4, &r->trace_id, sizeof r->trace_id);
-    else
-        ly_bind_null(s, 4);
-    if (!ly_span_id_zero(r->span_id))
-        ly_bind_blob(s, 5, &r->span_id, sizeof r->span_id);
-    else
-        ly_bind_null(s, 5);
-    ly_bind_text(s, 6, r->service.len ? r->service : LY_STR_NONE);
-    ly_bind_int(s, 7, (int64_t)(r->size ? r->size : r->wire.len));
-    if (r->wire.len && r->wire.len <= LY_MIB(1))
-        ly_bind_blob(s, 8, r->wire.ptr, r->wire.len);
-    else
-        ly_bind_null(s, 8);
-    st = ly_db_run(db, s, err);
-    if (st)
-        return st;
-    int64_t last = ly_db_last_id(db);
-    st = ly_db_prep(db, "DELETE FROM quarantine WHERE id <= ?1", &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, last - LY_MAX_QUARANTINE_ROWS);
-    return ly_db_run(db, s, err);
-}
-
-ly_status ly_store_quarantine_bytes(ly_store *store, ly_str bytes, ly_str reason, ly_err *err)
-{
-    ly_db *db = &store->db;
-    ly_status st = ly_db_write_begin(db, err);
-    if (st)
-        return st;
-    XXH128_canonical_t hash;
-    XXH128_canonicalFromHash(&hash, XXH3_128bits_withSeed(bytes.ptr, bytes.len, store->seed));
-    ly_stmt *s = NULL;
-    st = ly_db_prep(db,
-                    "INSERT INTO quarantine (at_ns, kind, reason, size, hash)"
-                    " VALUES (?1, 'undecodable', ?2, ?3, ?4)",
-                    &s, err);
-    if (!st) {
-        ly_bind_int(s, 1, ly_wall_ns());
-        ly_bind_text(s, 2, reason);
-        ly_bind_int(s, 3, (int64_t)bytes.len);
-        ly_bind_blob(s, 4, hash.digest, sizeof hash.digest);
-        st = ly_db_run(db, s, err);
-    }
-    return ly_db_write_end(db, st, err);
-}
-
 /* ---- one span ---- */
 
 int64_t ly_slot_of(ly_span_id id)
@@ -403,7 +339,8 @@ static ly_status meet(ly_store *store, ly_epoch_state *epoch, item *it, ly_span_
         ly_payload_load(store, epoch->day, old->payload, &ids, &store->scratch, &stored, err);
     if (st)
         return st;
-    if (ly_str_eq(stored, span->wire) || new_rank < old_rank) {
+    if (ly_str_eq(stored, span->wire) || new_rank < old_rank ||
+        ly_otlp_same_span(stored, span->wire, &store->scratch)) {
         *it->result = LY_DUPLICATE;
         store->db.n.duplicates++;
         return LY_OK;
@@ -411,15 +348,16 @@ static ly_status meet(ly_store *store, ly_epoch_state *epoch, item *it, ly_span_
     if (new_rank == 2 && old_rank == 2) {
         *it->result = LY_CONFLICT;
         store->db.n.conflicts++;
-        return quarantine_add(store, "conflict",
-                              &(ly_store_reject){
-                                  .reason = LY_S("another record of this span was stored before"),
-                                  .service = it->in->canon->service,
-                                  .trace_id = span->trace_id,
-                                  .span_id = span->span_id,
-                                  .wire = span->wire,
-                              },
-                              err);
+        return ly_quarantine_put(
+            store, "conflict",
+            &(ly_store_reject){
+                .reason = LY_S("another record of this span was stored before"),
+                .service = it->in->canon->service,
+                .trace_id = span->trace_id,
+                .span_id = span->span_id,
+                .wire = span->wire,
+            },
+            err);
     }
     int64_t gone = LY_EPOCH_BASE(epoch->day) | old->payload;
     st = ly_bundle_remove(store, LY_PACK_PAYLOAD, &gone, 1, err);
@@ -712,7 +650,7 @@ static ly_status put_batch(ly_store *store, const ly_store_batch *batch, ly_stor
     for (size_t i = 0; !st && i < batch->n_logs; i++)
         st = put_log(store, &batch->logs[i], now, &results[batch->n_spans + i], err);
     for (size_t i = 0; !st && i < batch->n_rejects; i++)
-        st = quarantine_add(store, "rejected", &batch->rejects[i], err);
+        st = ly_quarantine_put(store, "rejected", &batch->rejects[i], err);
     if (!st)
         st = ly_epochs_flush(store, err);
     return st ? st : next_trace_flush(store, err);

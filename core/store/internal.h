@@ -137,6 +137,8 @@ struct ly_store {
     ly_db db; /* first: ly_store_db is a cast */
     int64_t generation;
     uint64_t seed; /* of all content hashes in this file: meta 'hash_seed' */
+    int64_t quarantine_bytes;
+    bool quarantine_known; /* the sum above was asked for */
     ly_id_map words, resources, scopes;
     ly_id_map contents, contents_old; /* young and old half of what is remembered */
     struct {
@@ -450,5 +452,9 @@ ly_status ly_call_log(ly_store *store, const ly_log_record *log, const ly_log_in
 /* A span was stored: takes its logs over from the traces made for them. */
 ly_status ly_call_span(ly_store *store, const ly_span *span, const ly_canon *canon, int64_t trace,
                        int64_t now, ly_err *err);
+
+/* quarantine.c, inside a write transaction */
+LY_MUST_USE ly_status ly_quarantine_put(ly_store *store, const char *kind, const ly_store_reject *r,
+                                        ly_err *err);
 
 #endif

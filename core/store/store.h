@@ -113,8 +113,9 @@ typedef struct ly_store_reject {
     ly_str service; /* may be empty */
     ly_trace_id trace_id;
     ly_span_id span_id;
-    ly_str wire; /* the item's bytes where they could be redacted; else empty */
-    uint64_t size;
+    ly_str wire;    /* the item's bytes */
+    bool hash_only; /* of these bytes only size and hash may be kept: they could not be redacted */
+    uint64_t size;  /* 0 = wire.len */
 } ly_store_reject;
 
 typedef struct ly_store_batch {
@@ -439,9 +440,23 @@ typedef struct ly_quarantine_row {
 LY_MUST_USE ly_status ly_store_quarantine_list(ly_store *store, size_t limit, ly_arena *arena,
                                                ly_quarantine_row **ret_rows, size_t *ret_n,
                                                ly_err *err);
-/* Notes bytes that could not be decoded: size, hash and reason only. */
-LY_MUST_USE ly_status ly_store_quarantine_bytes(ly_store *store, ly_str bytes, ly_str reason,
-                                                ly_err *err);
+/* The same in groups of one kind, reason and service, the latest first. */
+typedef struct ly_quarantine_group {
+    ly_str kind, reason, service;
+    int64_t n, last_ns, size; /* of the latest */
+    ly_trace_id trace_id;
+} ly_quarantine_group;
+LY_MUST_USE ly_status ly_store_quarantine_groups(ly_store *store, size_t limit, ly_arena *arena,
+                                                 ly_quarantine_group **ret_groups, size_t *ret_n,
+                                                 ly_err *err);
+/* Requests that could not be decoded: size, hash and reason, no byte of them. */
+typedef struct ly_quarantine_unread {
+    uint64_t size;
+    uint8_t hash[16];
+    ly_str reason;
+} ly_quarantine_unread;
+LY_MUST_USE ly_status ly_store_quarantine_unread(ly_store *store, const ly_quarantine_unread *items,
+                                                 size_t n, ly_err *err);
 
 /* ---- export and import --------------------------------------------------------------------- */
 

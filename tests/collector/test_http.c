@@ -124,6 +124,63 @@ static void one_bad_span_is_rejected_alone(void **state)
     ly_arena_release(&arena);
 }
 
+/* Sent again in another encoding it is the same span; with another content it is kept as a conflict. */
+static void a_resend_may_be_encoded_anew(void **state)
+{
+    static const char first[] =
+        "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":"
+        "\"5b8efff798038103d269b633813fc60c\",\"spanId\":\"eee19b7ec3c1b174\",\"name\":\"a\","
+        "\"startTimeUnixNano\":\"1\",\"endTimeUnixNano\":\"2\",\"attributes\":["
+        "{\"key\":\"x\",\"value\":{\"intValue\":\"1\"}},{\"key\":\"y\",\"value\":{}}]}]}]}]}";
+    static const char again[] =
+        "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"kind\":0,\"status\":{},\"attributes\":"
+        "["
+        "{\"key\":\"y\"},{\"value\":{\"intValue\":1},\"key\":\"x\"}],\"endTimeUnixNano\":2,"
+        "\"startTimeUnixNano\":1,\"name\":\"a\",\"parentSpanId\":\"\",\"spanId\":"
+        "\"EEE19B7EC3C1B174\",\"traceId\":\"5B8EFFF798038103D269B633813FC60C\"}]}]}]}";
+    static const char other[] =
+        "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":"
+        "\"5b8efff798038103d269b633813fc60c\",\"spanId\":\"eee19b7ec3c1b174\",\"name\":\"b\","
+        "\"startTimeUnixNano\":\"1\",\"endTimeUnixNano\":\"2\"}]}]}]}";
+    kit *k = *state;
+    assert_int_equal(kit_post(k, "/v1/traces", KIT_JSON, ly_str_c(first)), 200);
+    assert_int_equal(kit_post(k, "/v1/traces", KIT_JSON, ly_str_c(again)), 200);
+    answer_is(k, "{}");
+    assert_int_equal(kit_stats(k).merged, 1);
+    assert_int_equal(kit_post(k, "/v1/traces", KIT_JSON, ly_str_c(other)), 200);
+    answer_has(k, "\"rejectedSpans\":\"1\"");
+    assert_int_equal(kit_stats(k).conflicts, 1);
+}
+
+static size_t quarantined(kit *k, const char *kind)
+{
+    ly_store *store = NULL;
+    ly_store_opts opts = LY_STORE_OPTS_INIT;
+    ly_quarantine_group *groups = NULL;
+    ly_arena arena;
+    size_t n = 0, found = 0;
+    ly_arena_init(&arena, 0, 0);
+    assert_int_equal(ly_store_open(k->db, &opts, &store, &k->err), LY_OK);
+    assert_int_equal(ly_store_quarantine_groups(store, 20, &arena, &groups, &n, &k->err), LY_OK);
+    for (size_t i = 0; i < n; i++)
+        found += ly_str_eqc(groups[i].kind, kind) ? (size_t)groups[i].n : 0;
+    ly_store_close(store);
+    ly_arena_release(&arena);
+    return found;
+}
+
+/* A request that cannot be read at all leaves a note for `lydite doctor`. */
+static void undecodable_is_noted(void **state)
+{
+    kit *k = *state;
+    assert_int_equal(kit_post(k, "/v1/traces", KIT_JSON, LY_S("{\"resourceSpans\":[")), 400);
+    assert_int_equal(kit_post(k, "/v1/traces", KIT_PROTO, LY_S("\xff\xff")), 400);
+    int64_t until = ly_mono_ns() + 30 * LY_NS_PER_SEC;
+    while (quarantined(k, "undecodable") < 2 && ly_mono_ns() < until)
+        usleep(20000);
+    assert_int_equal(quarantined(k, "undecodable"), 2);
+}
+
 /* R11, R12 */
 static void undecodable_is_400_in_its_encoding(void **state)
 {
@@ -486,6 +543,8 @@ int main(void)
         WITH(success_has_an_empty_message),
         WITH(a_resend_changes_nothing),
         WITH(one_bad_span_is_rejected_alone),
+        WITH(a_resend_may_be_encoded_anew),
+        WITH(undecodable_is_noted),
         WITH(undecodable_is_400_in_its_encoding),
         WITH(method_type_and_encoding_are_checked),
         WITH(any_base_path),
