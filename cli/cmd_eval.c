@@ -11,244 +11,8 @@
 #include "cli/files.h"
 #include "cli/eval_money.h"
 #include "cost/book.h"
-#include "eval/data.h"
 #include "eval/run.h"
 #include "ingest/ingest.h"
-#include "text/jsonw.h"
-#include "text/yaml.h"
-
-static bool is_file(const char *path)
-{
-    return access(path, R_OK) == 0;
-}
-
-/* One prompt of the command line: a file, parsed, or a name of the registry. */
-typedef struct prompt_arg {
-    const char *arg;
-    bool file;
-    ly_str text, name;
-    ly_prompt_doc *doc;
-} prompt_arg;
-
-static ly_status read_prompts(ly_eval_session *s, prompt_arg *prompts, int n, ly_err *err)
-{
-    ly_status st = LY_OK;
-    for (int i = 0; i < n && !st; i++) {
-        prompt_arg *p = &prompts[i];
-        p->arg = ly_cli_opt_at(s->cli, "prompt", i);
-        /* Something with a slash or an ending is meant as a file even when it is not there. */
-        bool path_like = strchr(p->arg, '/') || strstr(p->arg, ".txt") || strstr(p->arg, ".md");
-        p->file = is_file(p->arg) || (path_like && !strchr(p->arg, '@'));
-        if (!p->file) {
-            continue;
-        }
-        p->name = ly_file_stem(p->arg, &s->arena);
-        st = ly_file_read(p->arg, &s->arena, &p->text, err);
-        if (!st) {
-            st = ly_prompt_doc_parse(p->text, &s->arena, &p->doc, err);
-            if (st) {
-                ly_err_wrap(err, "%s", p->arg);
-            }
-        }
-    }
-    return st;
-}
-
-/* Rubric files that judges name, kept in the suite so that the run can be resumed without them. */
-static ly_status read_rubrics(ly_eval_session *s, ly_err *err)
-{
-    int n = ly_cli_opt_count(s->cli, "judge");
-    s->suite.files = LY_ARENA_ARRAY(&s->arena, ly_suite_file, (size_t)n + 1);
-    if (!s->suite.files) {
-        return LY_NOMEM(err);
-    }
-    for (int i = 0; i < n; i++) {
-        ly_str spec = ly_str_c(ly_cli_opt_at(s->cli, "judge", i));
-        if (!ly_str_starts(spec, LY_S("rubric:"))) {
-            continue;
-        }
-        ly_suite_file *f = &s->suite.files[s->suite.n_files++];
-        f->path = ly_str_sub(spec, 7, SIZE_MAX);
-        ly_status st = ly_file_read(f->path.ptr, &s->arena, &f->text, err);
-        if (st) {
-            return ly_err_wrap(err, "judge %.*s", LY_STR_ARG(spec));
-        }
-    }
-    return LY_OK;
-}
-
-static ly_status read_judges(ly_eval_session *s, ly_err *err)
-{
-    size_t n = (size_t)ly_cli_opt_count(s->cli, "judge");
-    ly_str *specs = LY_ARENA_ARRAY(&s->arena, ly_str, n + 1);
-    if (!specs) {
-        return LY_NOMEM(err);
-    }
-    for (size_t i = 0; i < n; i++) {
-        specs[i] = ly_str_c(ly_cli_opt_at(s->cli, "judge", (int)i));
-    }
-    ly_status st = read_rubrics(s, err);
-    const char *model = ly_cli_opt(s->cli, "judge-model");
-    if (!model) {
-        model = ly_cli_opt_at(s->cli, "model", 0);
-    }
-    s->suite.judge_model_spec = ly_str_c(model);
-    return st ? st : ly_suite_judges(&s->suite, specs, n, &s->arena, err);
-}
-
-/* ---- does the data have what is asked for ------------------------------------------------------------------ */
-
-typedef struct column_check {
-    ly_eval_session *s;
-    const char *path;
-    prompt_arg *prompts;
-    int n_prompts;
-} column_check;
-
-static ly_status check_columns(void *user, const ly_json *first_row, ly_err *err)
-{
-    column_check *c = user;
-    ly_status st = LY_OK;
-    for (int i = 0; i < c->n_prompts && !st; i++) {
-        const ly_template_name *names = NULL;
-        size_t n = 0;
-        if (!c->prompts[i].doc) {
-            continue;
-        }
-        st = ly_prompt_doc_names(c->prompts[i].doc, &c->s->arena, &names, &n, err);
-        for (size_t k = 0; k < n && !st; k++) {
-            if (!names[k].optional) {
-                st = ly_data_check_columns(c->path, first_row, &names[k].name, 1,
-                                           ly_str_c(c->prompts[i].arg), err);
-            }
-        }
-    }
-    for (size_t i = 0; i < c->s->suite.n_judges && !st; i++) {
-        const ly_str *names = NULL;
-        size_t n = 0;
-        const ly_judge *j = c->s->suite.judges[i];
-        st = ly_judge_names(j, &c->s->arena, &names, &n, err);
-        if (!st) {
-            ly_str what = ly_arena_fmt(&c->s->arena, "judge %.*s", LY_STR_ARG(ly_judge_name(j)));
-            st = ly_data_check_columns(c->path, first_row, names, n, what, err);
-        }
-    }
-    return st;
-}
-
-static ly_status check_stored(ly_eval_session *s, const ly_dataset_version *v, column_check *check,
-                              ly_err *err)
-{
-    ly_row *rows = NULL;
-    size_t n = 0;
-    ly_json *doc = NULL;
-    ly_status st = ly_dataset_rows(s->store, v->name, v->number, 0, 1, &s->arena, &rows, &n, err);
-    if (!st && n) {
-        st = ly_json_parse(rows[0].data, &s->arena, &doc, err);
-    }
-    return st || !doc ? st : check_columns(check, doc, err);
-}
-
-/* Only looks at the file: nothing is written before everything fits. */
-static ly_status count_row(void *user, ly_str key, ly_str data, ly_err *err)
-{
-    column_check *c = user;
-    (void)key;
-    if (!c->path) {
-        return LY_OK;
-    }
-    ly_arena arena;
-    ly_json *doc = NULL;
-    ly_arena_init(&arena, 0, 0);
-    ly_status st = ly_json_parse(data, &arena, &doc, err);
-    if (!st) {
-        st = check_columns(c, doc, err);
-    }
-    ly_arena_release(&arena);
-    c->path = NULL; /* the first row speaks for all */
-    return st;
-}
-
-/* ---- putting a run together ------------------------------------------------------------------------------------ */
-
-static ly_status put_prompts(ly_eval_session *s, const prompt_arg *prompts, int n, ly_str *refs,
-                             ly_err *err)
-{
-    ly_status st = LY_OK;
-    for (int i = 0; i < n && !st; i++) {
-        ly_prompt_version v;
-        if (prompts[i].file) {
-            ly_str note = ly_arena_fmt(&s->arena, "from %s", prompts[i].arg);
-            st = ly_prompt_put(s->store, prompts[i].name, prompts[i].text, note, LY_STR_NONE,
-                               &s->arena, &v, err);
-        } else {
-            st = ly_prompt_get(s->store, ly_str_c(prompts[i].arg), &s->arena, &v, err);
-        }
-        if (!st) {
-            refs[i] = ly_arena_fmt(&s->arena, "%.*s@%lld", LY_STR_ARG(v.name), (long long)v.number);
-        }
-    }
-    return st;
-}
-
-/* Targets: every prompt with every model. */
-static ly_status make_targets(ly_eval_session *s, const prompt_arg *prompts, const ly_str *refs,
-                              int n_prompts, ly_err *err)
-{
-    int n_models = ly_cli_opt_count(s->cli, "model"), per = n_models ? n_models : 1;
-    ly_suite *suite = &s->suite;
-    ly_status st = LY_OK;
-    if (n_prompts * per > LY_SUITE_MAX_TARGETS) {
-        return LY_FAIL(err, LY_E_INVALID, "%d prompts with %d models are more than %d targets",
-                       n_prompts, per, LY_SUITE_MAX_TARGETS);
-    }
-    suite->targets = LY_ARENA_ARRAY(&s->arena, ly_target, (size_t)(n_prompts * per) + 1);
-    if (!suite->targets) {
-        return LY_NOMEM(err);
-    }
-    for (int i = 0; i < n_prompts && !st; i++) {
-        for (int m = 0; m < per && !st; m++) {
-            ly_target *t = &suite->targets[suite->n_targets++];
-            t->prompt = refs[i];
-            t->model_spec = n_models ? ly_str_c(ly_cli_opt_at(s->cli, "model", m)) : LY_STR_NONE;
-            ly_str base = prompts[i].file ? ly_file_base(prompts[i].arg) : refs[i];
-            t->name = per > 1 ? ly_arena_fmt(&s->arena, "%.*s %.*s", LY_STR_ARG(base),
-                                             LY_STR_ARG(t->model_spec))
-                              : base;
-            for (size_t k = 0; k + 1 < suite->n_targets; k++) {
-                if (ly_str_eq(suite->targets[k].name, t->name)) {
-                    t->name = refs[i]; /* two files of one name */
-                }
-            }
-            st = ly_target_resolve(s->store, t, &s->arena, err);
-            if (!st) {
-                st = ly_llm_model_check(&t->model, err);
-            }
-        }
-    }
-    return st;
-}
-
-static ly_status put_data(ly_eval_session *s, const char *data, column_check *check, ly_err *err)
-{
-    ly_dataset_version v;
-    ly_status st;
-    check->path = data;
-    if (is_file(data)) {
-        st = ly_data_put_file(s->store, ly_file_stem(data, &s->arena), data, NULL, NULL, &s->arena,
-                              &v, err);
-    } else {
-        st = ly_dataset_get(s->store, ly_str_c(data), &s->arena, &v, err);
-        if (!st) {
-            st = check_stored(s, &v, check, err);
-        }
-    }
-    if (!st) {
-        s->suite.dataset = v.name;
-        s->suite.dataset_number = v.number;
-    }
-    return st;
-}
 
 /* ---- running ------------------------------------------------------------------------------------------------------- */
 
@@ -352,11 +116,16 @@ static int execute(ly_eval_session *s, const uint8_t run_id[16], double budget_u
     ly_eval_result result = {.end = LY_EVAL_COMPLETE};
     char hex[33];
     int64_t left = 0;
+    double timeout = 0;
     ly_hex_encode(run_id, 16, hex);
+    if (!ly_eval_number(s, "timeout", 0.1, 86400, &timeout)) {
+        return LY_EXIT_USAGE;
+    }
     ly_eval_opts opts = {.jobs = s->cli->jobs > 0 ? (size_t)s->cli->jobs : 0,
                          .budget_pico = (int64_t)(budget_usd * 1e12),
                          .book = s->book,
                          .no_cache = ly_cli_flag(s->cli, "no-cache"),
+                         .timeout_ms = (int64_t)(timeout * 1000),
                          .progress = show_progress,
                          .interrupted = interrupted,
                          .record = ly_cli_flag(s->cli, "no-trace") ? NULL : store_spans,
@@ -395,67 +164,33 @@ static int execute(ly_eval_session *s, const uint8_t run_id[16], double budget_u
     return code ? code : shown ? shown : failed;
 }
 
-static bool read_numbers(ly_eval_session *s, double *budget)
+/* The suite file, if there is one, and what a suite must have; 0 or an exit code. */
+static int open_suite(ly_eval_session *s, double *budget)
 {
     ly_cli *cli = s->cli;
-    ly_suite *u = &s->suite;
-    int64_t repeat = 1, max_output = 1024, limit = 0, seed = 1;
-    u->temperature = u->judge_temperature = LY_SHAPE_UNSET;
-    u->level = 0.95;
-    bool good = ly_cli_int(cli, "repeat", 1, 1000, 1, &repeat) &&
-                ly_cli_int(cli, "max-output", 1, 1000000, 1024, &max_output) &&
-                ly_cli_int(cli, "rows", 1, 100000000, 0, &limit) &&
-                ly_cli_int(cli, "seed", 0, INT32_MAX, 1, &seed) &&
-                ly_eval_double(cli, "temperature", 0, 2, &u->temperature) &&
-                ly_eval_double(cli, "judge-temperature", 0, 2, &u->judge_temperature) &&
-                ly_eval_double(cli, "level", 0.5, 0.9999, &u->level) &&
-                ly_eval_double(cli, "margin", 0, 1e9, &u->margin) &&
-                ly_eval_double(cli, "budget", 0, 1e6, budget);
-    u->repeat = repeat;
-    u->max_output = max_output;
-    u->limit = limit;
-    u->seed = (uint64_t)seed;
-    u->baseline = ly_str_c(ly_cli_opt(cli, "baseline"));
-    return good;
-}
-
-/* Everything that can be wrong is found before the database is touched or a call is made. */
-static ly_status prepare(ly_eval_session *s, prompt_arg *prompts, int n_prompts, ly_err *err)
-{
-    ly_cli *cli = s->cli;
-    const char *gate = ly_cli_opt(cli, "gate"), *data = ly_cli_opt(cli, "data");
-    column_check check = {.s = s, .path = data, .prompts = prompts, .n_prompts = n_prompts};
-    ly_status st = read_prompts(s, prompts, n_prompts, err);
-    if (!st && gate) {
-        ly_json *doc = NULL;
-        st = ly_file_read(gate, &s->arena, &s->suite.gate, err);
-        if (!st && (st = ly_yaml_parse(s->suite.gate, &s->arena, &doc, err))) {
-            ly_err_wrap(err, "%s", gate);
-        }
+    ly_err err = LY_ERR_INIT;
+    const char *path = cli->n_args ? cli->args[0] : NULL;
+    bool bare = !ly_cli_opt_count(cli, "prompt") && !ly_cli_opt_count(cli, "target") &&
+                !ly_cli_opt_count(cli, "data");
+    ly_arena_init(&s->arena, 0, 0);
+    if (!path && bare) {
+        path = ly_cli_opt(cli, "gate"); /* a suite holds its gate */
     }
-    for (int i = 0; i < ly_cli_opt_count(cli, "model") && !st; i++) {
-        ly_llm_model model;
-        st = ly_llm_model_parse(ly_str_c(ly_cli_opt_at(cli, "model", i)), &model, err);
-        if (!st) {
-            st = ly_llm_model_check(&model, err);
-        }
+    if (path && ly_eval_suite_read(s, path, &err) != LY_OK) {
+        return ly_cli_fail(cli, &err);
     }
-    if (!st) {
-        st = read_judges(s, err);
+    int prompts = ly_eval_count(s, "prompt"), judges = ly_eval_count(s, "judge");
+    if (prompts + ly_eval_count(s, "target") == 0 || !ly_eval_opt(s, "data") || judges == 0) {
+        return ly_cli_usage(cli, "%s",
+                            path ? "the suite lacks prompt (or target), data or judge"
+                                 : "needs --prompt (or --target), --data and --judge, or a suite "
+                                   "file; see lydite eval init");
     }
-    bool asks = false;
-    for (size_t i = 0; i < s->suite.n_judges; i++) {
-        asks = asks || ly_judge_is_llm(s->suite.judges[i]);
+    if (prompts > LY_SUITE_MAX_TARGETS || judges > LY_SUITE_MAX_JUDGES) {
+        return ly_cli_usage(cli, "at most %d prompts and %d judges", LY_SUITE_MAX_TARGETS,
+                            LY_SUITE_MAX_JUDGES);
     }
-    if (!st && asks) {
-        st = ly_llm_model_check(&s->suite.judge_model, err);
-    }
-    if (!st && is_file(data)) {
-        st = ly_data_read_file(data, count_row, &check, err);
-    } else if (!st && (strchr(data, '/') || strstr(data, ".csv") || strstr(data, ".json"))) {
-        st = ly_data_read_file(data, count_row, &check, err); /* says that it is not there */
-    }
-    return st;
+    return ly_eval_numbers(s, budget) ? 0 : LY_EXIT_USAGE;
 }
 
 static int run_run(ly_cli *cli)
@@ -464,39 +199,20 @@ static int run_run(ly_cli *cli)
     ly_err err = LY_ERR_INIT;
     uint8_t run_id[16];
     double budget = 0;
-    int n_prompts = ly_cli_opt_count(cli, "prompt"), code;
-    if (n_prompts == 0 || !ly_cli_opt(cli, "data") || ly_cli_opt_count(cli, "judge") == 0) {
-        return ly_cli_usage(cli, "eval run needs --prompt, --data and --judge");
+    int code = open_suite(&s, &budget);
+    if (code) {
+        ly_eval_release(&s);
+        return code;
     }
-    if (n_prompts > LY_SUITE_MAX_TARGETS || ly_cli_opt_count(cli, "judge") > LY_SUITE_MAX_JUDGES) {
-        return ly_cli_usage(cli, "at most %d prompts and %d judges", LY_SUITE_MAX_TARGETS,
-                            LY_SUITE_MAX_JUDGES);
-    }
-    if (!read_numbers(&s, &budget)) {
-        return LY_EXIT_USAGE;
-    }
-    ly_arena_init(&s.arena, 0, 0);
-    prompt_arg *prompts = LY_ARENA_ARRAY(&s.arena, prompt_arg, (size_t)n_prompts + 1);
-    ly_str *refs = LY_ARENA_ARRAY(&s.arena, ly_str, (size_t)n_prompts + 1);
-    ly_status st = prompts && refs ? prepare(&s, prompts, n_prompts, &err) : LY_NOMEM(&err);
+    ly_status st = ly_eval_prepare(&s, &err);
     if (!st) {
         st = ly_eval_open(cli, LY_STORE_WRITER, &s.store, &err);
     }
-    column_check check = {.s = &s, .prompts = prompts, .n_prompts = n_prompts};
     if (!st) {
         st = ly_cost_book_open(s.store, &s.book, &err);
     }
     if (!st) {
-        st = put_prompts(&s, prompts, n_prompts, refs, &err);
-    }
-    if (!st) {
-        st = make_targets(&s, prompts, refs, n_prompts, &err);
-    }
-    for (int i = 0; !st && i < n_prompts; i++) {
-        prompts[i].doc = s.suite.targets[(size_t)i * (s.suite.n_targets / (size_t)n_prompts)].doc;
-    }
-    if (!st) {
-        st = put_data(&s, ly_cli_opt(cli, "data"), &check, &err);
+        st = ly_eval_put(&s, &err);
     }
     ly_buf suite;
     ly_buf_init(&suite, LY_MAX_TEXT_FILE_BYTES);
@@ -504,7 +220,7 @@ static int run_run(ly_cli *cli)
         st = ly_suite_write(&s.suite, &suite, &err);
     }
     if (!st) {
-        st = ly_run_make(s.store, ly_str_c(ly_cli_opt(cli, "name")), ly_buf_view(&suite),
+        st = ly_run_make(s.store, ly_str_c(ly_eval_opt(&s, "name")), ly_buf_view(&suite),
                          s.suite.dataset, s.suite.dataset_number, run_id, &err);
     }
     ly_buf_release(&suite);
@@ -532,6 +248,15 @@ static int run_resume(ly_cli *cli)
     if (!st) {
         st = ly_suite_read(s.store, run.suite, &s.arena, &suite, &err);
     }
+    if (!st && ly_suite_commands(suite) && !ly_cli_flag(cli, "allow-commands")) {
+        st =
+            LY_FAIL(&err, LY_E_DENIED,
+                    "the run has a target that is a command: say --allow-commands if you trust it");
+    }
+    int64_t again = 0;
+    if (!st) { /* a failure may have been of the moment: done again */
+        st = ly_run_forget_failed(s.store, run.run_id, &again, &err);
+    }
     if (!st) {
         s.suite = *suite;
         st = ly_cost_book_open(s.store, &s.book, &err);
@@ -550,19 +275,24 @@ static int run_check(ly_cli *cli)
     ly_eval_session s = {.cli = cli};
     ly_err err = LY_ERR_INIT;
     double budget = 0;
-    int n_prompts = ly_cli_opt_count(cli, "prompt");
-    if (n_prompts == 0 || !ly_cli_opt(cli, "data") || ly_cli_opt_count(cli, "judge") == 0) {
-        return ly_cli_usage(cli, "eval check needs --prompt, --data and --judge");
+    int code = open_suite(&s, &budget);
+    if (!code) {
+        code = ly_eval_prepare(&s, &err) ? ly_cli_fail(cli, &err) : LY_EXIT_DONE;
     }
-    if (!read_numbers(&s, &budget)) {
-        return LY_EXIT_USAGE;
-    }
-    ly_arena_init(&s.arena, 0, 0);
-    prompt_arg *prompts = LY_ARENA_ARRAY(&s.arena, prompt_arg, (size_t)n_prompts + 1);
-    ly_status st = prompts ? prepare(&s, prompts, n_prompts, &err) : LY_NOMEM(&err);
-    int code = st ? ly_cli_fail(cli, &err) : LY_EXIT_DONE;
-    if (!st) {
+    if (!code) {
         fprintf(cli->out, "prompts, data, judges and models fit together; nothing was called\n");
+    }
+    ly_eval_release(&s);
+    return code;
+}
+
+static int run_plan(ly_cli *cli)
+{
+    ly_eval_session s = {.cli = cli};
+    double budget = 0;
+    int code = open_suite(&s, &budget);
+    if (!code) {
+        code = ly_eval_plan(&s, budget);
     }
     ly_eval_release(&s);
     return code;
@@ -571,6 +301,9 @@ static int run_check(ly_cli *cli)
 #define SUITE_OPTS                                                                                \
     {"prompt", 0, "FILE|NAME", "a prompt file, or NAME[@VERSION|@ALIAS] of the registry", true},  \
         {"data", 0, "FILE|NAME", "a CSV, JSON or JSONL file, or a data set", false},              \
+        {"target", 0, "TARGET",                                                                   \
+         "column:NAME (stored outputs), command:TEXT or url:ADDRESS, each beside the prompts",    \
+         true},                                                                                   \
         {"model", 0, "MODEL", "PROVIDER:MODEL, PROVIDER:MODEL@URL; several are all tried", true}, \
         {"judge", 0, "JUDGE", "a judge; see: lydite judge list", true},                           \
         {"judge-model", 0, "MODEL", "model of LLM judges (default: the first --model)", false},   \
@@ -590,6 +323,8 @@ static int run_check(ly_cli *cli)
         {"junit", 0, "FILE", "write the gate's lines as JUnit XML", false},                       \
         {"name", 0, "NAME", "the experiment that the run belongs to", false},                     \
         {"budget", 0, "USD", "stop before more than this is spent; exit 6, resumable", false},    \
+        {"timeout", 0, "SECONDS", "for one answer of a command or URL (600)", false},             \
+        {"allow-commands", 0, NULL, "run targets that are commands", false},                      \
         {"no-cache", 0, NULL, "ask again what was paid for before", false},                       \
     {                                                                                             \
         "no-trace", 0, NULL, "store no spans of the run", false                                   \
@@ -599,8 +334,21 @@ static const ly_opt run_opts[] = {SUITE_OPTS};
 static const ly_opt resume_opts[] = {
     {"budget", 0, "USD", "stop before more than this is spent by this part", false},
     {"junit", 0, "FILE", "write the gate's lines as JUnit XML", false},
+    {"timeout", 0, "SECONDS", "for one answer of a command or URL (600)", false},
+    {"allow-commands", 0, NULL, "run targets that are commands", false},
     {"no-cache", 0, NULL, "ask again what was paid for before", false},
     {"no-trace", 0, NULL, "store no spans", false}};
+static const ly_opt init_opts[] = {
+    {"prompt", 0, "FILE|NAME", "into the suite (default: two examples are written)", true},
+    {"data", 0, "FILE|NAME", "into the suite (default: an example is written)", false},
+    {"model", 0, "MODEL", "into the suite (default: OPENAI_MODEL, else openai:gpt-4o-mini)", true},
+    {"judge", 0, "JUDGE", "into the suite (default: contains:{{expected}})", true},
+    {"force", 0, NULL, "write over files that are there", false}};
+static const ly_opt review_opts[] = {
+    {"name", 0, "NAME", "what the labels are called (default: label)", false},
+    {"target", 0, "TARGET", "only outputs of this target", false},
+    {"as", 0, "WHO", "whose labels these are (default: the user's name)", false},
+    {"seed", 0, "N", "of the order (default 1)", false}};
 static const ly_opt show_opts[] = {
     {"baseline", 0, "TARGET", "what the others are compared with", false},
     {"margin", 0, "M", "a difference within which two are as good", false},
@@ -613,7 +361,25 @@ static const ly_opt gate_opts[] = {
     {"level", 0, "P", "of intervals and tests", false}};
 
 static const ly_verb verbs[] = {
-    {"run", "", 0, 0, "run prompts over a data set, judge the outputs, compare",
+    {"init", "[FILE]", 0, 1, "write a suite file that runs as it is",
+     "FILE is suite.yaml when it is not given. What is not said by options is written as a small "
+     "example beside it. A file that is there is left alone without --force.",
+     "lydite eval init --prompt a.txt --prompt b.txt --data rows.csv && lydite eval run suite.yaml",
+     LY_COMMON_PLAIN, init_opts, LY_COUNT(init_opts), ly_eval_run_init},
+    {"plan", "[SUITE]", 0, 1, "calls, tokens and the most that a run would cost; calls nobody",
+     "The most is what --budget holds for the calls: each byte a token at the dearest price, each "
+     "answer as long as allowed. `about` counts four bytes a token. Replies that were paid before "
+     "cost nothing and are not taken off.\n\n--json: rows, cases, calls, input_tokens, "
+     "output_tokens_most, about_pico, most_pico (null where a price is unknown), steps[] (step, "
+     "calls, input_tokens, output_tokens_most, about_pico, most_pico).",
+     "lydite eval plan suite.yaml", LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_PLAIN | LY_COMMON_OUT,
+     run_opts, LY_COUNT(run_opts), run_plan},
+    {"run", "[SUITE]", 0, 1, "run prompts over a data set, judge the outputs, compare",
+     "SUITE is a YAML file whose members are the options below (prompt, data, model, judge, gate, "
+     "...); options given here go before it. --target adds what is not a prompt: stored outputs in "
+     "a column, a command that gets the row as JSON on its input and prints the answer, a URL that "
+     "gets it by POST. --judge pairwise (or a rubric with `pairwise: true`) shows two outputs side "
+     "by side in both orders: a win needs both orders, else it is unsettled.\n\n"
      "Files of --prompt and --data are put into the registry by their content. Each row is asked "
      "of each "
      "prompt with each model; every output goes to every judge. What is finished is kept as it is "
@@ -629,16 +395,20 @@ static const ly_verb verbs[] = {
      "interval, "
      "scored, abstained, unscored, unscored_reasons), comparisons[] (difference, interval, p, "
      "p_holm, "
-     "verdict, smallest_findable).",
+     "verdict, smallest_findable), pairwise[] (candidate, against, won, lost, tie, unsettled, "
+     "win_rate, net, interval, p, first_favoured, second_favoured, longer_won), rankings[] "
+     "(Bradley-Terry, from three targets on).",
      "lydite eval run --prompt a.txt --prompt b.txt --data rows.csv --model openai:gpt-4o-mini "
      "--judge correctness --judge 'contains:{{expected}}'",
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_PLAIN | LY_COMMON_OUT | LY_COMMON_JOBS, run_opts,
      LY_COUNT(run_opts), run_run},
-    {"check", "", 0, 0, "look whether prompts, data, judges and models fit together", "",
+    {"check", "[SUITE]", 0, 1, "look whether prompts, data, judges and models fit together", "",
      "lydite eval check --prompt a.txt --data rows.csv --model openai:gpt-4o-mini --judge "
      "correctness",
      LY_COMMON_DB | LY_COMMON_PLAIN | LY_COMMON_OUT, run_opts, LY_COUNT(run_opts), run_check},
-    {"resume", "[RUN]", 0, 1, "go on with a run that was stopped", "Without RUN the last one.",
+    {"resume", "[RUN]", 0, 1, "go on with a run that was stopped",
+     "Without RUN the last one. Cases that failed are done again; nothing that was answered is "
+     "paid for twice.",
      "lydite eval resume @last",
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_PLAIN | LY_COMMON_OUT | LY_COMMON_JOBS, resume_opts,
      LY_COUNT(resume_opts), run_resume},
@@ -660,6 +430,13 @@ static const ly_verb verbs[] = {
      "`max_unscored`, with `target` and `margin` where wanted.",
      "lydite eval gate @last --gate suite.yaml", LY_COMMON_READ, gate_opts, LY_COUNT(gate_opts),
      ly_eval_run_gate},
+    {"review", "[RUN]", 0, 1, "label outputs by hand, one key each",
+     "Shows row and output without target or judge, in an order that chance has drawn, so that "
+     "stopping early leaves a fair sample. Keys: y good, n bad, u cannot say, s later, q stop. "
+     "Each label is stored at once, so that the next review goes on where this one stopped. "
+     "judge audit RUN then compares judges with the labels.",
+     "lydite eval review @last -n 50", LY_COMMON_DB | LY_COMMON_PLAIN | LY_COMMON_N, review_opts,
+     LY_COUNT(review_opts), ly_eval_run_review},
     {"export", "[RUN]", 0, 1, "cases with outputs and scores, one JSON object a line", "",
      "lydite eval export @last -o cases.jsonl", LY_COMMON_READ, NULL, 0, ly_eval_run_export},
 };

@@ -120,6 +120,87 @@ static void print_pairs(ly_cli *cli, const ly_report *r)
     ly_table_free(t);
 }
 
+static void print_duels(ly_cli *cli, const ly_report *r)
+{
+    static const char *const heads[] = {"JUDGE", "CANDIDATE", "AGAINST",   "WON",
+                                        "LOST",  "TIE",       "UNSETTLED", "WIN RATE",
+                                        "AGREE", "UNKNOWN",   "UNSCORED"};
+    ly_table *t = ly_table_new(cli, LY_COUNT(heads));
+    if (!t) {
+        return;
+    }
+    for (size_t i = 0; i < LY_COUNT(heads); i++) {
+        ly_table_col(t, i, heads[i], i < 3 ? LY_LEFT : LY_RIGHT, i < 3 ? 24 : 0);
+    }
+    for (size_t i = 0; i < r->n_duels; i++) {
+        const ly_report_duel *d = &r->duels[i];
+        int64_t settled = d->wins + d->losses + d->ties;
+        ly_table_cell(t, r->judges[d->judge].name);
+        ly_table_cell(t, r->targets[d->candidate].name);
+        ly_table_cell(t, r->targets[d->against].name);
+        ly_table_cellf(t, "%lld", (long long)d->wins);
+        ly_table_cellf(t, "%lld", (long long)d->losses);
+        ly_table_cellf(t, "%lld", (long long)d->ties);
+        ly_table_cellf(t, "%lld", (long long)d->unsettled);
+        number_cell(t, d->win_rate, "%.3f");
+        number_cell(
+            t, settled + d->unsettled ? (double)settled / (double)(settled + d->unsettled) : NAN,
+            "%.3f");
+        ly_table_cellf(t, "%lld", (long long)d->abstained);
+        ly_table_cellf(t, "%lld", (long long)d->unscored);
+    }
+    ly_table_print(t);
+    ly_table_free(t);
+    fflush(cli->out);
+    for (size_t i = 0; i < r->n_duels; i++) {
+        const ly_report_duel *d = &r->duels[i];
+        if (d->p_position < 0.05) {
+            ly_cli_note(cli, "%.*s favours the %s place: %lld to %lld of the unsettled (p %.3f)",
+                        LY_STR_ARG(r->judges[d->judge].name),
+                        d->first_favoured > d->second_favoured ? "first" : "second",
+                        (long long)d->first_favoured, (long long)d->second_favoured, d->p_position);
+        }
+        if (d->p_length < 0.05) {
+            ly_cli_note(
+                cli,
+                "%.*s: the %s output won %lld of %lld; check that length is not what it "
+                "rewards",
+                LY_STR_ARG(r->judges[d->judge].name),
+                d->longer_won > d->shorter_won ? "longer" : "shorter",
+                (long long)(d->longer_won > d->shorter_won ? d->longer_won : d->shorter_won),
+                (long long)(d->longer_won + d->shorter_won));
+        }
+    }
+}
+
+static void print_rankings(ly_cli *cli, const ly_report *r)
+{
+    static const char *const heads[] = {"JUDGE", "TARGET", "ELO", "OVER BASELINE", ""};
+    for (size_t j = 0; j < r->n_judges; j++) {
+        const ly_rank *rank = r->judges[j].rank;
+        ly_table *t = rank ? ly_table_new(cli, LY_COUNT(heads)) : NULL;
+        if (!t) {
+            continue;
+        }
+        for (size_t i = 0; i < LY_COUNT(heads); i++) {
+            ly_table_col(t, i, heads[i], i == 2 || i == 3 ? LY_RIGHT : LY_LEFT, i < 2 ? 32 : 0);
+        }
+        fprintf(cli->out,
+                "\nBradley-Terry over the settled comparisons; intervals hold for all at once%s\n",
+                rank->smoothed ? "; smoothed, since one never lost or never won" : "");
+        for (size_t i = 0; i < rank->n; i++) {
+            ly_rank_gap gap = ly_rank_difference(rank, i, r->baseline, r->level, rank->n - 1);
+            ly_table_cell(t, r->judges[j].name);
+            ly_table_cell(t, r->targets[i].name);
+            ly_table_cellf(t, "%.0f", rank->elo[i]);
+            number_cell(t, i == r->baseline ? NAN : gap.diff, "%+.3f");
+            interval_cell(t, i == r->baseline ? (ly_interval){0} : gap.interval, true);
+        }
+        ly_table_print(t);
+        ly_table_free(t);
+    }
+}
+
 static void count_cell(ly_table *t, int64_t n, void (*fmt)(int64_t n, ly_buf *out))
 {
     ly_buf text;
@@ -193,6 +274,13 @@ int ly_print_report(ly_cli *cli, const ly_report *r)
                 "difference that %lld rows find\n",
                 LY_STR_ARG(r->targets[r->baseline].name), (long long)r->n_rows);
         print_pairs(cli, r);
+    }
+    if (r->n_duels) {
+        fprintf(cli->out,
+                "\nSide by side, each pair in both orders; AGREE is the share in which the orders "
+                "agree\n");
+        print_duels(cli, r);
+        print_rankings(cli, r);
     }
     return LY_EXIT_DONE;
 }

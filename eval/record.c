@@ -213,7 +213,6 @@ void ly_record_case(ly_recorder *rec, const ly_record_place *place, const ly_tar
                     int64_t row, ly_str row_key, int64_t repeat, ly_str output, ly_str error)
 {
     attrs a = {.n = 0};
-    (void)output;
     add_str(&a, "lydite.origin", LY_S("eval"));
     add_str(&a, "lydite.span.type", LY_S("step"));
     add_str(&a, "lydite.run", rec->run);
@@ -223,6 +222,9 @@ void ly_record_case(ly_recorder *rec, const ly_record_place *place, const ly_tar
     add_i64(&a, "lydite.case.repeat", repeat);
     add_str(&a, "gen_ai.prompt.name", target->prompt_name);
     add_str(&a, "lydite.prompt.version", target->prompt_version);
+    if (target->kind != LY_TARGET_PROMPT) { /* there is no generation that would show it */
+        add_str(&a, "output.value", output);
+    }
     ly_span span = {.trace_id = place->trace,
                     .span_id = place->root,
                     .name = LY_S("eval case"),
@@ -265,7 +267,7 @@ void ly_record_judgement(ly_recorder *rec, const ly_record_place *place, const l
                     .end_ns = (uint64_t)ly_wall_ns(),
                     .attrs = {a.items, a.n, 0},
                     .links = &link,
-                    .n_links = 1,
+                    .n_links = ly_span_id_zero(of->root) ? 0 : 1,
                     .status_code = bad ? LY_CODE_ERROR : LY_CODE_UNSET,
                     .status_message = bad ? j->reason : LY_STR_NONE};
     put_span(rec, &span);

@@ -1,5 +1,5 @@
 /* Reports: see report.h. */
-#include "eval/report.h"
+#include "eval/report_i.h"
 
 #include <math.h>
 
@@ -30,12 +30,16 @@ static ly_status read_suite(ly_report *r, const ly_report_opts *opts, ly_arena *
         r->targets[i].name = ly_json_str(ly_json_get(t, "name"));
         r->targets[i].model = ly_json_str(ly_json_get(t, "model"));
         r->targets[i].prompt = ly_json_str(ly_json_get(t, "prompt"));
+        if (r->targets[i].prompt.len == 0) {
+            r->targets[i].prompt = ly_json_str(ly_json_get(t, "spec"));
+        }
     }
     for (size_t i = 0; i < r->n_judges; i++) {
         const ly_json *j = ly_json_at(judges, i);
         r->judges[i].name = ly_json_str(ly_json_get(j, "name"));
         r->judges[i].hash = ly_json_str(ly_json_get(j, "hash"));
         (void)ly_json_bool(ly_json_get(j, "llm"), &r->judges[i].llm);
+        (void)ly_json_bool(ly_json_get(j, "pairwise"), &r->judges[i].pairwise);
     }
     r->repeat = 1;
     r->level = 0.95;
@@ -115,6 +119,12 @@ static ly_status take_score(void *user, const ly_score *s, ly_err *err)
     if (s->source == LY_SCORE_HUMAN || j == r->n_judges || s->target < 0 ||
         s->target >= (int64_t)r->n_targets || s->row < 0 || s->row >= r->n_rows) {
         return LY_OK;
+    }
+    if (r->judges[j].pairwise) {
+        ly_status st = ly_duel_take(r, j, s, &f->work, f->arena, err);
+        if (st) {
+            return st;
+        }
     }
     size_t at = j * r->n_targets + (size_t)s->target;
     ly_report_cell *cell = &r->cells[at];
@@ -260,10 +270,18 @@ static ly_status make_pairs(ly_report *r, ly_arena *arena, ly_err *err)
             if (t == r->baseline) {
                 continue;
             }
+            const ly_report_duel *d = ly_duel_find(r, j, t, r->baseline);
+            if (r->judges[j].pairwise && !d) {
+                continue;
+            }
             ly_report_pair *p = &r->pairs[r->n_pairs++];
             p->judge = j;
             p->baseline = r->baseline;
             p->candidate = t;
+            if (d) {
+                p->c = d->c;
+                continue;
+            }
             st = compare_columns(r->cells[j * r->n_targets + r->baseline].row_values,
                                  r->cells[j * r->n_targets + t].row_values, (size_t)r->n_rows,
                                  r->level, r->margin, r->judges[j].name, &p->c, err);
@@ -358,6 +376,9 @@ ly_status ly_report_load(ly_store *store, ly_str run, const ly_report_opts *opts
         st = fill_targets(r, store, arena, err);
     }
     if (!st) {
+        st = ly_duel_finish(r, arena, err);
+    }
+    if (!st) {
         st = make_pairs(r, arena, err);
     }
     if (!st) {
@@ -389,6 +410,7 @@ static ly_status merge(const ly_report *a, const ly_report *b, ly_arena *arena, 
     r->n_targets = 1 + b->n_targets;
     r->baseline = 0;
     r->n_pairs = 0;
+    r->n_duels = 0; /* outputs of different runs were never shown together */
     r->n_judges = 0;
     r->targets = LY_ARENA_ARRAY(arena, ly_report_target, r->n_targets + 1);
     r->judges = LY_ARENA_ARRAY(arena, ly_report_judge, b->n_judges + 1);
@@ -405,7 +427,7 @@ static ly_status merge(const ly_report *a, const ly_report *b, ly_arena *arena, 
             ly_arena_fmt(arena, "%.8s:%.*s", b->run_hex, LY_STR_ARG(b->targets[t].name));
     }
     for (size_t j = 0; j < b->n_judges; j++) {
-        size_t old = judge_like(a, &b->judges[j]);
+        size_t old = b->judges[j].pairwise ? SIZE_MAX : judge_like(a, &b->judges[j]);
         if (old == SIZE_MAX) {
             ly_buf_fmt(&note, "%s%.*s", note.len ? ", " : "", LY_STR_ARG(b->judges[j].name));
             continue;

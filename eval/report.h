@@ -10,6 +10,7 @@
 #ifndef LY_EVAL_REPORT_H
 #define LY_EVAL_REPORT_H
 
+#include "eval/rank.h"
 #include "eval/stats.h"
 #include "store/run.h"
 #include "text/json.h"
@@ -37,6 +38,25 @@ typedef struct ly_report_pair {
     ly_verdict verdict;
 } ly_report_pair;
 
+/*
+ * One candidate against another target by a pairwise judge. The comparison is of the net preference of a row:
+ * 1 won, -1 lost, 0 tie or unsettled (the two orders disagree), averaged over repeats. Rows whose judgement
+ * failed or abstained are not in it; they are counted.
+ */
+enum { LY_REPORT_MAX_DUELS = 1024 };
+typedef struct ly_report_duel {
+    size_t judge, candidate, against;
+    int64_t n, wins, ties, losses, unsettled, abstained, unscored; /* judgements */
+    double win_rate;                         /* of the settled ones, a tie as half; NaN = none */
+    ly_interval consistent;                  /* share of those read in both orders that agree */
+    int64_t first_favoured, second_favoured; /* of the unsettled: the slot that won both times */
+    double p_position;                       /* sign test of the two */
+    int64_t longer_won, shorter_won;         /* of the won and lost */
+    double p_length;
+    ly_comparison c;
+    double *net, *counts; /* by row */
+} ly_report_duel;
+
 typedef struct ly_report_target {
     ly_str name, model, prompt;
     int64_t n_cases, n_failed;
@@ -48,7 +68,9 @@ typedef struct ly_report_judge {
     ly_str name;
     bool llm;
     ly_str hash;
-    bool unit; /* all values within [0,1] */
+    bool unit;           /* all values within [0,1] */
+    bool pairwise;       /* its comparisons with the baseline stand in `pairs` too */
+    const ly_rank *rank; /* of pairwise judges with three targets and more; NULL = none */
 } ly_report_judge;
 
 typedef struct ly_report {
@@ -62,6 +84,8 @@ typedef struct ly_report {
     ly_report_cell *cells;              /* judge-major: cells[judge * n_targets + target] */
     ly_report_pair *pairs;
     size_t n_pairs;
+    ly_report_duel *duels;
+    size_t n_duels;
     double level, margin;
     size_t baseline;
     ly_str gate; /* YAML of the suite's gate, or empty */

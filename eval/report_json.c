@@ -73,6 +73,62 @@ static void put_pair(ly_jsonw *w, const ly_report *r, const ly_report_pair *p)
     ly_jsonw_object_end(w);
 }
 
+static void put_duel(ly_jsonw *w, const ly_report *r, const ly_report_duel *d)
+{
+    ly_jsonw_object(w);
+    ly_jsonw_kv_str(w, "judge", r->judges[d->judge].name);
+    ly_jsonw_kv_str(w, "candidate", r->targets[d->candidate].name);
+    ly_jsonw_kv_str(w, "against", r->targets[d->against].name);
+    ly_jsonw_kv_i64(w, "judgements", d->n);
+    ly_jsonw_kv_i64(w, "won", d->wins);
+    ly_jsonw_kv_i64(w, "lost", d->losses);
+    ly_jsonw_kv_i64(w, "tie", d->ties);
+    ly_jsonw_kv_i64(w, "unsettled", d->unsettled);
+    ly_jsonw_kv_i64(w, "abstained", d->abstained);
+    ly_jsonw_kv_i64(w, "unscored", d->unscored);
+    ly_jsonw_kv_double(w, "win_rate", d->win_rate);
+    ly_jsonw_kv_double(w, "net", d->c.diff);
+    interval(w, d->c.interval);
+    ly_jsonw_kv_double(w, "p", d->c.p);
+    ly_jsonw_key(w, "consistent");
+    ly_jsonw_array(w);
+    ly_jsonw_double(w, d->consistent.ok ? d->consistent.lo : NAN);
+    ly_jsonw_double(w, d->consistent.ok ? d->consistent.hi : NAN);
+    ly_jsonw_array_end(w);
+    ly_jsonw_kv_i64(w, "first_favoured", d->first_favoured);
+    ly_jsonw_kv_i64(w, "second_favoured", d->second_favoured);
+    ly_jsonw_kv_double(w, "p_position", d->p_position);
+    ly_jsonw_kv_i64(w, "longer_won", d->longer_won);
+    ly_jsonw_kv_i64(w, "shorter_won", d->shorter_won);
+    ly_jsonw_kv_double(w, "p_length", d->p_length);
+    ly_jsonw_object_end(w);
+}
+
+static void put_ranking(ly_jsonw *w, const ly_report *r, size_t judge)
+{
+    const ly_rank *rank = r->judges[judge].rank;
+    ly_jsonw_object(w);
+    ly_jsonw_kv_str(w, "judge", r->judges[judge].name);
+    ly_jsonw_kv_bool(w, "smoothed", rank->smoothed);
+    ly_jsonw_key(w, "targets");
+    ly_jsonw_array(w);
+    for (size_t i = 0; i < rank->n; i++) {
+        ly_rank_gap gap = ly_rank_difference(rank, i, r->baseline, r->level, rank->n - 1);
+        ly_jsonw_object(w);
+        ly_jsonw_kv_str(w, "target", r->targets[i].name);
+        ly_jsonw_kv_double(w, "elo", rank->elo[i]);
+        ly_jsonw_kv_double(w, "beta", rank->beta[i]);
+        ly_jsonw_kv_double(w, "se", rank->se[i]);
+        if (i != r->baseline) {
+            ly_jsonw_kv_double(w, "over_baseline", gap.diff);
+            interval(w, gap.interval);
+        }
+        ly_jsonw_object_end(w);
+    }
+    ly_jsonw_array_end(w);
+    ly_jsonw_object_end(w);
+}
+
 ly_status ly_report_json(const ly_report *report, ly_buf *out, ly_err *err)
 {
     const ly_report *r = report;
@@ -122,6 +178,20 @@ ly_status ly_report_json(const ly_report *report, ly_buf *out, ly_err *err)
     ly_jsonw_array(&w);
     for (size_t i = 0; i < r->n_pairs; i++) {
         put_pair(&w, r, &r->pairs[i]);
+    }
+    ly_jsonw_array_end(&w);
+    ly_jsonw_key(&w, "pairwise");
+    ly_jsonw_array(&w);
+    for (size_t i = 0; i < r->n_duels; i++) {
+        put_duel(&w, r, &r->duels[i]);
+    }
+    ly_jsonw_array_end(&w);
+    ly_jsonw_key(&w, "rankings");
+    ly_jsonw_array(&w);
+    for (size_t j = 0; j < r->n_judges; j++) {
+        if (r->judges[j].rank) {
+            put_ranking(&w, r, j);
+        }
     }
     ly_jsonw_array_end(&w);
     ly_jsonw_object_end(&w);

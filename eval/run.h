@@ -2,6 +2,8 @@
  * The engine: runs a suite's cases (row x target x repeat) and judges their outputs. The calling thread
  * drives calls and judges; a thread of its own writes (eval/writer.h).
  *
+ * Pairwise judges compare the outputs of two targets once all cases are written.
+ *
  *     rows -> case: render -> target's model -> judges -> done
  *                                                          \-> written with its scores and the replies
  *                                                              that were paid for, as it is done
@@ -18,7 +20,8 @@
 #include "store/run.h"
 
 typedef struct ly_eval_progress {
-    int64_t total, done, failed, before; /* before: finished by an earlier part of the run */
+    int64_t total, done, failed; /* of cases and, with pairwise judges, comparisons */
+    int64_t before;              /* finished by an earlier part of the run */
     int64_t in_flight;
     int64_t cost_pico; /* spent by this part; LY_UNKNOWN when nothing is known */
     int64_t calls, cached, retries;
@@ -51,6 +54,7 @@ typedef struct ly_eval_opts {
      * while the writing thread uses the other. Required. */
     ly_store *reader;
     bool no_cache;
+    int64_t timeout_ms;                                      /* of a command or URL; 0 = 600 000 */
     void (*progress)(void *user, const ly_eval_progress *p); /* a few times a second; may be NULL */
     bool (*interrupted)(void *user);                         /* may be NULL */
     ly_record_fn record; /* stores spans, on the writing thread; NULL = none are made */

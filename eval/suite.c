@@ -21,6 +21,11 @@ ly_status ly_suite_write(const ly_suite *suite, ly_buf *out, ly_err *err)
         const ly_target *t = &suite->targets[i];
         ly_jsonw_object(&w);
         ly_jsonw_kv_str(&w, "name", t->name);
+        if (t->kind != LY_TARGET_PROMPT) {
+            ly_jsonw_kv_str(&w, "spec", t->spec);
+            ly_jsonw_object_end(&w);
+            continue;
+        }
         ly_jsonw_kv_str(&w, "prompt", t->prompt);
         ly_jsonw_kv_str(&w, "model", t->model_spec);
         /* Where the model stood then: a changed environment must not change a resumed run. */
@@ -35,6 +40,9 @@ ly_status ly_suite_write(const ly_suite *suite, ly_buf *out, ly_err *err)
         ly_jsonw_kv_str(&w, "name", ly_judge_name(suite->judges[i]));
         ly_jsonw_kv_c(&w, "hash", ly_judge_hash(suite->judges[i]));
         ly_jsonw_kv_bool(&w, "llm", ly_judge_is_llm(suite->judges[i]));
+        if (ly_judge_is_pairwise(suite->judges[i])) {
+            ly_jsonw_kv_bool(&w, "pairwise", true);
+        }
         ly_jsonw_object_end(&w);
     }
     ly_jsonw_array_end(&w);
@@ -64,9 +72,79 @@ ly_status ly_suite_write(const ly_suite *suite, ly_buf *out, ly_err *err)
     return ly_jsonw_end(&w, err);
 }
 
+ly_status ly_target_parse(ly_str spec, ly_target *target, ly_err *err)
+{
+    static const struct {
+        const char *prefix;
+        ly_target_kind kind;
+    } kinds[] = {
+        {"column:", LY_TARGET_COLUMN}, {"command:", LY_TARGET_COMMAND}, {"url:", LY_TARGET_URL}};
+    for (size_t i = 0; i < LY_COUNT(kinds); i++) {
+        ly_str prefix = ly_str_c(kinds[i].prefix);
+        if (!ly_str_starts(spec, prefix)) {
+            continue;
+        }
+        ly_str argument = ly_str_trim(ly_str_sub(spec, prefix.len, SIZE_MAX));
+        bool web =
+            ly_str_starts(argument, LY_S("http://")) || ly_str_starts(argument, LY_S("https://"));
+        if (argument.len == 0 || (kinds[i].kind == LY_TARGET_URL && !web)) {
+            break;
+        }
+        target->kind = kinds[i].kind;
+        target->spec = spec;
+        target->argument = argument;
+        target->name = spec;
+        return LY_OK;
+    }
+    return LY_FAIL(err, LY_E_INVALID,
+                   "target %.*s: write column:NAME, command:COMMAND or url:http://...",
+                   LY_STR_ARG(ly_str_sub(spec, 0, 100)));
+}
+
+bool ly_suite_commands(const ly_suite *suite)
+{
+    for (size_t i = 0; i < suite->n_targets; i++) {
+        if (suite->targets[i].kind == LY_TARGET_COMMAND) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t ly_suite_pairs(const ly_suite *suite)
+{
+    size_t n = suite->n_targets;
+    return n < 2 ? 0 : n <= LY_SUITE_ALL_PAIRS ? n * (n - 1) / 2 : n - 1;
+}
+
+bool ly_suite_pair(const ly_suite *suite, size_t i, size_t *candidate, size_t *against)
+{
+    size_t n = suite->n_targets, base = ly_suite_baseline(suite);
+    if (i >= ly_suite_pairs(suite)) {
+        return false;
+    }
+    if (n > LY_SUITE_ALL_PAIRS) {
+        *against = base;
+        *candidate = i < base ? i : i + 1;
+        return true;
+    }
+    size_t first = 0, second = i + 1;
+    while (second >= n) { /* pairs (0,1) (0,2) ... (1,2) ... */
+        second = second - n + first + 2;
+        first++;
+    }
+    bool swap = second == base;
+    *against = swap ? second : first;
+    *candidate = swap ? first : second;
+    return true;
+}
+
 ly_status ly_target_resolve(ly_store *store, ly_target *target, ly_arena *arena, ly_err *err)
 {
     ly_prompt_version v;
+    if (target->kind != LY_TARGET_PROMPT) {
+        return LY_OK;
+    }
     ly_status st = ly_prompt_get(store, target->prompt, arena, &v, err);
     if (!st) {
         st = ly_prompt_doc_parse(v.body, arena, &target->doc, err);
@@ -112,7 +190,7 @@ ly_status ly_suite_judges(ly_suite *suite, const ly_str *specs, size_t n, ly_are
     if (suite->judge_model_spec.len) {
         st = ly_llm_model_parse(suite->judge_model_spec, &suite->judge_model, err);
         env.model = &suite->judge_model;
-    } else if (suite->n_targets) {
+    } else if (suite->n_targets && suite->targets[0].kind == LY_TARGET_PROMPT) {
         suite->judge_model = suite->targets[0].model;
         env.model = &suite->judge_model;
     }
@@ -146,6 +224,10 @@ static ly_status read_targets(ly_store *store, const ly_json *list, ly_arena *ar
     for (size_t i = 0; i < n && !st; i++) {
         const ly_json *item = ly_json_at(list, i);
         ly_target *t = &suite->targets[i];
+        ly_str own = ly_json_str(ly_json_get(item, "spec"));
+        if (own.len && (st = ly_target_parse(own, t, err))) {
+            break;
+        }
         t->name = ly_json_str(ly_json_get(item, "name"));
         t->prompt = ly_json_str(ly_json_get(item, "prompt"));
         t->model_spec = ly_json_str(ly_json_get(item, "model"));

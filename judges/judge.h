@@ -3,11 +3,12 @@
  *
  * A judge is written as NAME or NAME:ARGUMENT. The argument of a check is a template over the row and
  * {{output}}: "contains:{{expected}}". Built-in LLM judges are correctness, faithfulness, relevance,
- * helpfulness and safety; "rubric:FILE" reads a question of one's own (a YAML file with `question` and
- * `verdicts`, or plain text for pass/fail).
+ * helpfulness and safety, and pairwise, which compares two outputs; "rubric:FILE" reads a question of one's
+ * own (a YAML file with `question` and `verdicts`, `pairwise: true` for two outputs, `reply: text` for models
+ * that cannot answer in JSON; or plain text for pass/fail).
  *
  *     ly_judge_parse -> ly_judge_check            (checks: at once)
- *                    -> ly_judge_ask ... done     (LLM judges: through a client)
+ *                    -> ly_judge_ask ... done     (LLM judges: through a client; pairwise: ly_judge_ask_pair)
  *
  * The result is never made up: a judge that fails is unscored with its reason, one that cannot decide
  * abstains. Material to be judged is data: JSON strings inside a fence that it cannot know; verdicts are
@@ -63,6 +64,8 @@ typedef struct ly_judge_input {
     const ly_shape_call *calls; /* tool calls of the output */
     size_t n_calls;
     int64_t repeat; /* of the judge: part of the cache key */
+    ly_str other;   /* pairwise: what `output` is compared with */
+    ly_str against; /* pairwise: whose output that is, for the record */
 } ly_judge_input;
 
 typedef struct ly_judgement {
@@ -78,6 +81,11 @@ typedef struct ly_judgement {
     ly_tokens tokens;
     ly_str served_model;
     ly_llm_outcome last; /* of the last call */
+    /* Pairwise: the verdict with `output` shown first and shown second, empty while not read. */
+    ly_str said[2];
+    int sides[2]; /* the same for `output`: 1 better, -1 worse, 0 tie; only when both were read */
+    ly_str against;
+    int64_t length, other_length; /* bytes of both outputs */
 } ly_judgement;
 
 /* Checks only. Strings live in the arena. */
@@ -93,6 +101,17 @@ typedef void (*ly_judge_call_fn)(void *user, const ly_llm_call *call, const ly_l
 LY_MUST_USE ly_status ly_judge_ask(const ly_judge *judge, ly_llm *llm, const ly_judge_input *input,
                                    ly_judged_fn done, ly_judge_call_fn on_call, void *user,
                                    ly_err *err);
+
+/*
+ * Two outputs by a pairwise judge, each order asked once. The output wins (value 1, label "better") or loses
+ * (0, "worse") only when both orders say so; two ties are a tie (0.5, "tie"). Orders that disagree abstain
+ * with the label "unsettled": the judge's answer then hangs on the order, so there is none. An order that
+ * fails makes the whole unscored, one that is unknown makes it abstain.
+ */
+bool ly_judge_is_pairwise(const ly_judge *judge);
+LY_MUST_USE ly_status ly_judge_ask_pair(const ly_judge *judge, ly_llm *llm,
+                                        const ly_judge_input *input, ly_judged_fn done,
+                                        ly_judge_call_fn on_call, void *user, ly_err *err);
 
 /* The messages that would be sent, for `judge show` and tests. */
 LY_MUST_USE ly_status ly_judge_messages(const ly_judge *judge, const ly_judge_input *input,

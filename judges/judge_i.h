@@ -25,6 +25,8 @@ typedef struct ly_judge_def {
     unsigned needs;
     ly_label labels[LY_JUDGE_MAX_LABELS];
     size_t n_labels;
+    bool pairwise;  /* two outputs, A and B; values: 1 A is better, 0 B is, 0.5 neither */
+    bool free_text; /* the reply is prose that ends with a verdict, not JSON */
 } ly_judge_def;
 
 struct ly_check;

@@ -147,6 +147,21 @@ size_t ly_verdict_read_text(ly_str reply, const ly_str *labels, size_t n_labels,
     return best;
 }
 
+void ly_verdict_read_prose(ly_str reply, const ly_str *labels, size_t n_labels, ly_arena *arena,
+                           ly_verdict_read *ret)
+{
+    ly_verdict_read v = {0};
+    ly_str text = ly_str_trim(after_thinking(reply));
+    v.label = ly_verdict_read_text(text, labels, n_labels, arena);
+    v.reasoning = ly_arena_copy(arena, ly_str_sub(text, 0, 4000));
+    if (v.label == SIZE_MAX) {
+        v.label = 0;
+        fault(&v, text.len ? LY_FAULT_OFF_MENU : LY_FAULT_PARSE,
+              LY_S("none of the verdicts stands in it"));
+    }
+    *ret = v;
+}
+
 ly_pair_outcome ly_pair_settle(int in_order, int swapped)
 {
     if (in_order != swapped) {

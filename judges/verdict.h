@@ -39,6 +39,10 @@ void ly_verdict_read_json(ly_str reply, const ly_str *labels, size_t n_labels, l
  */
 size_t ly_verdict_read_text(ly_str reply, const ly_str *labels, size_t n_labels, ly_arena *arena);
 
+/* The same as a reading: no label is a fault, what stands before the last one is the reasoning. */
+void ly_verdict_read_prose(ly_str reply, const ly_str *labels, size_t n_labels, ly_arena *arena,
+                           ly_verdict_read *ret);
+
 /* Two verdicts of one pair, asked in both orders, in terms of the items: +1 first, -1 second, 0 tie.
  * A disagreement is unsettled, a third thing beside win and tie. */
 typedef enum ly_pair_outcome {

@@ -237,10 +237,46 @@ static ly_status run_row(ly_db *db, const uint8_t id[16], int64_t *ret_id, ly_er
     return st ? st : row ? LY_OK : LY_FAIL(err, LY_E_NOTFOUND, "the run is not in the database");
 }
 
+static ly_status case_row(ly_db *db, int64_t run, const ly_case *c, int64_t *ret_id, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    bool row = false;
+    ly_status st = ly_db_prep(db,
+                              "SELECT id FROM \"case\" WHERE run = ?1 AND row = ?2 AND target = ?3"
+                              " AND repeat = ?4",
+                              &s, err);
+    if (st) {
+        return st;
+    }
+    ly_bind_int(s, 1, run);
+    ly_bind_int(s, 2, c->row);
+    ly_bind_int(s, 3, c->target);
+    ly_bind_int(s, 4, c->repeat);
+    st = ly_db_step(db, s, &row, err);
+    *ret_id = !st && row ? ly_col_int(s, 0) : 0;
+    ly_db_reset(s);
+    return st;
+}
+
+static ly_status write_scores(ly_db *db, int64_t run, int64_t case_id, ly_case_done *done,
+                              ly_err *err)
+{
+    ly_status st = LY_OK;
+    for (size_t i = 0; i < done->n_scores && !st; i++) {
+        st = ly_score_insert(db, &done->scores[i], run, case_id, NULL, err);
+    }
+    return st;
+}
+
 static ly_status write_case(ly_db *db, int64_t run, ly_case_done *done, ly_err *err)
 {
     const ly_case *c = &done->about;
     ly_stmt *s = NULL;
+    if (done->only_scores) {
+        int64_t id = 0;
+        ly_status found = case_row(db, run, c, &id, err);
+        return found || id == 0 ? found : write_scores(db, run, id, done, err);
+    }
     ly_status st = ly_db_prep(db,
                               "INSERT INTO \"case\" (run, row, target, repeat, state, trace_id, "
                               "output, error, duration_ns,"
@@ -272,11 +308,7 @@ static ly_status write_case(ly_db *db, int64_t run, ly_case_done *done, ly_err *
     if (st || ly_db_changes(db) == 0) {
         return st;
     }
-    int64_t case_id = ly_db_last_id(db);
-    for (size_t i = 0; i < done->n_scores && !st; i++) {
-        st = ly_score_insert(db, &done->scores[i], run, case_id, NULL, err);
-    }
-    return st;
+    return write_scores(db, run, ly_db_last_id(db), done, err);
 }
 
 ly_status ly_run_write(ly_store *store, const uint8_t id[16], ly_case_done *cases, size_t n,
@@ -365,6 +397,106 @@ ly_status ly_run_each_score(ly_store *store, const uint8_t id[16], ly_case_score
     return st;
 }
 
+#define CASE_COLUMNS                                                                           \
+    "SELECT c.row, c.target, c.repeat, c.state, c.trace_id, c.output, c.error, c.duration_ns," \
+    " c.cost_pico, c.tokens_in, c.tokens_out, c.done_ns FROM \"case\" c JOIN run r ON r.id = " \
+    "c.run WHERE r.run_id = ?1"
+
+static void read_case(ly_stmt *s, ly_arena *arena, ly_case *c)
+{
+    *c = (ly_case){.row = ly_col_int(s, 0),
+                   .target = ly_col_int(s, 1),
+                   .repeat = ly_col_int(s, 2),
+                   .failed = ly_str_eqc(ly_col_str(s, 3), "failed"),
+                   .output = ly_col_copy(s, 5, arena),
+                   .error = ly_col_copy(s, 6, arena),
+                   .duration_ns = ly_col_opt(s, 7),
+                   .cost_pico = ly_col_opt(s, 8),
+                   .tokens_in = ly_col_opt(s, 9),
+                   .tokens_out = ly_col_opt(s, 10),
+                   .done_ns = ly_col_int(s, 11)};
+    ly_str trace = ly_col_str(s, 4);
+    if (trace.len == 16) {
+        memcpy(c->trace_id.b, trace.ptr, 16);
+    }
+}
+
+ly_status ly_run_case(ly_store *store, const uint8_t id[16], int64_t row, int64_t target,
+                      int64_t repeat, ly_arena *arena, ly_case *ret, ly_err *err)
+{
+    ly_db *db = ly_store_db(store);
+    ly_stmt *s = NULL;
+    bool found = false;
+    ly_status st =
+        ly_db_prep(db, CASE_COLUMNS " AND c.row = ?2 AND c.target = ?3 AND c.repeat = ?4", &s, err);
+    if (st) {
+        return st;
+    }
+    ly_bind_blob(s, 1, id, 16);
+    ly_bind_int(s, 2, row);
+    ly_bind_int(s, 3, target);
+    ly_bind_int(s, 4, repeat);
+    st = ly_db_step(db, s, &found, err);
+    if (!st && found) {
+        read_case(s, arena, ret);
+    }
+    ly_db_reset(s);
+    return st ? st : found ? LY_OK : LY_E_NOTFOUND;
+}
+
+ly_status ly_run_forget_failed(ly_store *store, const uint8_t id[16], int64_t *ret_n, ly_err *err)
+{
+    static const char scores[] =
+        "DELETE FROM score WHERE \"case\" IN (SELECT c.id FROM \"case\" c JOIN run r ON r.id ="
+        " c.run WHERE r.run_id = ?1 AND c.state = 'failed' ORDER BY c.id LIMIT 100)";
+    static const char cases[] =
+        "DELETE FROM \"case\" WHERE id IN (SELECT c.id FROM \"case\" c JOIN run r ON r.id = c.run"
+        " WHERE r.run_id = ?1 AND c.state = 'failed' ORDER BY c.id LIMIT 100)";
+    static const char comparisons[] =
+        "DELETE FROM score WHERE id IN (SELECT s.id FROM score s JOIN \"case\" c ON c.id ="
+        " s.\"case\" JOIN run r ON r.id = c.run WHERE r.run_id = ?1 AND s.outcome = 2"
+        " AND instr(s.detail, '\"against\":') > 0 LIMIT 100)";
+    ly_db *db = ly_store_db(store);
+    int64_t changed = 0, n = 0;
+    do {
+        ly_stmt *s = NULL;
+        ly_status st = ly_db_write_begin(db, err);
+        if (st) {
+            return st;
+        }
+        if (!(st = ly_db_prep(db, comparisons, &s, err))) {
+            ly_bind_blob(s, 1, id, 16);
+            st = ly_db_run(db, s, err);
+            changed = ly_db_changes(db);
+        }
+        if ((st = ly_db_write_end(db, st, err))) {
+            return st;
+        }
+    } while (changed > 0);
+    do { /* in slices, each whole in itself */
+        ly_stmt *s = NULL;
+        ly_status st = ly_db_write_begin(db, err);
+        if (st) {
+            return st;
+        }
+        if (!(st = ly_db_prep(db, scores, &s, err))) {
+            ly_bind_blob(s, 1, id, 16);
+            st = ly_db_run(db, s, err);
+        }
+        if (!st && !(st = ly_db_prep(db, cases, &s, err))) {
+            ly_bind_blob(s, 1, id, 16);
+            st = ly_db_run(db, s, err);
+            changed = ly_db_changes(db);
+        }
+        if ((st = ly_db_write_end(db, st, err))) {
+            return st;
+        }
+        n += changed;
+    } while (changed > 0);
+    *ret_n = n;
+    return LY_OK;
+}
+
 ly_status ly_run_cases(ly_store *store, const uint8_t id[16], ly_arena *arena, ly_case **ret_rows,
                        size_t *ret_n, ly_err *err)
 {
@@ -373,13 +505,7 @@ ly_status ly_run_cases(ly_store *store, const uint8_t id[16], ly_arena *arena, l
     ly_case *rows = NULL;
     size_t n = 0, cap = 0;
     bool row = false;
-    ly_status st = ly_db_prep(
-        db,
-        "SELECT c.row, c.target, c.repeat, c.state, c.trace_id, c.output, c.error, c.duration_ns,"
-        " c.cost_pico, c.tokens_in, c.tokens_out, c.done_ns FROM \"case\" c JOIN run r ON r.id = "
-        "c.run"
-        " WHERE r.run_id = ?1 ORDER BY c.row, c.target, c.repeat",
-        &s, err);
+    ly_status st = ly_db_prep(db, CASE_COLUMNS " ORDER BY c.row, c.target, c.repeat", &s, err);
     if (st) {
         return st;
     }
@@ -389,22 +515,7 @@ ly_status ly_run_cases(ly_store *store, const uint8_t id[16], ly_arena *arena, l
             st = LY_NOMEM(err);
             break;
         }
-        ly_case *c = &rows[n++];
-        *c = (ly_case){.row = ly_col_int(s, 0),
-                       .target = ly_col_int(s, 1),
-                       .repeat = ly_col_int(s, 2),
-                       .failed = ly_str_eqc(ly_col_str(s, 3), "failed"),
-                       .output = ly_col_copy(s, 5, arena),
-                       .error = ly_col_copy(s, 6, arena),
-                       .duration_ns = ly_col_opt(s, 7),
-                       .cost_pico = ly_col_opt(s, 8),
-                       .tokens_in = ly_col_opt(s, 9),
-                       .tokens_out = ly_col_opt(s, 10),
-                       .done_ns = ly_col_int(s, 11)};
-        ly_str trace = ly_col_str(s, 4);
-        if (trace.len == 16) {
-            memcpy(c->trace_id.b, trace.ptr, 16);
-        }
+        read_case(s, arena, &rows[n++]);
     }
     ly_db_reset(s);
     return ly_rows_end(st, rows, n, sizeof *rows, arena, ret_rows, ret_n, err);

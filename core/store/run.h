@@ -51,6 +51,7 @@ typedef struct ly_case_done {
     ly_case about;
     ly_score *scores;
     size_t n_scores;
+    bool only_scores; /* the case is stored: row, target and repeat name it, its scores are added */
 } ly_case_done;
 
 typedef struct ly_reply_kept {
@@ -71,6 +72,14 @@ LY_MUST_USE ly_status ly_run_each_case(ly_store *store, const uint8_t id[16], ly
 typedef ly_status (*ly_case_score_fn)(void *user, const ly_score *score, ly_err *err);
 LY_MUST_USE ly_status ly_run_each_score(ly_store *store, const uint8_t id[16], ly_case_score_fn fn,
                                         void *user, ly_err *err);
+/* One case. LY_E_NOTFOUND without text when it is not stored. */
+LY_MUST_USE ly_status ly_run_case(ly_store *store, const uint8_t id[16], int64_t row,
+                                  int64_t target, int64_t repeat, ly_arena *arena, ly_case *ret,
+                                  ly_err *err);
+/* Forgets the cases that failed, with their scores, and comparisons of two outputs that could not be scored, so
+ * that a resumed run does them again; *ret_n = how many cases. */
+LY_MUST_USE ly_status ly_run_forget_failed(ly_store *store, const uint8_t id[16], int64_t *ret_n,
+                                           ly_err *err);
 /* All cases, by row, target, repeat. */
 LY_MUST_USE ly_status ly_run_cases(ly_store *store, const uint8_t id[16], ly_arena *arena,
                                    ly_case **ret_rows, size_t *ret_n, ly_err *err);

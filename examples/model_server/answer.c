@@ -135,6 +135,30 @@ static bool verdict_word(const char *all, int n, char *out, size_t size)
     return false;
 }
 
+/* Two outputs: the one with more words of the expected answer, without one the longer; 2 is a tie. */
+static int better_of(const char *all)
+{
+    char *a = material(all, "output_a"), *b = material(all, "output_b");
+    char *truth = material(all, "expected");
+    int verdict = 2;
+    if (a && b) {
+        words wa, wb, wt;
+        words_of(&wa, a, strlen(a));
+        words_of(&wb, b, strlen(b));
+        words_of(&wt, truth ? truth : "", truth ? strlen(truth) : 0);
+        double of_a = truth ? overlap(&wa, &wt) : (double)strlen(a);
+        double of_b = truth ? overlap(&wb, &wt) : (double)strlen(b);
+        verdict = of_a > of_b ? 0 : of_a < of_b ? 1 : 2;
+        free(wa.copy);
+        free(wb.copy);
+        free(wt.copy);
+    }
+    free(a);
+    free(b);
+    free(truth);
+    return verdict;
+}
+
 static char *judge_text(const rule *one, const char *all)
 {
     char *output = material(all, "output"), *truth = material(all, "expected");
@@ -144,7 +168,9 @@ static char *judge_text(const rule *one, const char *all)
         truth = material(all, "context");
     if (!truth)
         truth = material(all, "input");
-    if (output && truth) {
+    if (strstr(all, " output_b>>>\n")) {
+        verdict_word(all, better_of(all), verdict, sizeof verdict);
+    } else if (output && truth) {
         words a, b;
         words_of(&a, output, strlen(output));
         words_of(&b, truth, strlen(truth));

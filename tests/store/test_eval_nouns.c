@@ -199,7 +199,8 @@ static void runs(void **state)
                           .tokens_in = 3,
                           .tokens_out = LY_UNKNOWN},
                          scores,
-                         2};
+                         2,
+                         false};
     ly_reply_kept reply = {.body = LY_S("{\"x\":1}")};
     memcpy(reply.key, key, sizeof key);
     assert_int_equal(ly_run_write(f->store, id, &done, 1, &reply, 1, NULL), LY_OK);

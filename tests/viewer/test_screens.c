@@ -146,7 +146,8 @@ static void store_run(ly_store *store)
                               .tokens_in = 3,
                               .tokens_out = LY_UNKNOWN},
                              &score,
-                             i == 3 ? 0 : 1};
+                             i == 3 ? 0 : 1,
+                             false};
         if (i != 2) {
             done.about.trace_id.b[0] = 0x7f; /* of the traces stored above; the third has none */
             done.about.trace_id.b[15] = (uint8_t)(i + 1);
