@@ -140,20 +140,24 @@ static void print_cell(teller *t, const ly_cell *cell)
 }
 
 /* Tools that the provider charges by use, of which the call's row has a price and the span no count: true
- * and the unit for each of the two. */
+ * and the unit for each of the three. */
+enum { FEES = 3 };
 static bool unsaid_fee(const explained *e, int which, ly_unit *ret_unit)
 {
+    static const ly_unit units[FEES] = {LY_UNIT_WEB, LY_UNIT_CODE, LY_UNIT_STORAGE};
     const ly_tokens *tokens = &e->node->canon.tokens;
-    *ret_unit = which ? LY_UNIT_CODE : LY_UNIT_WEB;
-    return e->has_sum && !e->hit.local &&
-           (which ? tokens->code_executions : tokens->web_searches) == LY_UNKNOWN &&
+    const int64_t counts[FEES] = {tokens->web_searches, tokens->code_executions,
+                                  tokens->file_searches};
+    *ret_unit = units[which];
+    return e->has_sum && !e->hit.local && counts[which] == LY_UNKNOWN &&
            (ly_price_row_get(e->hit.own, *ret_unit) || ly_price_row_get(e->hit.base, *ret_unit));
 }
 
 static void print_unsaid_fees(teller *t, const explained *e)
 {
+    static const char *const names[FEES] = {"web searches", "code executions", "file searches"};
     ly_unit unit;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < FEES; i++) {
         if (!unsaid_fee(e, i, &unit)) {
             continue;
         }
@@ -162,9 +166,8 @@ static void print_unsaid_fees(teller *t, const explained *e)
         ly_buf_init(&text, 64);
         ly_rate_format((price ? price : ly_price_row_get(e->hit.base, unit))->base, &text);
         fprintf(t->cli->out,
-                "  %-20s %12s    the span does not say how many; $%s / %lld not in this amount\n",
-                i ? "code executions" : "web searches", "unknown", ly_buf_text(&text),
-                (long long)ly_unit_per(unit));
+                "  %-20s %12s    the span counts none; $%s / %lld not in this amount\n", names[i],
+                "unknown", ly_buf_text(&text), (long long)ly_unit_per(unit));
         ly_buf_release(&text);
     }
 }
@@ -414,7 +417,7 @@ static int json_explained(teller *t, const explained *e)
     ly_jsonw_array_end(&w);
     ly_jsonw_key(&w, "unknown_fees");
     ly_jsonw_array(&w);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < FEES; i++) {
         ly_unit unit;
         if (unsaid_fee(e, i, &unit)) {
             ly_jsonw_str(&w, ly_str_c(ly_unit_usage_key(unit)));

@@ -57,7 +57,7 @@ LY_MUST_USE bool ly_origin_parse(ly_str name, ly_origin *ret_origin);
 /*
  * Mutually exclusive token buckets (§4.2). in_total = in_fresh + cache_read + cache_write;
  * out_total = out_visible + out_reasoning. The audio and image counts are a side dimension: parts of
- * the buckets above, for modality prices, never addends. The last two are no tokens: uses of tools that
+ * the buckets above, for modality prices, never addends. The last three are no tokens: uses of tools that
  * the provider runs and charges one by one. Each is >= 0 or LY_UNKNOWN (not said; 0 = none).
  */
 typedef struct ly_tokens {
@@ -69,13 +69,13 @@ typedef struct ly_tokens {
     int64_t out_reasoning;
     int64_t unattributed; /* only a total was reported (§4.2 step 6) */
     int64_t in_audio, in_image, cache_read_audio, out_audio, out_image;
-    int64_t web_searches, code_executions;
+    int64_t web_searches, code_executions, file_searches;
 } ly_tokens;
 
 #define LY_TOKENS_UNKNOWN                                                                \
     ((ly_tokens){LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, \
                  LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN, \
-                 LY_UNKNOWN, LY_UNKNOWN})
+                 LY_UNKNOWN, LY_UNKNOWN, LY_UNKNOWN})
 
 /* LY_UNKNOWN when all parts are unknown, otherwise unknown parts count as nothing. */
 int64_t ly_tokens_in(const ly_tokens *t);

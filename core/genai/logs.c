@@ -337,6 +337,8 @@ static void put_tokens(ly_canon *c, const ly_log_info *log)
         c->tokens.web_searches = own.web_searches;
     if (c->tokens.code_executions == LY_UNKNOWN)
         c->tokens.code_executions = own.code_executions;
+    if (c->tokens.file_searches == LY_UNKNOWN)
+        c->tokens.file_searches = own.file_searches;
     c->usage_mode = log->canon.usage_mode | LY_USAGE_FROM_LOG;
 }
 

@@ -5,6 +5,7 @@
 
 #include "genai/buckets.h"
 #include "genai/extract.h"
+#include "genai/tool_uses.h"
 #include "genai/usage.h"
 
 /* ---- resource --------------------------------------------------------------------------------- */
@@ -513,6 +514,8 @@ static ly_status fill(ly_extract *x, const ly_span *span, ly_canon *c)
     set_tokens(x, span, dialect, c, &rejected);
     if (ly_tokens_known(&c->tokens))
         set_tool_uses(x, &c->tokens);
+    if (ly_tokens_known(&c->tokens))
+        ly_genai_tool_uses(span, x->arena, &c->tokens);
     set_cost(x, c);
     const int8_t role = set_type(x, span, dialect, c);
     fix_embedding(c);

@@ -80,7 +80,7 @@ static const struct {
     {"rerank searches", LY_UNIT_RERANKS, LY_UNIT_RERANKS},
     {"web searches", LY_UNIT_WEB, LY_UNIT_WEB},
     {"social searches", LY_UNIT_SOCIAL, LY_UNIT_SOCIAL},
-    {"storage searches", LY_UNIT_STORAGE, LY_UNIT_STORAGE},
+    {"file searches", LY_UNIT_STORAGE, LY_UNIT_STORAGE},
     {"code executions", LY_UNIT_CODE, LY_UNIT_CODE},
     {"requests", LY_UNIT_REQUESTS, LY_UNIT_REQUESTS},
 };
@@ -393,6 +393,7 @@ bool ly_usage_from_tokens(const ly_tokens *t, ly_usage *ret, ly_price_why *ret_w
     count[LY_UNIT_IMAGE_OUT] = least(known(t->out_image), out - count[LY_UNIT_AUDIO_OUT]);
     count[LY_UNIT_WEB] = least(known(t->web_searches), (int64_t)1 << 50);
     count[LY_UNIT_CODE] = least(known(t->code_executions), (int64_t)1 << 50);
+    count[LY_UNIT_STORAGE] = least(known(t->file_searches), (int64_t)1 << 50);
     count[LY_UNIT_REQUESTS] = 1;
     return true;
 }

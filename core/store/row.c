@@ -7,15 +7,15 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-/* ---- audio and image counts: seven varints of value + 1, trailing unknowns left out ---- */
+/* ---- audio and image counts: eight varints of value + 1, trailing unknowns left out ---- */
 
 /* Stored in this order: append only. */
-enum { SIDE_FIELDS = 7 };
+enum { SIDE_FIELDS = 8 };
 
 static int64_t *side_field(ly_tokens *t, int i)
 {
     int64_t *fields[] = {&t->in_audio,  &t->in_image,     &t->cache_read_audio, &t->out_audio,
-                         &t->out_image, &t->web_searches, &t->code_executions};
+                         &t->out_image, &t->web_searches, &t->code_executions,  &t->file_searches};
     return fields[i];
 }
 

@@ -340,6 +340,39 @@ static void tool_uses(void **state)
                              "{\"web_search_requests\":4,\"code_execution_requests\":1}}}"));
     assert_int_equal(C(3).tokens.web_searches, 4);
     assert_int_equal(C(3).tokens.code_executions, 1);
+    /* Items of an answer: a search is charged, opening what it found is not; a container once. */
+    SPAN(&k, "x", "s", -1, 1, STR("openinference.span.kind", "LLM"),
+         INT("llm.token_count.prompt", 10), INT("llm.token_count.completion", 1),
+         STR("output.value",
+             "{\"id\":\"r\",\"object\":\"response\",\"output\":["
+             "{\"type\":\"web_search_call\",\"status\":\"completed\",\"action\":{\"type\":"
+             "\"search\"}},"
+             "{\"type\":\"web_search_call\",\"status\":\"completed\",\"action\":{\"type\":\"open_"
+             "page\"}},"
+             "{\"type\":\"web_search_call\",\"status\":\"failed\"},"
+             "{\"type\":\"file_search_call\",\"status\":\"completed\",\"queries\":[\"a\",\"b\"]},"
+             "{\"type\":\"code_interpreter_call\",\"container_id\":\"c1\"},"
+             "{\"type\":\"code_interpreter_call\",\"container_id\":\"c1\"},"
+             "{\"type\":\"code_interpreter_call\",\"container_id\":\"c2\"},"
+             "{\"type\":\"message\",\"content\":[{\"text\":\"say web_search_call\"}]}]}"));
+    assert_int_equal(C(4).tokens.web_searches, 1);
+    assert_int_equal(C(4).tokens.file_searches, 1);
+    assert_int_equal(C(4).tokens.code_executions, 2);
+    SPAN(&k, "x", "s", -1, 1, OP("chat"), MODEL, IN(10), OUT(1),
+         STR("gen_ai.output.messages",
+             "[{\"role\":\"assistant\",\"parts\":[{\"type\":\"server_tool_call\",\"id\":\"1\","
+             "\"name\":\"web_search\",\"server_tool_call\":{\"type\":\"web_search\"}},"
+             "{\"type\":\"text\",\"content\":\"file_search_call\"}]}]"));
+    assert_int_equal(C(5).tokens.web_searches, 1);
+    assert_int_equal(C(5).tokens.file_searches, LY_UNKNOWN);
+    /* what is only talked about is no use, and a count that is given stands */
+    SPAN(&k, "x", "s", -1, 1, OP("chat"), MODEL, IN(10), OUT(1),
+         INT("gen_ai.usage.details.web_searches", 7),
+         STR("output.value", "{\"output\":[{\"type\":\"web_search_call\"}]}"));
+    assert_int_equal(C(6).tokens.web_searches, 7);
+    SPAN(&k, "x", "s", -1, 1, OP("chat"), MODEL, IN(10), OUT(1),
+         STR("output.value", "use file_search_call and code_interpreter_call {\"output\":["));
+    assert_int_equal(C(7).tokens.file_searches, LY_UNKNOWN);
     END;
 }
 

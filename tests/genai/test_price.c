@@ -91,6 +91,16 @@ static void tool_fees(void **state)
     c = call("anthropic", "claude-sonnet-4-5", 0, -1, -1, 0, -1);
     c.tokens.web_searches = 1;
     expect(price(ly_price_book_default(), &c), LY_PRICE_OK, USD / 100);
+    /* OpenAI's tools: $10 and $2.50 a thousand, $0.03 a container; gpt-4o's search has two prices. */
+    c = call("openai", "gpt-5", 0, -1, -1, 0, -1);
+    c.tokens.web_searches = 2;
+    c.tokens.file_searches = 4;
+    c.tokens.code_executions = 1;
+    expect(price(ly_price_book_default(), &c), LY_PRICE_OK,
+           2 * USD / 100 + USD / 100 + 3 * USD / 100);
+    c = call("openai", "gpt-4o", 10, -1, -1, 0, -1);
+    c.tokens.web_searches = 1;
+    expect(price(ly_price_book_default(), &c), LY_PRICE_UNKNOWN_BUCKET, LY_UNKNOWN);
 }
 
 static void rates(void **state)

@@ -85,7 +85,7 @@ CREATE TABLE span (
     usage_mode INTEGER NOT NULL,
     in_fresh INTEGER, cache_read INTEGER, cache_write INTEGER, cache_write_1h INTEGER,
     out_visible INTEGER, out_reasoning INTEGER, unattributed INTEGER,
-    side BLOB,                   -- audio, image and tool-use counts, at most seven varints + 1, only where one is known
+    side BLOB,                   -- audio, image and tool-use counts, at most eight varints + 1, only where one is known
     client_cost_pico INTEGER, client_cost_source INTEGER,
     table_cost_pico INTEGER, price_why INTEGER, price_row INTEGER, price_tier INTEGER,
     trace_name INTEGER,          -- the client's name for the trace, where this span says it
