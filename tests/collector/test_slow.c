@@ -140,7 +140,7 @@ static void grpc_headers(void **state)
     assert_int_equal(reply.code, LY_RPC_OK);
     ly_rpc_reply_release(&reply);
     reply = kit_call(k, KIT_TRACES, LY_S(""), false, &large, 1);
-    assert_int_equal(reply.code, LY_RPC_RESOURCE_EXHAUSTED);
+    assert_true(reply.code == LY_RPC_RESOURCE_EXHAUSTED || reply.code == LY_RPC_UNAVAILABLE);
     ly_rpc_reply_release(&reply);
 }
 

@@ -200,7 +200,7 @@ static void json(void **state)
     json_of("{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{}", LY_S(",{}"), "]}]}]}");
     assert_int_equal(bounded(true, "JSON: empty spans", NULL), LY_E_LIMIT);
     json_of("{\"x\":", LY_S("["), "");
-    assert_int_equal(bounded(true, "JSON: open brackets", NULL), LY_E_LIMIT);
+    assert_int_equal(bounded(true, "JSON: open brackets", NULL), LY_E_FORMAT);
     json_of("{\"x\":\"", LY_S("\\u0000"), "\"}");
     assert_int_equal(bounded(true, "JSON: escapes", NULL), LY_OK);
     json_of("{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"", LY_S("\\ud83d\\ude39"),

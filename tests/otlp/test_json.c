@@ -369,7 +369,7 @@ static void depth(void **state)
         }
     }
     char *text = nested("[", "1", "]", 5000);
-    refuse(text, LY_E_LIMIT, "nested too deep");
+    refuse(text, LY_E_FORMAT, "nested too deep");
     free(text);
 }
 
