@@ -82,6 +82,7 @@ struct ly_cli {
     const ly_verb *verb;
     const char **args;
     int n_args;
+    int n_before_dashes; /* arguments before "--"; n_args where there is none */
     /* common options */
     bool json, csv, plain, quiet, follow, yes, dry_run, fail_empty;
     int verbose;

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/answer.h"
 #include "cli/cmd.h"
 #include "store/access_key.h"
 #include "text/hash.h"
@@ -42,6 +43,14 @@ static int run_add(ly_cli *cli)
     ly_store_close(store);
     if (status)
         return ly_cli_fail(cli, &err);
+    if (cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_c(&a.w, "name", cli->args[0]);
+        ly_jsonw_kv_c(&a.w, "scope", scope_text(scopes ? scopes : LY_ACCESS_WRITE));
+        ly_jsonw_kv_c(&a.w, "key", key);
+        return ly_answer_end(&a);
+    }
     fprintf(cli->out, "%s\n", key);
     ly_cli_note(
         cli,
@@ -141,6 +150,12 @@ static int run_revoke(ly_cli *cli)
     ly_store_close(store);
     if (status)
         return ly_cli_fail(cli, &err);
+    if (cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_c(&a.w, "revoked", cli->args[0]);
+        return ly_answer_end(&a);
+    }
     ly_cli_note(cli, "revoked; a running collector refuses it within a few seconds");
     return LY_EXIT_DONE;
 }
@@ -153,12 +168,15 @@ static const ly_opt list_opts[] = {{"all", 0, NULL, "revoked ones too", false}};
 
 static const ly_verb auth_verbs[] = {
     {"add", "NAME", 1, 1, "make an access key and print it once",
-     "The key is printed on standard output and cannot be shown again: only its SHA-256 is kept.",
-     "lydite auth add laptop --write --read", LY_COMMON_DB, add_opts, LY_COUNT(add_opts), run_add},
+     "The key is printed on standard output and cannot be shown again: only its SHA-256 is kept.\n"
+     "--json: name scope key.",
+     "lydite auth add laptop --write --read", LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT,
+     add_opts, LY_COUNT(add_opts), run_add},
     {"list", "", 0, 0, "list access keys",
      "--json: one object a line: name, scope, made_ns, revoked_ns (null = valid).",
      "lydite auth list --all", LY_COMMON_READ, list_opts, LY_COUNT(list_opts), run_list},
-    {"revoke", "NAME", 1, 1, "make an access key invalid", "", "lydite auth revoke laptop",
-     LY_COMMON_DB, NULL, 0, run_revoke},
+    {"revoke", "NAME", 1, 1, "make an access key invalid", "--json: revoked (the name).",
+     "lydite auth revoke laptop", LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, NULL, 0,
+     run_revoke},
 };
 const ly_cmd ly_cmd_auth = {"auth", "access keys", "Data", auth_verbs, LY_COUNT(auth_verbs), false};

@@ -1,6 +1,7 @@
 /* `lydite budget`: limits on spending. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "cli/answer.h"
 #include "cli/costing.h"
 #include "cli/fetch.h"
 #include "cost/budget_gate.h"
@@ -61,6 +62,8 @@ static int read_budget(ly_cli *cli, ly_budget *b)
     return read_limit(cli, &b->limit_pico);
 }
 
+static int show_budgets(ly_cli *cli, ly_store *store, ly_str name, bool *ret_passed);
+
 static int run_set(ly_cli *cli)
 {
     ly_budget b;
@@ -78,6 +81,13 @@ static int run_set(ly_cli *cli)
     if (!code && ly_budget_set(store, &b, &err) != LY_OK) {
         code = ly_cli_fail(cli, &err);
     }
+    bool passed = false;
+    if (!code && cli->json) {
+        code = show_budgets(cli, store, b.name, &passed);
+    } else if (!code) {
+        ly_cli_note(cli, "budget %.*s is set; lydite budget list tells what is spent of it",
+                    LY_STR_ARG(b.name));
+    }
     ly_store_close(store);
     ly_zone_free(zone);
     return code;
@@ -90,6 +100,13 @@ static int run_rm(ly_cli *cli)
     int code = ly_costing_open_writer(cli, &store);
     if (!code && ly_budget_remove(store, ly_str_c(cli->args[0]), &err) != LY_OK) {
         code = ly_cli_fail(cli, &err);
+    } else if (!code && cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_c(&a.w, "removed", cli->args[0]);
+        code = ly_answer_end(&a);
+    } else if (!code) {
+        ly_cli_note(cli, "removed budget %s", cli->args[0]);
     }
     ly_store_close(store);
     return code;
@@ -269,9 +286,9 @@ static const ly_opt set_opts[] = {
 };
 
 static const ly_verb verbs[] = {
-    {"set", "NAME", 1, 1, "make or change a budget", "",
-     "lydite budget set all --limit 100 --per month", LY_COMMON_DB, set_opts, LY_COUNT(set_opts),
-     run_set},
+    {"set", "NAME", 1, 1, "make or change a budget", "--json: as list.",
+     "lydite budget set all --limit 100 --per month", LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT,
+     set_opts, LY_COUNT(set_opts), run_set},
     {"list", "", 0, 0, "budgets and what is spent of them",
      "--json: budget, scope, per, tz, limit_*, spent_*, lower_bound, warn_percent, state (within, "
      "warned,\n"
@@ -280,8 +297,8 @@ static const ly_verb verbs[] = {
     {"check", "[NAME]", 0, 1, "exit code 1 when a budget is passed",
      "Also tells webhooks, once a window, where no collector has.\n--json: as list.",
      "lydite budget check", LY_COMMON_READ, NULL, 0, run_check},
-    {"rm", "NAME", 1, 1, "remove a budget", "", "lydite budget rm all", LY_COMMON_DB, NULL, 0,
-     run_rm},
+    {"rm", "NAME", 1, 1, "remove a budget", "--json: removed (the name).", "lydite budget rm all",
+     LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, NULL, 0, run_rm},
 };
 const ly_cmd ly_cmd_budget = {"budget", "limits on spending", "Cost",
                               verbs,    LY_COUNT(verbs),      false};

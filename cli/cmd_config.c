@@ -1,6 +1,7 @@
 /* `lydite config`: what is set, and where each value comes from. */
 #include <stdlib.h>
 
+#include "cli/answer.h"
 #include "cli/run.h"
 
 /* Every setting that more than one command reads. */
@@ -37,8 +38,27 @@ static const char *from_where(ly_cli *cli, const char *name, const char *value)
     return value ? "lydite.yaml" : "default";
 }
 
+static int json_config(ly_cli *cli)
+{
+    int code = LY_EXIT_DONE;
+    for (size_t i = 0; i < LY_COUNT(settings) && !code; i++) {
+        const char *value = ly_cli_setting(cli, settings[i].name);
+        const char *from = from_where(cli, settings[i].name, value);
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_c(&a.w, "setting", settings[i].name);
+        ly_jsonw_kv_c(&a.w, "value", strcmp(settings[i].name, "db") == 0 ? ly_cli_db(cli) : value);
+        ly_jsonw_kv_c(&a.w, "from", from);
+        ly_jsonw_kv_c(&a.w, "what", settings[i].what);
+        code = ly_answer_end(&a);
+    }
+    return code;
+}
+
 static int run_config(ly_cli *cli)
 {
+    if (cli->json)
+        return json_config(cli);
     ly_table *table = ly_table_new(cli, 4);
     if (!table)
         return LY_EXIT_INPUT;
@@ -64,7 +84,9 @@ static int run_config(ly_cli *cli)
 static const ly_verb verbs[] = {
     {NULL, "", 0, 0, "show the settings in force and where each comes from",
      "Order: flag, environment (LYDITE_NAME), the nearest lydite.yaml upwards, default.\n"
-     "A lydite.yaml that others may write to is not read.",
-     "lydite config", LY_COMMON_DB | LY_COMMON_PLAIN, NULL, 0, run_config},
+     "A lydite.yaml that others may write to is not read.\n"
+     "--json: one object a line with setting value from (flag, environment, lydite.yaml, default) "
+     "what.",
+     "lydite config\nlydite config --json", LY_COMMON_READ, NULL, 0, run_config},
 };
 const ly_cmd ly_cmd_config = {"config", "the settings in force", "Program", verbs, 1, false};

@@ -763,7 +763,8 @@ static const ly_verb verbs[] = {
      "Unpriced calls are listed with the reason. Calls to local addresses cost 0 by rule. What\n"
      "evaluations and judges spent is apart. Times are in steps of 15 minutes.\n"
      "\n"
-     "--json: one object a line; `kind` is report (from, until, tz, book), row (the keys,\n"
+     "--json: one object a line; `kind` is report (from, until, tz, book, book_date, "
+     "book_age_days), row (the keys,\n"
      "amount_usd as exact decimal text, amount_pico (both null where no call is priced), "
      "lower_bound, before_*, calls, "
      "unpriced_calls,\n"
@@ -780,7 +781,9 @@ static const ly_verb verbs[] = {
      "\n"
      "--json: span_id, trace_id, provider, model, why, amount_*, client_*, charged_*, row (id,\n"
      "book, provider, model, source), cells (name, count, unit, price_usd, per, amount_*),\n"
-     "unknown_fees (tools charged by use that the span does not count).",
+     "unknown_fees (tools charged by use that the span does not count), counted (false: another "
+     "span's\n"
+     "cost covers it), ledger_lines. SPAN is an id, its beginning, TRACE/SPAN, @last or @last~N.",
      "lydite cost explain @last", LY_COMMON_READ, explain_opts, LY_COUNT(explain_opts),
      ly_cost_run_explain},
     {"reprice", "", 0, 0, "price history again by the book in force",

@@ -1,6 +1,7 @@
 /* `lydite dataset`: versioned data sets. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "cli/answer.h"
 #include "cli/cmd.h"
 #include "cli/work.h"
 #include "cli/files.h"
@@ -131,7 +132,11 @@ static int run_show(ly_cli *cli)
     size_t n = 0;
     ly_status st = ly_work_begin(&w, cli, LY_STORE_READER);
     if (!st) {
-        st = rows_of(&w, cli->args[0], cli->n > 0 ? (size_t)cli->n : 10, &v, &rows, &n);
+        st = rows_of(&w, cli->args[0],
+                     cli->n == INT64_MAX ? 0
+                     : cli->n > 0        ? (size_t)cli->n
+                                         : 10,
+                     &v, &rows, &n);
     }
     if (!st && !cli->json) {
         print_version(
@@ -230,6 +235,15 @@ static int run_diff(ly_cli *cli)
         }
         const ly_row *r = order < 0 ? &a[i++] : &b[k++];
         *(order < 0 ? &removed : &added) += 1;
+        if (cli->json) {
+            ly_answer answer;
+            ly_answer_begin(&answer, cli);
+            ly_jsonw_kv_c(&answer.w, "mark", order < 0 ? "-" : "+");
+            ly_jsonw_key(&answer.w, "row");
+            ly_jsonw_raw(&answer.w, r->data);
+            (void)ly_answer_end(&answer);
+            continue;
+        }
         fputc(order < 0 ? '-' : '+', cli->out);
         print_line(cli, r->data);
     }
@@ -522,26 +536,29 @@ static const ly_verb verbs[] = {
      run_put},
     {"list", "", 0, 0, "data sets with their newest version", "--json: as put, one object a line.",
      "lydite dataset list", LY_COMMON_READ | LY_COMMON_FAIL_EMPTY, NULL, 0, run_list},
-    {"show", "NAME[@N]", 1, 1, "the first rows, as JSON", "", "lydite dataset show questions -n 3",
-     LY_COMMON_READ | LY_COMMON_N, NULL, 0, run_show},
-    {"diff", "A B", 2, 2, "rows that only one of two versions has", "",
-     "lydite dataset diff questions@1 questions@2", LY_COMMON_DB | LY_COMMON_PLAIN | LY_COMMON_OUT,
-     diff_opts, LY_COUNT(diff_opts), run_diff},
+    {"show", "NAME[@N]", 1, 1, "the first rows, as JSON",
+     "-n N of them (10). --json: the rows alone, each as it was put.",
+     "lydite dataset show questions -n 3", LY_COMMON_READ | LY_COMMON_N, NULL, 0, run_show},
+    {"diff", "A B", 2, 2, "rows that only one of two versions has",
+     "--json: one object a line: mark (- only in the first, + only in the second) row.",
+     "lydite dataset diff questions@1 questions@2", LY_COMMON_READ, diff_opts, LY_COUNT(diff_opts),
+     run_diff},
     {"sample", "NAME[@N]", 1, 1, "draw rows into a new data set",
-     "The same seed draws the same rows.", "lydite dataset sample questions -n 50",
+     "The same seed draws the same rows. --json: as put.", "lydite dataset sample questions -n 50",
      WRITE | LY_COMMON_N, sample_opts, LY_COUNT(sample_opts), run_sample},
-    {"split", "NAME[@N] FIRST SECOND", 3, 3, "deal rows into two new data sets", "",
-     "lydite dataset split questions dev test --percent 70", WRITE, split_opts,
-     LY_COUNT(split_opts), run_split},
-    {"export", "NAME[@N]", 1, 1, "all rows as JSON Lines, or with --csv as CSV", "",
+    {"split", "NAME[@N] FIRST SECOND", 3, 3, "deal rows into two new data sets",
+     "--json: as put, the two.", "lydite dataset split questions dev test --percent 70", WRITE,
+     split_opts, LY_COUNT(split_opts), run_split},
+    {"export", "NAME[@N]", 1, 1, "all rows as JSON Lines, or with --csv as CSV",
+     "--json: the same; each row as it was put.",
      "lydite dataset export questions --csv -o questions.csv", LY_COMMON_READ | LY_COMMON_CSV, NULL,
      0, run_export},
     {"from-traces", "NAME [FILTER]", 1, 2, "make rows of recorded traces: input, output, trace",
-     "Traces without recorded input are left out; -n limits (100).",
+     "Traces without recorded input are left out; -n limits (100). --json: as put.",
      "lydite dataset from-traces failures 'status:error' -n 20",
      WRITE | LY_COMMON_N | LY_COMMON_TIME, NULL, 0, run_from_traces},
     {"label", "NAME[@N] ROW VALUE", 3, 3, "set the expected answer of a row, as a new version",
-     "ROW is the row's id, or its number from 1 where it has none.",
+     "ROW is the row's id, or its number from 1 where it has none. --json: as put.",
      "lydite dataset label questions q07 'about 600 BC'", WRITE, label_opts, LY_COUNT(label_opts),
      run_label},
 };

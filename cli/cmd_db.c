@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/term.h"
+#include "cli/answer.h"
 #include "cli/reading.h"
 #include "cost/book.h"
 #include "genai/price.h"
@@ -169,6 +170,12 @@ static int run_backup(ly_cli *cli)
     ly_store_close(store);
     if (st)
         return ly_cli_fail(cli, &err);
+    if (cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_c(&a.w, "copy", cli->args[0]);
+        return ly_answer_end(&a);
+    }
     ly_cli_note(cli, "copied to %s", cli->args[0]);
     return LY_EXIT_DONE;
 }
@@ -354,6 +361,13 @@ static int run_rebuild(ly_cli *cli)
         return stopped_early(cli, "the same command");
     if (st)
         return ly_cli_fail(cli, &err);
+    if (cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_c(&a.w, "rebuilt", ly_cli_db(cli));
+        ly_jsonw_kv_bool(&a.w, "normalised", how.normalise);
+        return ly_answer_end(&a);
+    }
     ly_cli_note(cli, "rebuilt");
     return LY_EXIT_DONE;
 }
@@ -372,6 +386,13 @@ static int run_migrate(ly_cli *cli)
     ly_store_close(store);
     if (st)
         return ly_cli_fail(cli, &err);
+    if (cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_i64(&a.w, "format", info.version);
+        ly_jsonw_kv_bool(&a.w, "migrated", false);
+        return ly_answer_end(&a);
+    }
     (void)fprintf(cli->out, "format %d is this build's own: nothing to migrate\n", info.version);
     return LY_EXIT_DONE;
 }
@@ -395,7 +416,8 @@ static const ly_verb db_verbs[] = {
     {"info", "", 0, 0, "what is in the file",
      "Counts are estimates unless --exact. --json: db, format, page_size, traces, spans, logs, "
      "contents,\n"
-     "sessions, charges, unsettled_traces, quarantined, oldest_ns, newest_ns, file_bytes, "
+     "sessions, charges, unsettled_traces, unindexed_traces, quarantined, oldest_ns, newest_ns, "
+     "file_bytes, "
      "wal_bytes,\n"
      "free_bytes, disk_free_bytes.",
      "lydite db info", LY_COMMON_READ, info_opts, 1, run_info},
@@ -405,8 +427,9 @@ static const ly_verb db_verbs[] = {
      "something is wrong. --json: a line for each finding: ok, what, detail.",
      "lydite db check\nlydite db check --quick", LY_COMMON_READ, check_opts, 1, run_check},
     {"backup", "FILE", 1, 1, "copy the database while others write",
-     "FILE must not exist; the copy is a database of its own.", "lydite db backup backup.db",
-     LY_COMMON_DB, NULL, 0, run_backup},
+     "FILE must not exist; the copy is a database of its own. --json: copy (its path).",
+     "lydite db backup backup.db", LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, NULL, 0,
+     run_backup},
     {"prune", "", 0, 0, "remove old traces, keep the ledger and evidence",
      "Whole days of arrival go, oldest first, in small steps beside a running collector. Pinned "
      "traces and\n"
@@ -420,10 +443,11 @@ static const ly_verb db_verbs[] = {
      "old bytes are overwritten. --json: changed, places, dry_run.",
      "lydite db redact secrets --dry-run",
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT | LY_COMMON_DRY, redact_opts, 1, run_redact},
-    {"rebuild", "", 0, 0, "make summaries, sessions and sums anew", "", "lydite db rebuild",
-     LY_COMMON_DB, rebuild_opts, 1, run_rebuild},
-    {"migrate", "", 0, 0, "bring the file to this build's format", "", "lydite db migrate",
-     LY_COMMON_DB | LY_COMMON_OUT, NULL, 0, run_migrate},
+    {"rebuild", "", 0, 0, "make summaries, sessions and sums anew",
+     "--json: rebuilt (the path) normalised.", "lydite db rebuild",
+     LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, rebuild_opts, 1, run_rebuild},
+    {"migrate", "", 0, 0, "bring the file to this build's format", "--json: format migrated.",
+     "lydite db migrate", LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, NULL, 0, run_migrate},
 };
 const ly_cmd ly_cmd_db = {"db",     "care of the database file", "Data",
                           db_verbs, LY_COUNT(db_verbs),          false};

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/term.h"
+#include "cli/answer.h"
 #include "cli/cmd.h"
 #include "cli/eval_cmd.h"
 #include "cli/files.h"
@@ -279,7 +280,12 @@ static int run_check(ly_cli *cli)
     if (!code) {
         code = ly_eval_prepare(&s, &err) ? ly_cli_fail(cli, &err) : LY_EXIT_DONE;
     }
-    if (!code) {
+    if (!code && cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_bool(&a.w, "ok", true);
+        code = ly_answer_end(&a);
+    } else if (!code) {
         fprintf(cli->out, "prompts, data, judges and models fit together; nothing was called\n");
     }
     ly_eval_release(&s);
@@ -391,7 +397,8 @@ static const ly_verb verbs[] = {
      "regressed, equivalent, non-inferior or inconclusive, and the smallest difference that so "
      "many rows "
      "can find. A failed judgement is counted as unscored and never as a 0.\n\n"
-     "--json: run, state, dataset, cases, targets[], scores[] (judge, target, rows, mean, "
+     "--json: one object: run, experiment, state, dataset, rows, repeat, cases, cases_expected, "
+     "cases_failed, cost_pico, level, margin, targets[], scores[] (judge, target, rows, mean, "
      "interval, "
      "scored, abstained, unscored, unscored_reasons), comparisons[] (difference, interval, p, "
      "p_holm, "
@@ -402,13 +409,14 @@ static const ly_verb verbs[] = {
      "--judge correctness --judge 'contains:{{expected}}'",
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_PLAIN | LY_COMMON_OUT | LY_COMMON_JOBS, run_opts,
      LY_COUNT(run_opts), run_run},
-    {"check", "[SUITE]", 0, 1, "look whether prompts, data, judges and models fit together", "",
+    {"check", "[SUITE]", 0, 1, "look whether prompts, data, judges and models fit together",
+     "--json: ok.",
      "lydite eval check --prompt a.txt --data rows.csv --model openai:gpt-4o-mini --judge "
      "correctness",
-     LY_COMMON_DB | LY_COMMON_PLAIN | LY_COMMON_OUT, run_opts, LY_COUNT(run_opts), run_check},
+     LY_COMMON_READ, run_opts, LY_COUNT(run_opts), run_check},
     {"resume", "[RUN]", 0, 1, "go on with a run that was stopped",
      "Without RUN the last one. Cases that failed are done again; nothing that was answered is "
-     "paid for twice.",
+     "paid for twice. --json: as run.",
      "lydite eval resume @last",
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_PLAIN | LY_COMMON_OUT | LY_COMMON_JOBS, resume_opts,
      LY_COUNT(resume_opts), run_resume},
@@ -417,17 +425,20 @@ static const ly_verb verbs[] = {
      "started_ns.",
      "lydite eval list -n 5", LY_COMMON_READ | LY_COMMON_N | LY_COMMON_FAIL_EMPTY, NULL, 0,
      ly_eval_run_list},
-    {"show", "[RUN]", 0, 1, "the report of a run", "RUN is an id, its beginning, @last or a name.",
+    {"show", "[RUN]", 0, 1, "the report of a run",
+     "RUN is an id, its beginning, @last, @last~N or a name. --json: as run.",
      "lydite eval show @last --margin 0.05", LY_COMMON_READ, show_opts, LY_COUNT(show_opts),
      ly_eval_run_show},
     {"compare", "RUN RUN", 2, 2, "a run's targets against the baseline of another",
-     "Both must be over the same rows; only judges of the same name and version are compared.",
+     "Both must be over the same rows; only judges of the same name and version are compared. "
+     "--json: as "
+     "run.",
      "lydite eval compare @last~1 @last", LY_COMMON_READ, show_opts, LY_COUNT(show_opts),
      ly_eval_run_compare},
     {"gate", "[RUN]", 0, 1, "decide by rules: exit 0 pass, 1 fail, 5 cannot say",
      "Rules are YAML: a list of `judge`, and `min`, `require` (improved, non-inferior, "
      "not-regressed) or "
-     "`max_unscored`, with `target` and `margin` where wanted.",
+     "`max_unscored`, with `target` and `margin` where wanted. --json: as run.",
      "lydite eval gate @last --gate suite.yaml", LY_COMMON_READ, gate_opts, LY_COUNT(gate_opts),
      ly_eval_run_gate},
     {"review", "[RUN]", 0, 1, "label outputs by hand, one key each",
@@ -437,8 +448,12 @@ static const ly_verb verbs[] = {
      "judge audit RUN then compares judges with the labels.",
      "lydite eval review @last -n 50", LY_COMMON_DB | LY_COMMON_PLAIN | LY_COMMON_N, review_opts,
      LY_COUNT(review_opts), ly_eval_run_review},
-    {"export", "[RUN]", 0, 1, "cases with outputs and scores, one JSON object a line", "",
-     "lydite eval export @last -o cases.jsonl", LY_COMMON_READ, NULL, 0, ly_eval_run_export},
+    {"export", "[RUN]", 0, 1, "cases with outputs and scores, one JSON object a line",
+     "--json: the same: row, target, repeat, failed, output, error, trace, scores[] (judge, "
+     "outcome, "
+     "value, label, reason, detail).",
+     "lydite eval export @last\nlydite eval export @last -o cases.jsonl", LY_COMMON_READ, NULL, 0,
+     ly_eval_run_export},
 };
 const ly_cmd ly_cmd_eval = {
     "eval", "evaluate prompts and models", "Evaluate", verbs, LY_COUNT(verbs), false};

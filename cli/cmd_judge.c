@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "cli/answer.h"
 #include "cli/cmd.h"
 #include "cli/files.h"
 #include "cli/trace_text.h"
@@ -104,6 +105,26 @@ static int run_list(ly_cli *cli)
     return LY_EXIT_DONE;
 }
 
+static void json_show(work *w, const ly_shape_msg *msgs, size_t n)
+{
+    ly_answer a;
+    ly_answer_begin(&a, w->cli);
+    ly_jsonw_kv_c(&a.w, "judge", w->cli->args[0]);
+    ly_jsonw_kv_c(&a.w, "kind", ly_judge_is_llm(w->judge) ? "llm" : "check");
+    ly_jsonw_kv_str(&a.w, "version", ly_str_n(ly_judge_hash(w->judge), 16));
+    ly_jsonw_kv_str(&a.w, "question", ly_judge_question(w->judge));
+    ly_jsonw_key(&a.w, "messages");
+    ly_jsonw_array(&a.w);
+    for (size_t i = 0; i < n; i++) {
+        ly_jsonw_object(&a.w);
+        ly_jsonw_kv_str(&a.w, "role", msgs[i].role);
+        ly_jsonw_kv_str(&a.w, "content", msgs[i].text);
+        ly_jsonw_object_end(&a.w);
+    }
+    ly_jsonw_array_end(&a.w);
+    (void)ly_answer_end(&a);
+}
+
 static int run_show(ly_cli *cli)
 {
     work w = {.cli = cli, .err = LY_ERR_INIT};
@@ -127,7 +148,9 @@ static int run_show(ly_cli *cli)
     ly_status st = ly_cli_opt(cli, "model")
                        ? parse_judge(&w)
                        : ly_judge_parse(ly_str_c(cli->args[0]), &env, &w.arena, &w.judge, &w.err);
-    if (!st && !ly_judge_is_llm(w.judge)) {
+    if (!st && !ly_judge_is_llm(w.judge) && cli->json) {
+        json_show(&w, NULL, 0);
+    } else if (!st && !ly_judge_is_llm(w.judge)) {
         fprintf(cli->out, "check %s: %.*s\nversion %.16s\n", cli->args[0],
                 LY_STR_ARG(ly_judge_question(w.judge)), ly_judge_hash(w.judge));
     } else if (!st) {
@@ -138,6 +161,11 @@ static int run_show(ly_cli *cli)
                              .tokens_in = LY_UNKNOWN,
                              .tokens_out = LY_UNKNOWN};
         st = ly_judge_messages(w.judge, &in, &w.arena, &msgs, &n, &missing, &w.err);
+        if (!st && cli->json) {
+            json_show(&w, msgs, n);
+            release(&w);
+            return LY_EXIT_DONE;
+        }
         fprintf(cli->out, "LLM judge %s, version %.16s%s\n", cli->args[0], ly_judge_hash(w.judge),
                 ly_cli_opt(cli, "model") ? "" : " (with openai:gpt-4o-mini)");
         for (size_t i = 0; i < n && !st; i++) {
@@ -290,6 +318,48 @@ static void print_share(ly_cli *cli, const char *what, int64_t k, int64_t n)
     }
 }
 
+static void json_share(ly_jsonw *w, const char *name, int64_t k, int64_t n)
+{
+    ly_interval v = ly_wilson(k, n, 0.95);
+    ly_jsonw_key(w, name);
+    if (!v.ok) {
+        ly_jsonw_null(w);
+        return;
+    }
+    ly_jsonw_object(w);
+    ly_jsonw_kv_double(w, "value", (double)k / (double)n);
+    ly_jsonw_kv_double(w, "low", v.lo);
+    ly_jsonw_kv_double(w, "high", v.hi);
+    ly_jsonw_kv_i64(w, "n", n);
+    ly_jsonw_object_end(w);
+}
+
+static int json_test(const work *w, const double *table, const ly_kappa *k, int64_t scored,
+                     int64_t abstained, int64_t unscored)
+{
+    ly_answer a;
+    ly_answer_begin(&a, w->cli);
+    ly_jsonw_kv_c(&a.w, "judge", w->cli->args[0]);
+    ly_jsonw_kv_i64(&a.w, "rows", (int64_t)w->n);
+    ly_jsonw_kv_i64(&a.w, "scored", scored);
+    ly_jsonw_kv_i64(&a.w, "abstained", abstained);
+    ly_jsonw_kv_i64(&a.w, "unscored", unscored);
+    json_share(&a.w, "agreement", (int64_t)(table[0] + table[3]), scored);
+    json_share(&a.w, "tpr", (int64_t)table[0], (int64_t)(table[0] + table[1]));
+    json_share(&a.w, "tnr", (int64_t)table[3], (int64_t)(table[2] + table[3]));
+    ly_jsonw_key(&a.w, "kappa");
+    if (k->ok) {
+        ly_jsonw_object(&a.w);
+        ly_jsonw_kv_double(&a.w, "value", k->kappa);
+        ly_jsonw_kv_double(&a.w, "low", k->interval.lo);
+        ly_jsonw_kv_double(&a.w, "high", k->interval.hi);
+        ly_jsonw_object_end(&a.w);
+    } else {
+        ly_jsonw_null(&a.w);
+    }
+    return ly_answer_end(&a);
+}
+
 static int print_test(work *w)
 {
     double table[4] = {0};
@@ -304,6 +374,9 @@ static int print_test(work *w)
         table[(label_value(a) > 0.5 ? 0 : 2) + (a->j.value >= 0.5 ? 0 : 1)]++;
     }
     ly_kappa k = ly_cohen(table, 2, 0, 0.95);
+    if (w->cli->json) {
+        return json_test(w, table, &k, scored, abstained, unscored);
+    }
     fprintf(w->cli->out, "%s on %zu labelled rows: %lld scored, %lld abstained, %lld unscored\n\n",
             w->cli->args[0], w->n, (long long)scored, (long long)abstained, (long long)unscored);
     print_share(w->cli, "agrees with the label", (int64_t)(table[0] + table[3]), scored);
@@ -451,7 +524,21 @@ static int run_run(ly_cli *cli)
         }
     }
     int code = st ? ly_cli_fail(cli, &w.err) : LY_EXIT_DONE;
-    if (!st) {
+    if (!st && cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_c(&a.w, "judge", cli->args[0]);
+        ly_jsonw_kv_i64(&a.w, "traces", (int64_t)w.n);
+        ly_jsonw_kv_i64(&a.w, "scored", n[0]);
+        if (n[0]) {
+            ly_jsonw_kv_double(&a.w, "mean", sum / (double)n[0]);
+        } else {
+            ly_jsonw_kv_null(&a.w, "mean");
+        }
+        ly_jsonw_kv_i64(&a.w, "abstained", n[1]);
+        ly_jsonw_kv_i64(&a.w, "unscored", n[2]);
+        (void)ly_answer_end(&a);
+    } else if (!st) {
         fprintf(cli->out, "%s on %zu traces: %lld scored", cli->args[0], w.n, (long long)n[0]);
         if (n[0]) {
             fprintf(cli->out, " (mean %.3f)", sum / (double)n[0]);
@@ -472,19 +559,24 @@ static const ly_opt test_opts[] = {
 static const ly_verb verbs[] = {
     {"list", "", 0, 0, "judges that there are", "--json: name, kind, summary, one object a line.",
      "lydite judge list", LY_COMMON_JSON | LY_COMMON_PLAIN | LY_COMMON_OUT, NULL, 0, run_list},
-    {"show", "JUDGE", 1, 1, "what a judge asks, word for word", "", "lydite judge show correctness",
-     LY_COMMON_PLAIN | LY_COMMON_OUT, model_opts, LY_COUNT(model_opts), run_show},
+    {"show", "JUDGE", 1, 1, "what a judge asks, word for word",
+     "--json: judge kind (llm, check) version question messages (role, content).",
+     "lydite judge show correctness", LY_COMMON_JSON | LY_COMMON_PLAIN | LY_COMMON_OUT, model_opts,
+     LY_COUNT(model_opts), run_show},
     {"test", "JUDGE", 1, 1, "how far a judge agrees with labelled rows",
      "The label is a number (0.5 and more is good) or a word such as pass or fail. Printed with "
      "intervals: "
-     "agreement, how many of the good and of the bad it finds, Cohen's kappa.",
+     "agreement, how many of the good and of the bad it finds, Cohen's kappa. --json: judge rows "
+     "scored abstained unscored agreement tpr tnr (value, low, high, n) kappa (value, low, high).",
      "lydite judge test correctness --data labelled.csv --model openai:gpt-4o-mini",
-     LY_COMMON_PLAIN | LY_COMMON_OUT | LY_COMMON_JOBS, test_opts, LY_COUNT(test_opts), run_test},
+     LY_COMMON_JSON | LY_COMMON_PLAIN | LY_COMMON_OUT | LY_COMMON_JOBS, test_opts,
+     LY_COUNT(test_opts), run_test},
     {"run", "JUDGE [FILTER]", 1, 2, "score recorded traces",
-     "Traces without a recorded output are left out; -n limits (100).",
+     "Traces without a recorded output are left out; -n limits (100). --json: judge traces scored "
+     "mean abstained unscored.",
      "lydite judge run relevance 'service:research_agent' --model openai:gpt-4o-mini -n 20",
-     LY_COMMON_DB | LY_COMMON_PLAIN | LY_COMMON_OUT | LY_COMMON_N | LY_COMMON_TIME | LY_COMMON_JOBS,
-     model_opts, LY_COUNT(model_opts), run_run},
+     LY_COMMON_READ | LY_COMMON_N | LY_COMMON_TIME | LY_COMMON_JOBS, model_opts,
+     LY_COUNT(model_opts), run_run},
 };
 const ly_cmd ly_cmd_judge = {"judge", "what scores an output", "Evaluate",
                              verbs,   LY_COUNT(verbs),         false};

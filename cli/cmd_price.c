@@ -2,7 +2,9 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "cli/answer.h"
 #include "cli/costing.h"
+#include "cli/price_check.h"
 #include "cli/fetch.h"
 #include "cost/book_check.h"
 #include "text/csv.h"
@@ -280,7 +282,7 @@ static int print_books(ly_cli *cli, ly_store *store)
 }
 
 /* The store may not exist yet: then the compiled-in book is what there is. */
-static int open_optional(ly_cli *cli, ly_store **ret_store)
+int ly_price_open(ly_cli *cli, ly_store **ret_store)
 {
     ly_store_opts opts = LY_STORE_OPTS_INIT;
     ly_err err = LY_ERR_INIT;
@@ -298,7 +300,7 @@ static int with_book(ly_cli *cli, int (*fn)(ly_cli *cli, const ly_price_book *bo
     ly_err err = LY_ERR_INIT;
     ly_store *store = NULL;
     ly_price_book *own = NULL;
-    int code = open_optional(cli, &store);
+    int code = ly_price_open(cli, &store);
     if (code) {
         return code;
     }
@@ -464,7 +466,14 @@ static int run_add(ly_cli *cli)
         code = ly_cli_fail(cli, &err);
     }
     if (!code) {
-        fprintf(cli->out, "own price %lld\n", (long long)id);
+        ly_answer a;
+        if (cli->json) {
+            ly_answer_begin(&a, cli);
+            ly_jsonw_kv_i64(&a.w, "own_price", id);
+            code = ly_answer_end(&a);
+        } else {
+            fprintf(cli->out, "own price %lld\n", (long long)id);
+        }
         ly_cli_note(cli, "%s", later);
     }
     ly_store_close(store);
@@ -488,6 +497,12 @@ static int run_rm(ly_cli *cli)
     int code = ly_costing_open_writer(cli, &store);
     if (!code && ly_own_price_remove(store, id, &err) != LY_OK) {
         code = ly_cli_fail(cli, &err);
+    }
+    if (!code && cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_i64(&a.w, "ended", id);
+        code = ly_answer_end(&a);
     }
     if (!code) {
         ly_cli_note(cli, "%s", later);
@@ -538,7 +553,19 @@ static int import_text(ly_cli *cli, ly_str text, const char *name, const char *s
         (void)ly_err_wrap(&err, "%s", source);
         code = ly_cli_fail(cli, &err);
     }
-    if (!code) {
+    if (!code && cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_c(&a.w, "name", called);
+        ly_jsonw_kv_i64(&a.w, "rows", (int64_t)done.info.n_rows);
+        ly_jsonw_kv_i64(&a.w, "models", (int64_t)done.info.n_models);
+        ly_jsonw_kv_i64(&a.w, "providers", (int64_t)done.info.n_providers);
+        ly_jsonw_kv_i64(&a.w, "left_out", (int64_t)done.notes.n_skipped);
+        ly_jsonw_kv_i64(&a.w, "unknown_keys", (int64_t)done.notes.n_unknown_keys);
+        ly_jsonw_kv_bool(&a.w, "kept", !cli->dry_run);
+        ly_jsonw_kv_bool(&a.w, "in_force", activate);
+        code = ly_answer_end(&a);
+    } else if (!code) {
         fprintf(cli->out, "%s: %zu rows of %zu models, %zu providers%s\n", called, done.info.n_rows,
                 done.info.n_models, done.info.n_providers,
                 cli->dry_run ? " (not kept: --dry-run)"
@@ -600,120 +627,15 @@ static int run_use(ly_cli *cli)
     if (!code && ly_book_activate(store, number, &err) != LY_OK) {
         code = ly_cli_fail(cli, &err);
     }
+    if (!code && cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_i64(&a.w, "in_force", number);
+        code = ly_answer_end(&a);
+    }
     if (!code) {
         ly_cli_note(cli, "%s", later);
     }
-    ly_store_close(store);
-    return code;
-}
-
-/* ---- check ---- */
-
-static int print_check(ly_cli *cli, const ly_price_book *book, const ly_price_book *other)
-{
-    ly_book_difference *rows = NULL;
-    size_t n = 0;
-    ly_err err = LY_ERR_INIT;
-    ly_price_info info = ly_price_book_info(book), that = ly_price_book_info(other);
-    int64_t now = ly_wall_ns(), age = ly_book_age_days(&info, now);
-    ly_buf line;
-    ly_arena arena;
-    ly_arena_init(&arena, 0, 0);
-    ly_buf_init(&line, 4096);
-    if (ly_book_compare(book, other, now, &arena, &rows, &n, &err) != LY_OK) {
-        ly_arena_release(&arena);
-        return ly_cli_fail(cli, &err);
-    }
-    ly_costing_book_text(&info, &line);
-    fprintf(cli->out, "in force: %s, %lld days old%s\n", ly_buf_text(&line), (long long)age,
-            age > LY_BOOK_OLD_DAYS ? " (old)" : "");
-    ly_buf_reset(&line);
-    ly_costing_book_text(&that, &line);
-    ly_table *table = ly_table_new(cli, 5);
-    static const char *const heads[] = {"provider", "model", "price", "in force", "other"};
-    for (size_t i = 0; table && i < 5; i++) {
-        ly_table_col(table, i, heads[i], i < 3 ? LY_LEFT : LY_RIGHT, 0);
-    }
-    for (size_t i = 0; table && i < n; i++) {
-        ly_buf rate;
-        ly_buf_init(&rate, 64);
-        ly_table_cell(table, rows[i].provider);
-        ly_table_cell(table, rows[i].model);
-        ly_table_cell(table, ly_str_c(ly_unit_price_key(rows[i].unit)));
-        ly_rate_format(rows[i].here, &rate);
-        ly_table_cell(table, ly_buf_view(&rate));
-        ly_buf_reset(&rate);
-        ly_rate_format(rows[i].there, &rate);
-        ly_table_cell(table, ly_buf_view(&rate));
-        ly_buf_release(&rate);
-    }
-    if (table && n) {
-        ly_table_print(table);
-    }
-    fprintf(cli->out, "%zu prices differ from %s\n", n, ly_buf_text(&line));
-    ly_table_free(table);
-    ly_buf_release(&line);
-    ly_arena_release(&arena);
-    return n || age > LY_BOOK_OLD_DAYS ? LY_EXIT_NO : LY_EXIT_DONE;
-}
-
-/* The book to compare with: a file, else the newest kept one that is not in force, else compiled in. */
-static ly_status other_book(ly_cli *cli, ly_store *store, ly_price_book **ret, ly_err *err)
-{
-    ly_arena arena;
-    ly_buf text;
-    ly_stored_book *books = NULL, one;
-    size_t n = 0;
-    ly_status status = LY_OK;
-    ly_arena_init(&arena, 0, LY_MIB(128));
-    ly_buf_init(&text, LY_MAX_BOOK_BYTES);
-    *ret = NULL;
-    if (cli->n_args) {
-        status = ly_costing_read_file(cli->args[0], LY_MAX_BOOK_BYTES, &text, err);
-        ly_str view = ly_buf_view(&text);
-        if (status == LY_OK) {
-            status =
-                ly_book_read(ly_book_format_guess(view), view, ly_str_c(cli->args[0]), LY_S(""), 0,
-                             LY_UNKNOWN, ly_wall_ns(), NULL, NULL, ret, NULL, err);
-        }
-    } else if (store) {
-        status = ly_book_list(store, &arena, &books, &n, err);
-        for (size_t i = 0; status == LY_OK && i < n && !*ret; i++) {
-            if (books[i].active) {
-                continue;
-            }
-            status = ly_book_load(store, books[i].number, &arena, &one, err);
-            if (status == LY_OK) {
-                status = ly_book_read((ly_book_format)one.format, one.text, one.name, one.source,
-                                      one.number, one.published_ns, one.learned_ns, NULL, NULL, ret,
-                                      NULL, err);
-            }
-        }
-    }
-    ly_buf_release(&text);
-    ly_arena_release(&arena);
-    return status;
-}
-
-static int run_check(ly_cli *cli)
-{
-    ly_err err = LY_ERR_INIT;
-    ly_store *store = NULL;
-    ly_price_book *here = NULL, *there = NULL;
-    int code = open_optional(cli, &store);
-    if (code) {
-        return code;
-    }
-    ly_status status = store ? ly_cost_book_open(store, &here, &err) : LY_OK;
-    if (status == LY_OK) {
-        status = other_book(cli, store, &there, &err);
-    }
-    const ly_price_book *first = here ? here : ly_price_book_default();
-    const ly_price_book *second = there ? there : ly_price_book_default();
-    code = status == LY_OK && first && second ? print_check(cli, first, second)
-                                              : ly_cli_fail(cli, &err);
-    ly_price_book_free(here);
-    ly_price_book_free(there);
     ly_store_close(store);
     return code;
 }
@@ -767,29 +689,34 @@ static const ly_verb verbs[] = {
      "for\n"
      "a context tier, or free. Units that you do not name keep the book's price. The most "
      "specific\n"
-     "of your rows wins, then the latest.",
+     "of your rows wins, then the latest. --json: own_price (its number).",
      "lydite price add --provider openai --model gpt-5 input=1.0 output=8\n"
      "lydite price add --gateway localhost",
-     LY_COMMON_DB, add_opts, LY_COUNT(add_opts), run_add},
-    {"rm", "NUMBER", 1, 1, "end a price of your own", "", "lydite price rm 1", LY_COMMON_DB, NULL,
-     0, run_rm},
+     LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, add_opts, LY_COUNT(add_opts), run_add},
+    {"rm", "NUMBER", 1, 1, "end a price of your own", "--json: ended (its number).",
+     "lydite price rm 1", LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, NULL, 0, run_rm},
     {"import", "FILE", 1, 1, "take a price book from a file",
-     "genai-prices data.json (v2), LiteLLM's price JSON, or our CSV. Read whole or not at all.",
-     "lydite price import data.json", LY_COMMON_DB | LY_COMMON_OUT | LY_COMMON_DRY, import_opts,
-     LY_COUNT(import_opts), run_import},
+     "genai-prices data.json (v2), LiteLLM's price JSON, or our CSV. Read whole or not at all.\n"
+     "--json: name rows models providers left_out unknown_keys kept in_force.",
+     "lydite price import data.json", LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT | LY_COMMON_DRY,
+     import_opts, LY_COUNT(import_opts), run_import},
     {"update", "[URL]", 0, 1, "fetch a price book and put it in force",
      "Fetched, read whole, then swapped in one transaction; on any error nothing changes. The\n"
-     "setting price-url is the default, then the published genai-prices data.",
-     "lydite price update", LY_COMMON_DB | LY_COMMON_OUT | LY_COMMON_DRY, import_opts,
-     LY_COUNT(import_opts), run_update},
-    {"use", "NUMBER", 1, 1, "put a kept book in force; `default` = the compiled-in one", "",
-     "lydite price use default", LY_COMMON_DB, NULL, 0, run_use},
+     "setting price-url is the default, then the published genai-prices data. --json: as import.",
+     "lydite price update", LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT | LY_COMMON_DRY,
+     import_opts, LY_COUNT(import_opts), run_update},
+    {"use", "NUMBER", 1, 1, "put a kept book in force; `default` = the compiled-in one",
+     "--json: in_force (its number, 0 = the compiled-in one).", "lydite price use default",
+     LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, NULL, 0, run_use},
     {"check", "[FILE]", 0, 1, "age of the book in force, and what differs from another",
      "FILE is any importable book; without it the newest kept one is compared. Exit code 1 when "
      "it\n"
-     "is older than 60 days or prices differ.",
-     "lydite price check data.json", LY_COMMON_DB | LY_COMMON_PLAIN | LY_COMMON_OUT, NULL, 0,
-     run_check},
+     "is older than 60 days or prices differ. --json: one object a line: kind (book, then "
+     "difference); of\n"
+     "the book name other age_days old differences; of a difference provider model price in_force "
+     "other.",
+     "lydite price check\nlydite price check data.json", LY_COMMON_READ, NULL, 0,
+     ly_price_run_check},
 };
 const ly_cmd ly_cmd_price = {
     "price", "price books and prices of your own", "Cost", verbs, LY_COUNT(verbs), false};

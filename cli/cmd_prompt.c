@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "cli/answer.h"
 #include "cli/cmd.h"
 #include "cli/work.h"
 #include "cli/eval_print.h"
@@ -333,7 +334,15 @@ static int run_diff(ly_cli *cli)
     if (!st) {
         st = ly_text_diff(a, b, &out, &changed, &w.err);
     }
-    if (!st && changed) {
+    if (!st && cli->json) {
+        ly_answer answer;
+        ly_answer_begin(&answer, cli);
+        ly_jsonw_kv_c(&answer.w, "a", cli->args[0]);
+        ly_jsonw_kv_c(&answer.w, "b", cli->args[1]);
+        ly_jsonw_kv_bool(&answer.w, "changed", changed);
+        ly_jsonw_kv_str(&answer.w, "diff", changed ? ly_buf_view(&out) : LY_S(""));
+        (void)ly_answer_end(&answer);
+    } else if (!st && changed) {
         fprintf(cli->out, "--- %s\n+++ %s\n", cli->args[0], cli->args[1]);
         fwrite(ly_buf_text(&out), 1, out.len, cli->out);
     }
@@ -402,7 +411,21 @@ static int run_check(ly_cli *cli)
     if (!st && data) {
         st = ly_data_read_file(data, check_row, &row, &w.err);
     }
-    if (!st) {
+    if (!st && cli->json) {
+        ly_answer answer;
+        ly_answer_begin(&answer, cli);
+        ly_jsonw_kv_i64(&answer.w, "messages", (int64_t)doc->n_parts);
+        ly_jsonw_key(&answer.w, "variables");
+        ly_jsonw_array(&answer.w);
+        for (size_t i = 0; i < n; i++) {
+            ly_jsonw_object(&answer.w);
+            ly_jsonw_kv_str(&answer.w, "name", names[i].name);
+            ly_jsonw_kv_bool(&answer.w, "optional", names[i].optional);
+            ly_jsonw_object_end(&answer.w);
+        }
+        ly_jsonw_array_end(&answer.w);
+        (void)ly_answer_end(&answer);
+    } else if (!st) {
         fprintf(cli->out, "%zu message%s; variables:", doc->n_parts, doc->n_parts == 1 ? "" : "s");
         for (size_t i = 0; i < n; i++) {
             fprintf(cli->out, " %.*s%s", LY_STR_ARG(names[i].name), names[i].optional ? "?" : "");
@@ -420,7 +443,34 @@ static int run_tag(ly_cli *cli)
         st = ly_prompt_tag(w.store, ly_work_arg(&w, 0), ly_work_arg(&w, i),
                            !ly_cli_flag(cli, "remove"), &w.err);
     }
+    if (!st && cli->json) {
+        ly_prompt_version v;
+        st = ly_prompt_get(w.store, ly_work_arg(&w, 0), &w.arena, &v, &w.err);
+        int code = st ? 0 : print_versions(&w, &v, 1);
+        return ly_work_end(&w, st, code);
+    }
     return ly_work_end(&w, st, LY_EXIT_DONE);
+}
+
+/* "from" is null where it is not known, "to" where the alias is gone. */
+static void json_move(ly_cli *cli, ly_str name, int64_t from, int64_t to, bool moved)
+{
+    ly_answer answer;
+    ly_answer_begin(&answer, cli);
+    ly_jsonw_kv_str(&answer.w, "name", name);
+    ly_jsonw_kv_c(&answer.w, "alias", cli->args[1]);
+    if (from > 0) {
+        ly_jsonw_kv_i64(&answer.w, "from", from);
+    } else {
+        ly_jsonw_kv_null(&answer.w, "from");
+    }
+    if (to > 0) {
+        ly_jsonw_kv_i64(&answer.w, "to", to);
+    } else {
+        ly_jsonw_kv_null(&answer.w, "to");
+    }
+    ly_jsonw_kv_bool(&answer.w, "moved", moved);
+    (void)ly_answer_end(&answer);
 }
 
 static int run_alias(ly_cli *cli)
@@ -433,10 +483,15 @@ static int run_alias(ly_cli *cli)
     }
     if (!st && ly_cli_flag(cli, "remove")) {
         st = ly_alias_drop(w.store, v.name, ly_work_arg(&w, 1), actor(), &w.err);
+        if (!st && cli->json) {
+            json_move(cli, v.name, v.number, 0, true);
+        }
     } else if (!st) {
         st = ly_alias_set(w.store, v.name, ly_work_arg(&w, 1), v.number, -1, actor(),
                           ly_str_c(ly_cli_opt(cli, "message")), NULL, LY_STR_NONE, &w.err);
-        if (!st) {
+        if (!st && cli->json) {
+            json_move(cli, v.name, LY_UNKNOWN, v.number, true);
+        } else if (!st) {
             fprintf(cli->out, "%.*s@%s -> %lld\n", LY_STR_ARG(v.name), cli->args[1],
                     (long long)v.number);
         }
@@ -463,7 +518,9 @@ static int run_rollback(ly_cli *cli)
         st = ly_alias_set(w.store, ly_work_arg(&w, 0), ly_work_arg(&w, 1), moves[0].from,
                           moves[0].to, actor(), LY_S("rollback"), NULL, LY_STR_NONE, &w.err);
     }
-    if (!st) {
+    if (!st && cli->json) {
+        json_move(cli, ly_work_arg(&w, 0), moves[0].to, moves[0].from, true);
+    } else if (!st) {
         fprintf(cli->out, "%s@%s: %lld -> %lld\n", cli->args[0], cli->args[1],
                 (long long)moves[0].to, (long long)moves[0].from);
     }
@@ -523,7 +580,17 @@ static int run_promote(ly_cli *cli)
                           LY_S("promoted"), report->run.run_id, text, &w.err);
         moved = !st;
     }
-    if (!st) {
+    if (!st && cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_str(&a.w, "name", v.name);
+        ly_jsonw_kv_c(&a.w, "alias", cli->args[1]);
+        ly_jsonw_kv_i64(&a.w, "version", v.number);
+        ly_jsonw_kv_bool(&a.w, "moved", moved);
+        ly_jsonw_kv_str(&a.w, "evidence", text);
+        ly_jsonw_kv_c(&a.w, "run", report->run_hex);
+        (void)ly_answer_end(&a);
+    } else if (!st) {
         fprintf(cli->out, "%.*s@%s %s %lld: %.*s (run %.8s)\n", LY_STR_ARG(v.name), cli->args[1],
                 moved ? "->" : "not moved to", (long long)v.number, LY_STR_ARG(text),
                 report->run_hex);
@@ -537,6 +604,12 @@ static int run_rm(ly_cli *cli)
     ly_status st = ly_work_begin(&w, cli, LY_STORE_WRITER);
     if (!st) {
         st = ly_prompt_remove(w.store, ly_work_arg(&w, 0), &w.err);
+    }
+    if (!st && cli->json) {
+        ly_answer answer;
+        ly_answer_begin(&answer, cli);
+        ly_jsonw_kv_c(&answer.w, "removed", cli->args[0]);
+        (void)ly_answer_end(&answer);
     }
     return ly_work_end(&w, st, LY_EXIT_DONE);
 }
@@ -558,7 +631,7 @@ static const ly_opt promote_opts[] = {
     {"force", 0, NULL, "move it whatever the run says; the verdict is kept beside the move",
      false}};
 
-#define WRITE (LY_COMMON_DB | LY_COMMON_PLAIN | LY_COMMON_OUT)
+#define WRITE LY_COMMON_READ
 static const ly_verb verbs[] = {
     {"put", "FILE", 1, 1, "keep a prompt file as a version; the same content is the same version",
      "A file holds an optional head between --- lines (model, temperature, top_p, max_output, "
@@ -567,13 +640,12 @@ static const ly_verb verbs[] = {
      "is one "
      "user message. Variables are {{name}}; a value is never read as a template.\n\n"
      "--json: name, version, hash, aliases, tags, message, author, made_ns.",
-     "lydite prompt put answer.txt -m 'shorter'", WRITE | LY_COMMON_JSON, put_opts,
-     LY_COUNT(put_opts), run_put},
+     "lydite prompt put answer.txt -m 'shorter'", WRITE, put_opts, LY_COUNT(put_opts), run_put},
     {"list", "", 0, 0, "prompts with their newest version", "--json: as put, one object a line.",
      "lydite prompt list", LY_COMMON_READ | LY_COMMON_FAIL_EMPTY, NULL, 0, run_list},
     {"log", "NAME", 1, 1, "versions of a prompt and moves of its aliases",
-     "--json: the versions, one object a line.", "lydite prompt log answer", LY_COMMON_READ, NULL,
-     0, run_log},
+     "--json: as put, one object a line.", "lydite prompt log answer", LY_COMMON_READ, NULL, 0,
+     run_log},
     {"show", "NAME[@REF]", 1, 1, "a version's text, as it was put",
      "REF is a number, an alias or the beginning of a hash.\n\n--json: as put, and body.",
      "lydite prompt show answer@3", LY_COMMON_READ, NULL, 0, run_show},
@@ -581,26 +653,29 @@ static const ly_verb verbs[] = {
      "A variable without a value is an error that names its line.\n\n--json: [{role, content}].",
      "lydite prompt render answer --var question='What is lydite?'", LY_COMMON_READ, var_opts,
      LY_COUNT(var_opts), run_render},
-    {"diff", "A B", 2, 2, "lines that differ between two versions or files", "",
-     "lydite prompt diff answer@1 answer@2", LY_COMMON_DB | LY_COMMON_PLAIN | LY_COMMON_OUT,
-     diff_opts, LY_COUNT(diff_opts), run_diff},
+    {"diff", "A B", 2, 2, "lines that differ between two versions or files",
+     "--json: a b changed diff.", "lydite prompt diff answer@1 answer@2", LY_COMMON_READ, diff_opts,
+     LY_COUNT(diff_opts), run_diff},
     {"check", "FILE|NAME[@REF]", 1, 1, "parse a prompt and list its variables",
-     "With --data also that the columns are there.",
+     "With --data also that the columns are there. --json: messages variables (name, optional).",
      "lydite prompt check answer.txt --data rows.csv", WRITE, check_opts, LY_COUNT(check_opts),
      run_check},
-    {"tag", "NAME[@REF] TAG...", 2, -1, "free words on a version", "",
+    {"tag", "NAME[@REF] TAG...", 2, -1, "free words on a version", "--json: as put.",
      "lydite prompt tag answer@3 reviewed", WRITE, remove_opts, LY_COUNT(remove_opts), run_tag},
-    {"alias", "NAME[@REF] ALIAS", 2, 2, "point an alias at a version", "Every move is kept.",
+    {"alias", "NAME[@REF] ALIAS", 2, 2, "point an alias at a version",
+     "Every move is kept. --json: name alias from to moved; from is null where it was new.",
      "lydite prompt alias answer@3 production -m 'after review'", WRITE, alias_opts,
      LY_COUNT(alias_opts), run_alias},
     {"promote", "NAME[@REF] ALIAS", 2, 2, "point an alias at a version that a run speaks for",
-     "Exit 1 when the run says that it regressed, 5 when the run cannot say; then nothing moves.",
+     "Exit 1 when the run says that it regressed, 5 when the run cannot say; then nothing moves. "
+     "--json: name alias version moved evidence run.",
      "lydite prompt promote answer@3 production --run @last", WRITE, promote_opts,
      LY_COUNT(promote_opts), run_promote},
-    {"rollback", "NAME ALIAS", 2, 2, "point an alias where it pointed before its last move", "",
-     "lydite prompt rollback answer production", WRITE, NULL, 0, run_rollback},
+    {"rollback", "NAME ALIAS", 2, 2, "point an alias where it pointed before its last move",
+     "--json: as alias.", "lydite prompt rollback answer production", WRITE, NULL, 0, run_rollback},
     {"rm", "NAME", 1, 1, "take a prompt off the list",
-     "Versions that runs name stay readable by number; putting it again brings it back.",
+     "Versions that runs name stay readable by number; putting it again brings it back. "
+     "--json: removed (the name).",
      "lydite prompt rm answer", WRITE, NULL, 0, run_rm},
 };
 const ly_cmd ly_cmd_prompt = {"prompt", "versioned prompts", "Prompts",

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "cli/answer.h"
 #include "cli/cmd.h"
 #include "store/score.h"
 #include "text/jsonw.h"
@@ -50,6 +51,12 @@ static int run_add(ly_cli *cli)
     }
     char hex[33];
     ly_hex_encode(score.score_id, 16, hex);
+    if (cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_c(&a.w, "id", hex);
+        return ly_answer_end(&a);
+    }
     fprintf(cli->out, "%s\n", hex);
     return LY_EXIT_DONE;
 }
@@ -166,6 +173,16 @@ static int run_retract(ly_cli *cli)
         if (!st) {
             st = ly_score_retract(store, id, &err);
         }
+        char hex[33];
+        ly_hex_encode(id, 16, hex);
+        if (!st && cli->json) {
+            ly_answer a;
+            ly_answer_begin(&a, cli);
+            ly_jsonw_kv_c(&a.w, "retracted", hex);
+            (void)ly_answer_end(&a);
+        } else if (!st) {
+            ly_cli_note(cli, "retracted %s", hex);
+        }
     }
     ly_store_close(store);
     return st ? ly_cli_fail(cli, &err) : LY_EXIT_DONE;
@@ -181,9 +198,10 @@ static const ly_opt list_opts[] = {{"name", 0, "NAME", "only this score", false}
                                    {"cases", 0, NULL, "those of evaluation cases too", false},
                                    {"retracted", 0, NULL, "retracted ones too", false}};
 static const ly_verb verbs[] = {
-    {"add", "TRACE NAME", 2, 2, "put a score on a trace", "Prints the score's id.",
-     "lydite score add @last helpful --value 1 --reason 'answered at once'",
-     LY_COMMON_DB | LY_COMMON_PLAIN | LY_COMMON_OUT, add_opts, LY_COUNT(add_opts), run_add},
+    {"add", "TRACE NAME", 2, 2, "put a score on a trace",
+     "Prints the score's id. TRACE is an id, a unique prefix, @last or @last~N. --json: id.",
+     "lydite score add @last helpful --value 1 --reason 'answered at once'", LY_COMMON_READ,
+     add_opts, LY_COUNT(add_opts), run_add},
     {"list", "[TRACE]", 0, 1, "scores, newest first",
      "--json: one object a line: id, trace, session, name, value, label, reason, source, outcome, "
      "run, "
@@ -191,8 +209,10 @@ static const ly_verb verbs[] = {
      "lydite score list --name helpful -n 20",
      LY_COMMON_READ | LY_COMMON_N | LY_COMMON_TIME | LY_COMMON_FAIL_EMPTY, list_opts,
      LY_COUNT(list_opts), run_list},
-    {"retract", "SCORE...", 1, -1, "take a score back; it stays on record as retracted", "",
-     "lydite score retract 3f2a91bc", LY_COMMON_DB | LY_COMMON_PLAIN, NULL, 0, run_retract},
+    {"retract", "SCORE...", 1, -1, "take a score back; it stays on record as retracted",
+     "SCORE is an id of `score list` or its beginning. --json: retracted (the id), one object a "
+     "line.",
+     "lydite score retract 3f2a91bc", LY_COMMON_READ, NULL, 0, run_retract},
 };
 const ly_cmd ly_cmd_score = {"score", "scores on traces", "Evaluate",
                              verbs,   LY_COUNT(verbs),    false};

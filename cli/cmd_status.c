@@ -226,6 +226,7 @@ static const ly_verb status_verbs[] = {
      "collector's /status: received = stored + merged + conflicts + rejected + returned + queued, "
      "refused\n"
      "requests by reason, commits, budget, services); traces, spans, logs, unsettled_traces, "
+     "unindexed_traces, "
      "quarantined,\n"
      "oldest_ns, newest_ns, file_bytes, wal_bytes, disk_free_bytes.",
      "lydite status\nlydite status --json", LY_COMMON_READ, NULL, 0, run_status},

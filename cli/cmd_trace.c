@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/answer.h"
 #include "cli/json_csv.h"
 #include "cli/reading.h"
 #include "cli/trace_verbs.h"
@@ -465,7 +466,15 @@ static int run_pin(ly_cli *cli)
             break;
         }
         ly_hex_encode(id.b, 16, hex);
-        ly_cli_note(cli, "%s %s", pin ? "pinned" : "unpinned", hex);
+        if (cli->json) {
+            ly_answer a;
+            ly_answer_begin(&a, cli);
+            ly_jsonw_kv_c(&a.w, "trace_id", hex);
+            ly_jsonw_kv_bool(&a.w, "pinned", pin);
+            exit_code = ly_answer_end(&a);
+        } else {
+            ly_cli_note(cli, "%s %s", pin ? "pinned" : "unpinned", hex);
+        }
     }
     ly_store_close(store);
     return exit_code;
@@ -528,7 +537,8 @@ static const ly_verb verbs[] = {
      list_opts, LY_COUNT(list_opts), ly_trace_run_list},
     {"show", "[TRACE]", 0, 1, "print a trace as a tree of steps",
      "TRACE is an id, a unique prefix of 4 digits or more, @last or @last~N; without one the last. "
-     "Figures of a step are those of its subtree. --json: one object of the trace (kind \"trace\") "
+     "Figures of a step are those of its subtree. --json: one object of the trace (kind \"trace\": "
+     "the fields of `trace list`, and tags) "
      "and one a span in tree order (kind \"span\"): trace_id span_id parent_id name type start "
      "duration_ns ttft_ns status error_type error_message provider model agent tool tokens_in "
      "tokens_out tokens cache_read cache_write reasoning cost_usd prompt prompt_version "
@@ -560,25 +570,29 @@ static const ly_verb verbs[] = {
      diff_opts, LY_COUNT(diff_opts), ly_trace_run_diff},
     {"export", "[FILTER|TRACE...]", 0, -1, "write traces as OTLP, exactly as they came in",
      "OTLP/JSON Lines: a TracesData or LogsData document a line; --proto writes one protobuf "
-     "TracesData instead. Each span and log record is the message that was received.",
+     "TracesData instead. Each span and log record is the message that was received. --json says "
+     "what is "
+     "done anyway.",
      "lydite trace export @last > trace.jsonl\nlydite trace export 'since:1d' --proto -o day.pb",
-     LY_COMMON_DB | LY_COMMON_OUT | LY_COMMON_TIME, export_opts, LY_COUNT(export_opts),
-     ly_trace_run_export},
+     LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT | LY_COMMON_TIME, export_opts,
+     LY_COUNT(export_opts), ly_trace_run_export},
     {"import", "FILE...", 1, -1, "read OTLP files into the database",
      "OTLP/JSON (one document or JSON Lines) or protobuf, told apart by the first byte; - is "
      "standard "
-     "input. Importing a file twice changes nothing.",
+     "input. Importing a file twice changes nothing. --json: received stored known rejected.",
      "lydite trace import trace.jsonl\nlydite trace export @last | lydite trace import --db b.db -",
-     LY_COMMON_DB, import_opts, LY_COUNT(import_opts), ly_trace_run_import},
+     LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, import_opts, LY_COUNT(import_opts),
+     ly_trace_run_import},
     {"rm", "FILTER|TRACE...", 1, -1, "forget traces: records, content, index entries",
      "What was charged stays in the ledger, without ids, session, user and tags. The bytes are "
-     "overwritten in the file.",
+     "overwritten in the file. --json: traces spans logs dry_run.",
      "lydite trace rm --dry-run 'user:u-17'\nlydite trace rm -y @last",
-     LY_COMMON_DB | LY_COMMON_YES | LY_COMMON_DRY | LY_COMMON_TIME, rm_opts, LY_COUNT(rm_opts),
-     ly_trace_run_rm},
-    {"pin", "TRACE...", 1, -1, "keep traces whatever the retention", "",
-     "lydite trace pin @last\nlydite trace pin --undo 7f3a", LY_COMMON_DB, pin_opts,
-     LY_COUNT(pin_opts), run_pin},
+     LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT | LY_COMMON_YES | LY_COMMON_DRY | LY_COMMON_TIME,
+     rm_opts, LY_COUNT(rm_opts), ly_trace_run_rm},
+    {"pin", "TRACE...", 1, -1, "keep traces whatever the retention",
+     "--json: trace_id pinned, one object a line.",
+     "lydite trace pin @last\nlydite trace pin --undo @last",
+     LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, pin_opts, LY_COUNT(pin_opts), run_pin},
 };
 const ly_cmd ly_cmd_trace = {"trace",         "list, print, compare, move and remove traces",
                              "Trace",         verbs,

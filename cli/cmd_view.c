@@ -243,13 +243,13 @@ static int run_view(ly_cli *cli)
         ly_viewer_keys(&keys);
         return ly_cli_flush(cli, &keys, LY_OK, &err);
     }
-    bool replayed = cli->n_args > 0;
-    for (int i = 0; i < cli->n_args; i++) {
+    bool replayed = cli->n_args > 0 && cli->n_before_dashes > 0;
+    for (int i = 0; replayed && i < cli->n_args; i++) {
         if (!is_file(cli->args[i]) && is_path(cli->args[i])) {
             (void)LY_FAIL(&err, LY_E_NOTFOUND, "%s: %s", cli->args[i], strerror(errno));
             return ly_cli_fail(cli, &err);
         }
-        replayed = replayed && is_file(cli->args[i]);
+        replayed = replayed && i < cli->n_before_dashes && is_file(cli->args[i]);
     }
     if (replayed) {
         if (begin_replay(&files, cli->args, cli->n_args, &err) != LY_OK) {
@@ -304,7 +304,8 @@ static const ly_verb verbs[] = {
      "filter (lydite trace list --help). Where the output is no terminal, or with --plain, the "
      "list "
      "is printed once, as by `trace list`. Screens: Traces, Trace (steps, waterfall, messages), "
-     "Sessions, Evals, Prompts, Cost, Stats, Status; ? shows the keys. LYDITE_THEME=light or dark.",
+     "Sessions, Evals, Prompts, Cost, Stats, Status; ? shows the keys. LYDITE_THEME=light or dark. "
+     "After -- an argument is a filter even where a file has its name. --json: as `trace list`.",
      "lydite view\nlydite view status:error since:1h\nlydite view trace.jsonl\nlydite view --keys",
      LY_COMMON_READ | LY_COMMON_N | LY_COMMON_FOLLOW | LY_COMMON_TIME | LY_COMMON_FAIL_EMPTY,
      view_opts, LY_COUNT(view_opts), run_view},

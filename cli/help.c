@@ -182,9 +182,13 @@ static void roff_verb(const ly_cmd *cmd, const ly_verb *verb, ly_buf *out)
     roff(verb->summary, out);
     ly_buf_c(out, ".\n");
     if (verb->details && verb->details[0]) {
+        ly_buf text;
+        ly_buf_init(&text, 1 << 20);
+        wrapped(verb->details, &text);
         ly_buf_c(out, ".PP\n.nf\n");
-        roff(verb->details, out);
-        ly_buf_c(out, "\n.fi\n");
+        roff(ly_buf_text(&text), out);
+        ly_buf_c(out, ".fi\n");
+        ly_buf_release(&text);
     }
     for (size_t i = 0; i < verb->n_opts; i++)
         roff_option(&verb->opts[i], out);
@@ -242,47 +246,83 @@ static void words_of_verbs(const ly_cmd *cmd, ly_buf *out)
     }
 }
 
-static void words_of_options(const ly_cmd *cmd, ly_buf *out)
+static void words_of_options(const ly_verb *verb, ly_buf *out)
 {
-    for (size_t v = 0; v < cmd->n_verbs; v++) {
-        const ly_verb *verb = &cmd->verbs[v];
-        const ly_opt *common[MAX_COMMON];
-        size_t n = ly_common_opts(verb->common, common, MAX_COMMON);
-        for (size_t i = 0; i < verb->n_opts + n; i++) {
-            const ly_opt *opt = i < verb->n_opts ? &verb->opts[i] : common[i - verb->n_opts];
-            char word[80];
-            snprintf(word, sizeof word, " --%s ", opt->name);
-            ly_str have = ly_buf_view(out);
-            if (ly_str_find(have, ly_str_c(word), 0) == SIZE_MAX)
-                ly_buf_fmt(out, "--%s ", opt->name);
-        }
+    const ly_opt *common[MAX_COMMON];
+    size_t n = ly_common_opts(verb->common, common, MAX_COMMON);
+    for (size_t i = 0; i < verb->n_opts + n; i++) {
+        const ly_opt *opt = i < verb->n_opts ? &verb->opts[i] : common[i - verb->n_opts];
+        ly_buf_fmt(out, "%s--%s", i ? " " : "", opt->name);
     }
+}
+
+/* One branch a verb: its options after "-", else the names of files. */
+static void bash_verbs(const ly_cmd *cmd, ly_buf *out)
+{
+    ly_buf_c(out, "      case $verb in\n");
+    for (size_t v = 0; v < cmd->n_verbs; v++) {
+        if (!cmd->verbs[v].name)
+            continue;
+        ly_buf_fmt(out, "      %s) options=\"", cmd->verbs[v].name);
+        words_of_options(&cmd->verbs[v], out);
+        ly_buf_c(out, "\" ;;\n");
+    }
+    ly_buf_c(out, "      *) options=\"");
+    for (size_t v = 0; v < cmd->n_verbs; v++) {
+        if (!cmd->verbs[v].name)
+            words_of_options(&cmd->verbs[v], out);
+    }
+    ly_buf_c(out, "\" ;;\n      esac\n");
 }
 
 static void bash_completion(ly_buf *out)
 {
-    ly_buf_c(out, "# bash completion for lydite\n_lydite() {\n"
-                  "  local cur=${COMP_WORDS[COMP_CWORD]} cmd=${COMP_WORDS[1]} words=\n"
-                  "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    words=\"");
+    ly_buf_c(out,
+             "# bash completion for lydite\n_lydite() {\n"
+             "  local cur=${COMP_WORDS[COMP_CWORD]} cmd=${COMP_WORDS[1]} verb=${COMP_WORDS[2]}\n"
+             "  local words= options= verbs=\n"
+             "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    words=\"");
     words_of_commands(out);
     ly_buf_c(out, "\"\n  else\n    case $cmd in\n");
     for (size_t i = 0; i < ly_cmd_count(); i++) {
         const ly_cmd *cmd = ly_cmd_at(i);
-        ly_buf opts;
-        ly_buf_init(&opts, 65536);
-        ly_buf_char(&opts, ' ');
-        words_of_options(cmd, &opts);
-        ly_buf_fmt(out,
-                   "    %s) if [[ $cur == -* ]]; then words=\"%s\"; elif [ \"$COMP_CWORD\" -eq 2 "
-                   "]; then words=\"",
-                   cmd->name, ly_buf_text(&opts) + 1);
+        ly_buf_fmt(out, "    %s) verbs=\"", cmd->name);
         words_of_verbs(cmd, out);
-        ly_buf_c(out, "\"; fi ;;\n");
-        ly_buf_release(&opts);
+        ly_buf_c(out, "\"\n");
+        bash_verbs(cmd, out);
+        ly_buf_c(out, "      ;;\n");
     }
-    ly_buf_c(out, "    esac\n  fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+    ly_buf_c(out, "    esac\n"
+                  "    if [[ $cur == -* ]]; then words=$options\n"
+                  "    elif [ \"$COMP_CWORD\" -eq 2 ]; then words=$verbs; fi\n  fi\n"
+                  "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
                   "  [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- \"$cur\"))\n}\n"
                   "complete -F _lydite lydite\n");
+}
+
+/* A text inside single quotes of fish. */
+static void fish_quoted(const char *text, ly_buf *out)
+{
+    ly_buf_char(out, '\'');
+    for (; *text; text++) {
+        if (*text == '\'' || *text == '\\')
+            ly_buf_char(out, '\\');
+        ly_buf_char(out, *text);
+    }
+    ly_buf_char(out, '\'');
+}
+
+static void fish_option(const ly_cmd *cmd, const ly_verb *verb, const ly_opt *opt, ly_buf *out)
+{
+    ly_buf_fmt(out, "complete -c lydite -n '__fish_seen_subcommand_from %s", cmd->name);
+    if (verb->name)
+        ly_buf_fmt(out, "; and __fish_seen_subcommand_from %s", verb->name);
+    ly_buf_fmt(out, "' -l %s%s", opt->name, opt->arg ? " -r" : "");
+    if (opt->letter)
+        ly_buf_fmt(out, " -s %c", opt->letter);
+    ly_buf_c(out, " -d ");
+    fish_quoted(opt->help, out);
+    ly_buf_char(out, '\n');
 }
 
 static void fish_completion(ly_buf *out)
@@ -290,22 +330,24 @@ static void fish_completion(ly_buf *out)
     ly_buf_c(out, "# fish completion for lydite\n");
     for (size_t i = 0; i < ly_cmd_count(); i++) {
         const ly_cmd *cmd = ly_cmd_at(i);
-        ly_buf_fmt(out, "complete -c lydite -n __fish_use_subcommand -f -a %s -d '%s'\n", cmd->name,
-                   cmd->summary);
-        ly_buf words;
-        ly_buf_init(&words, 65536);
-        words_of_verbs(cmd, &words);
-        if (words.len)
-            ly_buf_fmt(out, "complete -c lydite -n '__fish_seen_subcommand_from %s' -f -a '%s'\n",
-                       cmd->name, ly_buf_text(&words));
+        ly_buf_fmt(out, "complete -c lydite -n __fish_use_subcommand -f -a %s -d ", cmd->name);
+        fish_quoted(cmd->summary, out);
+        ly_buf_char(out, '\n');
         for (size_t v = 0; v < cmd->n_verbs; v++) {
-            for (size_t k = 0; k < cmd->verbs[v].n_opts; k++) {
-                const ly_opt *opt = &cmd->verbs[v].opts[k];
-                ly_buf_fmt(out, "complete -c lydite -n '__fish_seen_subcommand_from %s' -l %s%s\n",
-                           cmd->name, opt->name, opt->arg ? " -r" : "");
+            const ly_verb *verb = &cmd->verbs[v];
+            const ly_opt *common[MAX_COMMON];
+            size_t n = ly_common_opts(verb->common, common, MAX_COMMON);
+            if (verb->name) {
+                ly_buf_fmt(out,
+                           "complete -c lydite -n '__fish_seen_subcommand_from %s' -f -a %s -d ",
+                           cmd->name, verb->name);
+                fish_quoted(verb->summary, out);
+                ly_buf_char(out, '\n');
             }
+            for (size_t k = 0; k < verb->n_opts + n; k++)
+                fish_option(cmd, verb, k < verb->n_opts ? &verb->opts[k] : common[k - verb->n_opts],
+                            out);
         }
-        ly_buf_release(&words);
     }
 }
 

@@ -273,26 +273,29 @@ typedef struct guess {
     size_t distance; /* of best */
 } guess;
 
-/* Keeps the name when its edit distance is less than that of the best so far. */
+/* Keeps the name when its edit distance (two letters that changed places are one) is less than that of the
+ * best so far. */
 static void near_look(guess *n, const char *name)
 {
-    size_t row[40], most = strlen(name);
-    if (most >= LY_COUNT(row) || n->len >= LY_COUNT(row))
+    enum { MOST = 40 };
+    size_t rows[3][MOST], most = strlen(name);
+    if (most >= MOST || n->len >= MOST)
         return;
     for (size_t j = 0; j <= most; j++)
-        row[j] = j;
+        rows[0][j] = j;
     for (size_t i = 1; i <= n->len; i++) {
-        size_t diagonal = row[0];
+        size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= most; j++) {
-            size_t up = row[j];
-            size_t cost = diagonal + (n->word[i - 1] != name[j - 1]);
-            size_t least = up + 1 < row[j - 1] + 1 ? up + 1 : row[j - 1] + 1;
-            row[j] = cost < least ? cost : least;
-            diagonal = up;
+            size_t cost = above[j - 1] + (n->word[i - 1] != name[j - 1]);
+            cost = above[j] + 1 < cost ? above[j] + 1 : cost;
+            cost = row[j - 1] + 1 < cost ? row[j - 1] + 1 : cost;
+            bool swapped =
+                i > 1 && j > 1 && n->word[i - 1] == name[j - 2] && n->word[i - 2] == name[j - 1];
+            row[j] = swapped && before[j - 2] + 1 < cost ? before[j - 2] + 1 : cost;
         }
     }
-    size_t distance = row[most];
+    size_t distance = rows[n->len % 3][most];
     /* The beginning of a name is as good as one wrong letter. */
     if (n->len >= 3 && n->len < most && memcmp(n->word, name, n->len) == 0)
         distance = 1;
@@ -425,10 +428,12 @@ static bool parse_words(ly_cli *cli, int argc, char **argv)
 {
     parsed *p = cli->opts;
     bool only_args = false;
+    int before = -1;
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i];
         if (!only_args && strcmp(word, "--") == 0) {
             only_args = true;
+            before = cli->n_args;
             continue;
         }
         if (!only_args && word[0] == '-' && word[1]) {
@@ -444,6 +449,7 @@ static bool parse_words(ly_cli *cli, int argc, char **argv)
         only_args = only_args || cli->cmd->raw_args;
     }
     cli->args = p->args_buf;
+    cli->n_before_dashes = before < 0 ? cli->n_args : before;
     return true;
 }
 

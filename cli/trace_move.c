@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cli/answer.h"
 #include "cli/costing.h"
 #include "cli/trace_verbs.h"
 #include "ingest/ingest.h"
@@ -122,6 +123,10 @@ int ly_trace_run_export(ly_cli *cli)
         return exit_code;
     }
     exporter e = {.cli = cli, .proto = ly_cli_flag(cli, "proto")};
+    if (e.proto && cli->json) {
+        ly_store_close(store);
+        return ly_cli_usage(cli, "--proto and --json exclude each other");
+    }
     ly_buf_init(&e.out, LY_MAX_OUTPUT_BYTES);
     if (!ly_trace_query_args(cli, store, &filter, &query, &exit_code)) {
         goto out;
@@ -267,6 +272,15 @@ int ly_trace_run_import(ly_cli *cli)
         exit_code = ly_cli_fail(cli, &err);
     }
     ly_store_close(store);
+    if (cli->json && exit_code == LY_EXIT_DONE) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_i64(&a.w, "received", (int64_t)sum.received);
+        ly_jsonw_kv_i64(&a.w, "stored", (int64_t)sum.stored);
+        ly_jsonw_kv_i64(&a.w, "known", (int64_t)sum.merged);
+        ly_jsonw_kv_i64(&a.w, "rejected", (int64_t)(sum.rejected + sum.conflicts));
+        return ly_answer_end(&a);
+    }
     ly_cli_note(cli, "%llu received, %llu stored, %llu known already, %llu rejected",
                 (unsigned long long)sum.received, (unsigned long long)sum.stored,
                 (unsigned long long)sum.merged, (unsigned long long)(sum.rejected + sum.conflicts));
@@ -274,6 +288,23 @@ int ly_trace_run_import(ly_cli *cli)
 }
 
 /* ---- rm -------------------------------------------------------------------------------------- */
+
+static int say_removed(ly_cli *cli, const ly_store_removed *r, bool done)
+{
+    if (cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_kv_i64(&a.w, "traces", r->n_traces);
+        ly_jsonw_kv_i64(&a.w, "spans", r->n_spans);
+        ly_jsonw_kv_i64(&a.w, "logs", r->n_logs);
+        ly_jsonw_kv_bool(&a.w, "dry_run", !done);
+        return ly_answer_end(&a);
+    }
+    ly_cli_note(cli, "%s%lld trace%s, %lld span%s, %lld log record%s", done ? "forgot " : "",
+                (long long)r->n_traces, r->n_traces == 1 ? "" : "s", (long long)r->n_spans,
+                r->n_spans == 1 ? "" : "s", (long long)r->n_logs, r->n_logs == 1 ? "" : "s");
+    return LY_EXIT_DONE;
+}
 
 static bool agreed(ly_cli *cli, const ly_store_removed *what)
 {
@@ -311,8 +342,7 @@ int ly_trace_run_rm(ly_cli *cli)
         goto out;
     }
     if (cli->dry_run || removed.n_traces == 0) {
-        ly_cli_note(cli, "%lld traces, %lld spans, %lld log records", (long long)removed.n_traces,
-                    (long long)removed.n_spans, (long long)removed.n_logs);
+        exit_code = say_removed(cli, &removed, !cli->dry_run);
         goto out;
     }
     if (!agreed(cli, &removed)) {
@@ -323,8 +353,7 @@ int ly_trace_run_rm(ly_cli *cli)
         exit_code = ly_cli_fail(cli, &err);
         goto out;
     }
-    ly_cli_note(cli, "forgot %lld traces, %lld spans, %lld log records",
-                (long long)removed.n_traces, (long long)removed.n_spans, (long long)removed.n_logs);
+    exit_code = say_removed(cli, &removed, true);
 out:
     ly_filter_free(filter);
     ly_store_close(store);

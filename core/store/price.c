@@ -138,7 +138,9 @@ ly_status ly_book_activate(ly_store *store, int64_t number, ly_err *err)
         }
     }
     if (!st && !row)
-        st = LY_FAIL(err, LY_E_NOTFOUND, "there is no price book %lld", (long long)number);
+        st = LY_FAIL(err, LY_E_NOTFOUND,
+                     "there is no price book %lld; see lydite price list --books",
+                     (long long)number);
     if (!st)
         st = set_active(db, number, err);
     return ly_db_write_end(db, st, err);
@@ -195,7 +197,9 @@ ly_status ly_book_load(ly_store *store, int64_t number, ly_arena *arena, ly_stor
     ly_bind_int(s, 1, number);
     st = ly_db_step(db, s, &row, err);
     if (!st && !row)
-        st = LY_FAIL(err, LY_E_NOTFOUND, "there is no price book %lld", (long long)number);
+        st = LY_FAIL(err, LY_E_NOTFOUND,
+                     "there is no price book %lld; see lydite price list --books",
+                     (long long)number);
     if (!st)
         st = book_read(store, s, arena, true, &book, err);
     ly_db_reset(s);
@@ -279,7 +283,8 @@ ly_status ly_own_price_remove(ly_store *store, int64_t id, ly_err *err)
         st = ly_db_run(db, s, err);
     }
     if (!st && ly_db_changes(db) == 0)
-        st = LY_FAIL(err, LY_E_NOTFOUND, "there is no price of your own with number %lld",
+        st = LY_FAIL(err, LY_E_NOTFOUND,
+                     "there is no price of your own with number %lld; see lydite price list --own",
                      (long long)id);
     return ly_db_write_end(db, st, err);
 }

@@ -1,0 +1,12 @@
+/* What the verbs of `lydite price` share. */
+#ifndef LY_CLI_PRICE_CHECK_H
+#define LY_CLI_PRICE_CHECK_H
+
+#include "cli/cmd.h"
+#include "store/store.h"
+
+/* The database, or NULL where there is none yet: prices are known without. An exit code. */
+int ly_price_open(ly_cli *cli, ly_store **ret_store);
+int ly_price_run_check(ly_cli *cli);
+
+#endif
