@@ -146,21 +146,9 @@ static ly_status row(list *l, ly_trace_id trace, const ly_node *n, int64_t from_
     return LY_OK;
 }
 
-/* What runs may be lost: that is asked of its trace. */
 static ly_status flat_row(void *user, ly_trace_id trace, const ly_node *node, ly_err *err)
 {
-    list *l = user;
-    bool lost = false;
-    if (node->flags & LY_SPAN_PENDING) {
-        ly_arena arena;
-        ly_trace_row about;
-        ly_arena_init(&arena, 0, 0);
-        if (ly_store_trace_row(l->store, trace, &arena, &about, NULL) == LY_OK) {
-            lost = ly_viewer_lost(node, &about, ly_wall_ns());
-        }
-        ly_arena_release(&arena);
-    }
-    return row(l, trace, node, 0, lost, err);
+    return row(user, trace, node, 0, ly_store_lost(node, ly_wall_ns()), err);
 }
 
 static ly_status list_trace(list *l, ly_trace_id id, ly_err *err)
@@ -173,8 +161,8 @@ static ly_status list_trace(list *l, ly_trace_id id, ly_err *err)
                   : l->cli->n >= 0 && (size_t)l->cli->n < t->n ? (size_t)l->cli->n
                                                                : t->n;
     for (size_t i = 0; st == LY_OK && i < most; i++) {
-        st = row(l, id, &t->nodes[i], t->row.start_ns,
-                 ly_viewer_lost(&t->nodes[i], &t->row, ly_wall_ns()), err);
+        st = row(l, id, &t->nodes[i], t->row.start_ns, ly_store_lost(&t->nodes[i], ly_wall_ns()),
+                 err);
     }
     if (st == LY_OK && most < t->n) {
         ly_cli_note(l->cli, "%zu of %zu spans; -n 0 prints all", most, t->n);

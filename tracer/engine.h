@@ -258,7 +258,8 @@ typedef enum ly_req_state { LY_REQ_FREE, LY_REQ_READY, LY_REQ_SENDING } ly_req_s
 
 typedef struct ly_request {
     ly_req_state state;
-    bool logs, pending, from_spool, beat;
+    bool logs, pending, from_spool;
+    bool beat;  /* a start record again, or an empty request that asks who is there */
     uint32_t n; /* spans or scores that count */
     uint32_t attempts;
     uint64_t serial;
@@ -310,8 +311,10 @@ struct lydite_tracer {
     uint32_t index, serial;
     _Atomic bool off;       /* no recording: disabled, or off after fork */
     _Atomic int off_reason; /* a LYDITE_DROP_* when spans are still counted; -1 = not even that */
-    _Atomic bool live_now;  /* live mode is on and the collector announced itself */
-    _Atomic bool idle;      /* the exporter sleeps until a span ends */
+    _Atomic bool
+        live_now; /* start records are made: live mode, and no other peer than ours is known */
+    _Atomic bool fresh; /* one waits since the exporter drained */
+    _Atomic bool idle;  /* the exporter sleeps until a span ends */
     ly_config config;
     ly_pool pool;
     ly_producer *_Atomic producers;
@@ -353,6 +356,11 @@ extern _Atomic uint32_t ly_tracer_serials[LY_MAX_TRACERS];
 extern lydite_tracer *_Atomic ly_tracer_table[LY_MAX_TRACERS];
 
 void ly_tracer_diag(lydite_tracer *tracer, int level, const char *fmt, ...) LY_PRINTF(3, 4);
+/* Whether start records are made before it is known who takes them. */
+static inline bool ly_live_at_first(const ly_config *config)
+{
+    return config->live && config->exporter == LY_EXPORT_OTLP && !config->disabled;
+}
 /* Starts the exporter thread if it does not run. */
 void ly_tracer_run(lydite_tracer *tracer);
 void ly_tracer_wake(lydite_tracer *tracer);

@@ -25,6 +25,8 @@
 #define IDLE_WAIT_POOR (1 * LY_NS_PER_SEC) /* without the barrier a wake may be missed */
 #define SPOOL_EVERY    (5 * LY_NS_PER_SEC)
 #define HEARTBEAT      (10 * LY_NS_PER_SEC)
+#define LIVE_DELAY     (30 * LY_NS_PER_MS) /* start records of one moment go together */
+#define ASK_EVERY      (2 * LY_NS_PER_SEC)
 
 /* ---- small helpers ---- */
 
@@ -225,6 +227,31 @@ static bool request_full(const ly_exporter *e, const ly_request *r)
     return r->n >= e->tracer->config.batch_spans || r->body.len >= e->tracer->config.batch_bytes;
 }
 
+/* Start records go to a Lydite collector alone. While it is not known who is there they are held, as many
+ * as one request takes, and an empty request asks. */
+static void pending_done(ly_exporter *e)
+{
+    ly_request *held = e->building_pending, *r;
+    const int64_t now = ly_mono_ns();
+    if (e->announced) {
+        request_finish(e, &e->building_pending);
+        return;
+    }
+    if (!atomic_load(&e->tracer->live_now) || request_full(e, held)) {
+        e->building_pending = NULL;
+        ly_request_reset(held);
+        return;
+    }
+    if (now >= e->ask_at && (r = request_free(e)) != NULL) {
+        e->ask_at = now + ASK_EVERY;
+        r->pending = r->beat = true;
+        r->n = 1;
+        r->serial = ++e->serial;
+        r->first_ns = now;
+        r->state = LY_REQ_READY;
+    }
+}
+
 /* Takes one record; false when there is no request to put it into. */
 static bool take_record(ly_exporter *e, ly_producer *producer, const ly_rec *rec)
 {
@@ -249,7 +276,7 @@ static bool take_record(ly_exporter *e, ly_producer *producer, const ly_rec *rec
         e->taken++;
     }
     if (*slot && request_full(e, *slot)) {
-        request_finish(e, slot);
+        pending ? pending_done(e) : request_finish(e, slot);
     }
     return true;
 }
@@ -276,7 +303,7 @@ static bool drain(ly_exporter *e)
         request_finish(e, &e->building);
     }
     if (e->building_pending) {
-        request_finish(e, &e->building_pending);
+        pending_done(e);
     }
     return all;
 }
@@ -543,7 +570,11 @@ static void idle_sleep(ly_exporter *e, uint32_t seen, int64_t signals_wait)
         int64_t wait = sure ? IDLE_WAIT : IDLE_WAIT_POOR;
         wait = t->config.spool_dir && wait > SPOOL_EVERY ? SPOOL_EVERY : wait;
         wait = beats(e) && wait > HEARTBEAT / 4 ? HEARTBEAT / 4 : wait;
+        wait = e->building_pending && wait > ASK_EVERY ? ASK_EVERY : wait;
         sleep_on_wake(t, seen, wait < signals_wait ? wait : signals_wait);
+        if (e->building_pending) {
+            atomic_store(&t->fresh, true); /* held: ask again who is there */
+        }
     }
     atomic_store(&t->idle, false);
     e->drain_at = ly_mono_ns() + t->config.schedule_ns;
@@ -561,14 +592,15 @@ static void rest(ly_exporter *e, uint32_t seen, int64_t next, int64_t signals_wa
         return;
     }
     if (ly_requests_in(e, LY_REQ_READY) == 0 && !e->flushing && !atomic_load(&t->pressure) &&
-        !anything_queued(t) && !scores_wait(t)) {
+        !atomic_load(&t->fresh) && !anything_queued(t) && !scores_wait(t)) {
         if (!atomic_load(&t->stop)) {
             idle_sleep(e, seen, signals_wait);
         }
         return;
     }
     /* While no request is free the rings cannot be drained: only time or a stop helps. */
-    if (e->drain_at < next && request_free(e) && (anything_queued(t) || scores_wait(t))) {
+    if (e->drain_at < next && request_free(e) &&
+        (atomic_load(&t->fresh) || anything_queued(t) || scores_wait(t))) {
         next = e->drain_at;
     }
     if (atomic_load(&t->stop) && atomic_load(&t->stop_by_ns) < next) {
@@ -601,11 +633,15 @@ static void turn(ly_exporter *e)
     take_replies(e);
     int64_t now = ly_mono_ns();
     flush_step(e);
+    if (atomic_load(&t->fresh) && e->drain_at > now + LIVE_DELAY) {
+        e->drain_at = now + LIVE_DELAY;
+    }
     if (now >= e->drain_at || atomic_load(&t->pressure) ||
         (atomic_load(&t->stuck) && request_free(e))) {
         if (atomic_exchange(&t->pressure, false)) {
             ly_pool_populate(&t->pool);
         }
+        atomic_store(&t->fresh, false);
         atomic_store_explicit(&t->waiting_spans, 0, memory_order_relaxed);
         atomic_store_explicit(&t->waiting_chunks, 0, memory_order_relaxed);
         drain_scores(e);

@@ -23,7 +23,10 @@ typedef struct ly_exporter {
     uint32_t flush_seen;
     bool flushing, flush_drained;
     uint64_t flush_serial;
-    ly_buf beat; /* live mode: the newest start records, as they were sent */
+    /* Live mode. Start records are held until the peer has said who it is. */
+    bool announced;
+    int64_t ask_at; /* not earlier is it asked again */
+    ly_buf beat;    /* live mode: the newest start records, as they were sent */
     size_t beat_at;
     int64_t heard_ns; /* when the collector last took something */
     uint64_t rng;

@@ -196,8 +196,13 @@ void ly_take_reply(ly_exporter *e, const ly_reply *reply)
 {
     ly_request *r = reply->request;
     lydite_tracer *t = e->tracer;
-    if (reply->announced && t->config.live) {
-        atomic_store(&t->live_now, true);
+    if (t->config.live && (reply->announced || reply->ok)) {
+        /* Held start records go now, or never: to another peer they would be spans. */
+        e->announced = reply->announced;
+        atomic_store(&t->live_now, e->announced);
+        if (e->building_pending) {
+            atomic_store(&t->fresh, true);
+        }
     }
     if (reply->ok) {
         settle_ok(e, r, reply);

@@ -222,6 +222,9 @@ static __attribute__((noinline, cold)) void put_pending(lydite_tracer *tracer,
     copy.end_ns = 0;
     copy.bag = ly_bag_ref(slot->bag);
     ly_ring_put_slow(tracer, producer, &copy, slot->items, slot->len);
+    if (!atomic_exchange(&tracer->fresh, true)) {
+        ly_tracer_wake(tracer);
+    }
 }
 
 static void add_subject(ly_slot *slot, const char *name)

@@ -243,7 +243,7 @@ static void reset_in_child(lydite_tracer *t, bool late)
     t->score_last = NULL;
     t->n_scores = 0;
     t->loss_told = false;
-    _Atomic bool *flags[] = {&t->live_now, &t->idle,           &t->sleeping, &t->stop,   &t->pause,
+    _Atomic bool *flags[] = {&t->fresh,    &t->idle,           &t->sleeping, &t->stop,   &t->pause,
                              &t->pressure, &t->transport_open, &t->stuck,    &t->starved};
     for (size_t i = 0; i < LY_COUNT(flags); i++) {
         atomic_store(flags[i], false);
@@ -254,6 +254,7 @@ static void reset_in_child(lydite_tracer *t, bool late)
     for (size_t i = 0; i < LY_COUNT(words); i++) {
         atomic_store(words[i], 0);
     }
+    atomic_store(&t->live_now, ly_live_at_first(&t->config));
     if (late && !atomic_load(&t->off)) {
         atomic_store(&t->off_reason, LYDITE_DROP_FORK);
         atomic_store(&t->off, true);
@@ -348,6 +349,7 @@ int lydite_open(const lydite_options *opts, lydite_tracer **ret, lydite_error *e
     pthread_mutex_init(&tracer->lock, NULL);
     atomic_store(&tracer->off, config.disabled);
     atomic_store(&tracer->off_reason, -1);
+    atomic_store(&tracer->live_now, ly_live_at_first(&config));
     if (!config.disabled && !ly_pool_init(&tracer->pool, config.ring_bytes)) {
         status = LY_NOMEM(&err);
     }

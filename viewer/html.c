@@ -120,7 +120,7 @@ static void tree_row(page *p, const ly_row *row)
     number(p, s->tokens_out, ly_viewer_count);
     number(p, s->cost_pico, ly_viewer_money);
     ly_buf_c(p->out, "<td>");
-    ly_text_status(n, ly_viewer_lost(n, &p->trace->row, ly_wall_ns()), true, &p->cell);
+    ly_text_status(n, ly_store_lost(n, ly_wall_ns()), true, &p->cell);
     cell_text(p);
     ly_buf_c(p->out, "</td></tr>\n");
 }

@@ -210,7 +210,7 @@ ly_status ly_viewer_json_trace(ly_store *store, ly_trace_id id, ly_buf *out, ly_
         ly_jsonw_object(&w);
         ly_jsonw_kv_c(&w, "kind", "span");
         ly_json_id(&w, "trace_id", id.b, sizeof id.b);
-        ly_json_node_members(&w, n, ly_viewer_lost(n, &t->row, ly_wall_ns()));
+        ly_json_node_members(&w, n, ly_store_lost(n, ly_wall_ns()));
         ly_jsonw_kv_i64(&w, "depth", n->mark.depth);
         ly_jsonw_kv_c(&w, "counted", ly_mark_kind_name((ly_mark_kind)n->mark.kind));
         ly_json_opt_i64(&w, "self_ns", n->self_ns);

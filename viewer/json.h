@@ -17,7 +17,7 @@ void ly_json_time(ly_jsonw *w, const char *key, int64_t ns);
 void ly_json_id(ly_jsonw *w, const char *key, const uint8_t *id, size_t n);
 void ly_json_tokens(ly_jsonw *w, const ly_tokens *t);
 /* span_id, parent_id, name, type, times, status, model, tokens, cost, ... of one node. */
-/* lost: ly_viewer_lost. */
+/* lost: ly_store_lost. */
 void ly_json_node_members(ly_jsonw *w, const ly_node *n, bool lost);
 
 #endif

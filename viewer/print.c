@@ -170,7 +170,7 @@ static void status_cell(printer *p, const ly_row *row)
     const ly_node *n = &p->trace->nodes[row->node];
     const ly_node_sum *s = &p->sums->nodes[row->node];
     bool error = (n->flags & LY_SPAN_ERROR) != 0;
-    ly_text_status(n, ly_viewer_lost(n, &p->trace->row, now_of(p)), p->how->unicode, &p->cell);
+    ly_text_status(n, ly_store_lost(n, now_of(p)), p->how->unicode, &p->cell);
     if (s->attempt > 0 && s->attempts > 1) {
         ly_buf_fmt(&p->cell, "  (attempt %u of %u)", s->attempt, s->attempts);
     } else if (n->canon.attempt > 1) {
@@ -248,7 +248,7 @@ static void totals(printer *p, const ly_rows *rows)
     }
     uint32_t lost = 0;
     for (size_t i = 0; i < p->trace->n && p->sums->n_pending > 0; i++) {
-        lost += ly_viewer_lost(&p->trace->nodes[i], row, now_of(p));
+        lost += ly_store_lost(&p->trace->nodes[i], now_of(p));
     }
     if (p->sums->n_pending > lost) {
         ly_buf_fmt(out, ", %u running", p->sums->n_pending - lost);

@@ -21,7 +21,7 @@ typedef struct shower {
     ly_buf *out;
     bool whole; /* no cutting */
     bool pane;  /* of the viewer: Enter shows all */
-    bool lost;  /* ly_viewer_lost */
+    bool lost;  /* ly_store_lost */
 } shower;
 
 static unsigned flags_of(const shower *s)
@@ -618,14 +618,7 @@ ly_status ly_viewer_print_span(ly_store *store, ly_trace_id trace, ly_span_id sp
         goto out;
     }
     s.full = full;
-    if (full->node.flags & LY_SPAN_PENDING) {
-        ly_trace_row row;
-        st = ly_store_trace_row(store, trace, &arena, &row, err);
-        if (st != LY_OK) {
-            goto out;
-        }
-        s.lost = ly_viewer_lost(&full->node, &row, how && how->now_ns ? how->now_ns : ly_wall_ns());
-    }
+    s.lost = ly_store_lost(&full->node, how && how->now_ns ? how->now_ns : ly_wall_ns());
     st = ly_genai_messages(&full->span, full->logs, full->n_logs, &arena, &s.m);
     if (st != LY_OK) {
         st = LY_NOMEM(err);

@@ -274,13 +274,6 @@ static int64_t last_heard(const ly_trace_row *row)
     return row->seen_ns > at ? row->seen_ns : at;
 }
 
-bool ly_viewer_lost(const ly_node *node, const ly_trace_row *row, int64_t now_ns)
-{
-    int64_t heard = last_heard(row);
-    heard = node->start_ns > heard ? node->start_ns : heard;
-    return (node->flags & LY_SPAN_PENDING) && now_ns - heard > LY_LOST_NS;
-}
-
 const char *ly_viewer_trace_state(const ly_trace_row *row, int64_t now_ns)
 {
     /* The latest thing known to have happened. A span is sent when it ends, so an ended trace with its

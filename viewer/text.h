@@ -33,7 +33,7 @@ void ly_text_grouped(int64_t n, ly_buf *out);
 void ly_text_label(const ly_node *node, bool unicode, ly_buf *out);
 /* Marks that follow the label: "x7", "LOOP same args", "attempt 1 of 2". Empty for most. */
 void ly_text_marks(const ly_row *row, const ly_node_sum *sum, ly_buf *out);
-/* "ok", "error 429 too many requests", "running", "lost" (ly_viewer_lost), "not ended" */
+/* "ok", "error 429 too many requests", "running", "lost" (ly_store_lost), "not ended" */
 void ly_text_status(const ly_node *node, bool lost, bool unicode, ly_buf *out);
 /* The label of a row that is no span: folded plumbing, a missing parent. */
 void ly_text_row(const ly_sums *sums, const ly_row *row, ly_buf *out);

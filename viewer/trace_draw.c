@@ -177,7 +177,7 @@ static void draw_row(ly_app *app, int row, const layout *l, const ly_row *r)
     cell_right(app, row, &col, l->start, LY_INK_DIM);
     if (n->flags & LY_SPAN_PENDING) {
         ly_buf_char(&app->cell, '~');
-        if (ly_viewer_lost(n, &t->trace->row, app->now_ns)) {
+        if (ly_store_lost(n, app->now_ns)) {
             ly_buf_c(&app->cell, "lost");
         } else {
             ly_viewer_duration(app->now_ns - n->start_ns, &app->cell);

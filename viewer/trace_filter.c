@@ -133,10 +133,11 @@ static ly_filter_subject subject_of(const ly_trace_state *t, const ly_node *n, c
         .dialect = ly_str_c(c->dialect),
         .status_message = c->error_message,
         .type = ly_str_c(ly_type_name(c->type)),
-        .status = n->flags & LY_SPAN_ERROR     ? LY_S("error")
-                  : n->flags & LY_SPAN_PENDING ? LY_S("pending")
-                  : n->status_code == 1        ? LY_S("ok")
-                                               : LY_S("unset"),
+        .status = n->flags & LY_SPAN_ERROR ? LY_S("error")
+                  : n->flags & LY_SPAN_PENDING
+                      ? ly_store_lost(n, ly_wall_ns()) ? LY_S("lost") : LY_S("pending")
+                  : n->status_code == 1 ? LY_S("ok")
+                                        : LY_S("unset"),
         .origin = ly_str_c(ly_origin_name(r->origin)),
         .trace_id = ly_str_c(trace_hex),
         .span_id = ly_str_c(span_hex),

@@ -50,15 +50,6 @@ LY_MUST_USE ly_status ly_viewer_html_trace(ly_store *store, ly_trace_id id, ly_b
 /* "live" "quiet" "partial" "error" "ok": what a list says of a trace (reference terminal-viewer §6). */
 const char *ly_viewer_trace_state(const ly_trace_row *row, int64_t now_ns);
 
-/*
- * A step that was announced by a start record (live mode) and of whose process nothing was heard for
- * LY_LOST_NS: it will not end any more. Pure. Heard is what came for the trace: its records, and the
- * start record that a living tracer repeats every 10 s. Such a step that ends after all is shown as it
- * ended: the mark stands nowhere but on the screen.
- */
-#define LY_LOST_NS (30 * LY_NS_PER_SEC)
-bool ly_viewer_lost(const ly_node *node, const ly_trace_row *row, int64_t now_ns);
-
 /* ---- spans ----------------------------------------------------------------------------------- */
 
 typedef enum ly_span_view {

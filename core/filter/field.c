@@ -33,8 +33,9 @@ static const filter_name type_names[] = {
     {"http", "http"},
     {"db", "db"},
 };
-static const filter_name status_names[] = {
-    {"error", "error"}, {"ok", "ok"}, {"unset", "unset"}, {"pending", "pending"}};
+static const filter_name status_names[] = {{"error", "error"},     {"ok", "ok"},
+                                           {"unset", "unset"},     {"pending", "pending"},
+                                           {"running", "pending"}, {"lost", "lost"}};
 static const filter_name origin_names[] = {
     {"app", "app"}, {"eval", "eval"}, {"judge", "judge"}, {"any", "any"}};
 

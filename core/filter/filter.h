@@ -56,7 +56,7 @@ typedef enum ly_filter_value {
 #define LY_FILTER_FIELDS(X)                                                                   \
     X(LY_FLD_WORD, "", LY_FVAL_TEXT, "substring of name, service, model, tool, status or id") \
     X(LY_FLD_TYPE, "type", LY_FVAL_NAME, "span type: agent generation tool retrieval ...")    \
-    X(LY_FLD_STATUS, "status", LY_FVAL_NAME, "error ok unset pending")                        \
+    X(LY_FLD_STATUS, "status", LY_FVAL_NAME, "error ok unset pending lost")                   \
     X(LY_FLD_ORIGIN, "origin", LY_FVAL_NAME, "app eval judge any")                            \
     X(LY_FLD_NAME, "name", LY_FVAL_TEXT, "span name")                                         \
     X(LY_FLD_SERVICE, "service", LY_FVAL_TEXT, "service.name")                                \
@@ -188,8 +188,9 @@ ly_filter_value ly_filter_field_value(ly_filter_field field);
 typedef struct ly_filter_subject {
     ly_str name, service, provider, model, request_model, tool, agent, session, user, env, release;
     ly_str prompt_name, prompt_version, dialect, status_message;
-    ly_str type, status, origin; /* lower-case words; status "error" "ok" "unset" "pending" */
-    ly_str trace_id, span_id;    /* lower-case hex */
+    ly_str type, status,
+        origin;               /* lower-case words; status "error" "ok" "unset" "pending" "lost" */
+    ly_str trace_id, span_id; /* lower-case hex */
     const ly_str *tags;
     size_t n_tags;
     bool is_root;

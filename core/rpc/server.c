@@ -78,7 +78,7 @@ struct ly_rpc_server {
     grpc_completion_queue *cq;      /* calls; polled by the thread */
     grpc_completion_queue *stop_cq; /* plucked by drain and free */
     pthread_t thread;
-    bool started, draining_posted;
+    bool started, draining_posted, anonymous;
 
     pthread_mutex_t lock;
     pthread_cond_t none_live;
@@ -485,7 +485,7 @@ static void send_answer(ly_rpc_call *call, int code, ly_str message, ly_str deta
     memset(&hello, 0, sizeof hello);
     hello.key = grpc_slice_from_static_string("lydite-collector");
     hello.value = grpc_slice_from_static_string("1");
-    ops[n].data.send_initial_metadata.count = 1;
+    ops[n].data.send_initial_metadata.count = call->server->anonymous ? 0 : 1;
     ops[n].data.send_initial_metadata.metadata = &hello;
     ops[n++].op = GRPC_OP_SEND_INITIAL_METADATA;
     if (call->answer) {
@@ -661,6 +661,7 @@ ly_status ly_rpc_server_new(const ly_rpc_server_opts *opts, const ly_rpc_handler
     server->handler = *handler;
     server->methods = opts->methods;
     server->n_methods = opts->n_methods;
+    server->anonymous = opts->anonymous;
     server->max_message = opts->max_message_bytes ? opts->max_message_bytes : LY_MAX_REQUEST_BYTES;
     server->last = &server->first;
     server->reading_last = &server->reading;

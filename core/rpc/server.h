@@ -72,6 +72,7 @@ typedef struct ly_rpc_server_opts {
     int64_t keepalive_ns;     /* ping a silent connection so often; 0 = 60 s */
     int64_t message_ns;       /* a message that was asked for must be here by then; 0 = 60 s */
     bool quiet;               /* gRPC's log off (a server program owns its process) */
+    bool anonymous;           /* does not say `lydite-collector: 1`: as another vendor's would */
 } ly_rpc_server_opts;
 
 /* Makes the server, without a port. opts and handler are copied; methods must outlive it. */

@@ -395,8 +395,38 @@ static ly_status put_tags(ly_store *store, int64_t trace, const ly_canon *c, ly_
     return LY_OK;
 }
 
+/* A process in live mode has spoken: a start record, new or repeated, or any other. Kept by the second,
+ * and for the processes that this one has a start record of. */
+static ly_status heard(ly_store *store, int64_t resource, bool pending, int64_t now, ly_err *err)
+{
+    size_t i = 0;
+    while (i < store->n_talkers && store->talkers[i].resource != resource)
+        i++;
+    if (i == store->n_talkers) {
+        if (!pending)
+            return LY_OK;
+        i = i < LY_COUNT(store->talkers) ? store->n_talkers++ : store->next_talker++ % i;
+        store->talkers[i].resource = resource;
+        store->talkers[i].heard_ns = 0;
+    }
+    if (now - store->talkers[i].heard_ns < LY_NS_PER_SEC)
+        return LY_OK;
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(
+        &store->db, "UPDATE resource SET heard_ns = max(coalesce(heard_ns, 0), ?2) WHERE id = ?1",
+        &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, resource);
+    ly_bind_int(s, 2, now);
+    st = ly_db_run(&store->db, s, err);
+    if (!st)
+        store->talkers[i].heard_ns = now;
+    return st;
+}
+
 static ly_status put_span(ly_store *store, ly_epoch_state *epoch, int64_t trace, item *it,
-                          ly_err *err)
+                          int64_t now, ly_err *err)
 {
     const ly_span *span = it->in->span;
     ly_span_row row;
@@ -406,6 +436,8 @@ static ly_status put_span(ly_store *store, ly_epoch_state *epoch, int64_t trace,
         st = ly_resource_put(store, span->resource, &row.resource, err);
     if (!st)
         st = ly_scope_put(store, span->scope, &row.scope, err);
+    if (!st && (it->in->canon->pending || store->n_talkers))
+        st = heard(store, row.resource, it->in->canon->pending, now, err);
     row.payload = epoch->next_payload;
     int64_t slot = it->slot;
     for (int64_t probes = 0; !st; probes++) {
@@ -434,19 +466,6 @@ static ly_status put_span(ly_store *store, ly_epoch_state *epoch, int64_t trace,
     return st;
 }
 
-/* A start record, new or repeated, is a sign of life: of it alone the time is kept. */
-static ly_status sign_of_life(ly_store *store, int64_t trace, int64_t now, ly_err *err)
-{
-    ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(&store->db,
-                              "UPDATE trace SET seen_ns = max(seen_ns, ?2) WHERE no = ?1", &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, trace);
-    ly_bind_int(s, 2, now);
-    return ly_db_run(&store->db, s, err);
-}
-
 /* Items of one trace. */
 static ly_status put_group(ly_store *store, item *items, size_t n, int64_t now, ly_err *err)
 {
@@ -458,21 +477,17 @@ static ly_status put_group(ly_store *store, item *items, size_t n, int64_t now, 
     ly_epoch_state *epoch = NULL;
     ly_status st = trace_touch(store, items[0].trace, start, now, &trace, err);
     int64_t changed = 0;
-    bool lives = false;
     store->owner = trace.no;
     for (size_t i = 0; !st && i < n; i++) {
         /* Inside the loop: another epoch's flush may move the states. */
         st = ly_epoch_get(store, trace.epoch, &epoch, err);
         if (!st)
-            st = put_span(store, epoch, trace.no, &items[i], err);
+            st = put_span(store, epoch, trace.no, &items[i], now, err);
         if (!st && *items[i].result == LY_STORED)
             st = ly_call_span(store, items[i].in->span, items[i].in->canon, trace.no, now, err);
-        lives |= items[i].in->canon->pending;
         changed += *items[i].result == LY_STORED || *items[i].result == LY_MERGED;
         store->db.n.bytes_in += items[i].in->span->wire.len;
     }
-    if (!st && lives)
-        st = sign_of_life(store, trace.no, now, err);
     if (!st && changed)
         st = ly_dirty_mark(&store->db, trace.no, now, changed, err);
     return st;

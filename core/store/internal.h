@@ -140,6 +140,10 @@ struct ly_store {
     int64_t quarantine_bytes;
     bool quarantine_known; /* the sum above was asked for */
     ly_id_map words, resources, scopes;
+    struct {
+        int64_t resource, heard_ns; /* as written */
+    } talkers[64];                  /* processes in live mode that this one heard of */
+    size_t n_talkers, next_talker;
     ly_id_map contents, contents_old; /* young and old half of what is remembered */
     struct {
         int64_t day, next;
@@ -360,7 +364,11 @@ LY_MUST_USE ly_status ly_trace_nodes_load(ly_db *db, int64_t trace, ly_arena *ar
                                           ly_trace_nodes *ret_nodes, ly_err *err);
 
 #define LY_TRACE_COLUMNS                                                                           \
-    "t.no, t.trace_id, t.epoch, t.seen_ns, t.start_ns, t.end_ns, t.pinned, t.settles, t.origin, "  \
+    "t.no, t.trace_id, t.epoch, "                                                                  \
+    "CASE WHEN t.flags & 2 THEN max(t.seen_ns, coalesce((SELECT max(rc.heard_ns) FROM span AS sp " \
+    "JOIN resource AS rc ON rc.id = sp.resource WHERE sp.id >= t.no << 24 AND "                    \
+    "sp.id < (t.no + 1) << 24 AND sp.flags & 2), 0)) ELSE t.seen_ns END, t.start_ns, t.end_ns, "   \
+    "t.pinned, t.settles, t.origin, "                                                              \
     "t.name, "                                                                                     \
     "t.root_type, t.flags, t.n_spans, t.n_errors, t.n_generations, t.n_tools, t.n_orphans, "       \
     "t.n_logs, "                                                                                   \

@@ -355,6 +355,7 @@ void ly_store_caches_drop(ly_store *store)
 {
     ly_id_map_clear(&store->words);
     ly_id_map_clear(&store->resources);
+    store->n_talkers = 0;
     ly_id_map_clear(&store->scopes);
     ly_bundles_drop(store);
     if (store->traces)

@@ -349,6 +349,28 @@ ly_status ly_memo_text(ly_db *db, ly_word_memo *memo, int64_t id, ly_str *ret, l
     return LY_OK;
 }
 
+bool ly_store_lost(const ly_node *node, int64_t now_ns)
+{
+    int64_t heard = node->heard_ns == LY_UNKNOWN ? INT64_MIN : node->heard_ns;
+    heard = node->start_ns > heard ? node->start_ns : heard;
+    return (node->flags & LY_SPAN_PENDING) && now_ns - heard > LY_LOST_NS;
+}
+
+static ly_status heard_read(ly_db *db, int64_t resource, int64_t *ret, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    bool row = false;
+    ly_status st = ly_db_prep(db, "SELECT heard_ns FROM resource WHERE id = ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, resource);
+    st = ly_db_step(db, s, &row, err);
+    if (!st && row)
+        *ret = ly_col_opt(s, 0);
+    ly_db_reset(s);
+    return st;
+}
+
 ly_status ly_node_of_row(ly_db *db, const ly_span_row *r, ly_word_memo *memo, ly_node *ret,
                          ly_err *err)
 {
@@ -421,5 +443,6 @@ ly_status ly_node_of_row(ly_db *db, const ly_span_row *r, ly_word_memo *memo, ly
     c->has_input = r->flags & LY_SPAN_HAS_INPUT;
     c->has_output = r->flags & LY_SPAN_HAS_OUTPUT;
     c->attempt = (int32_t)r->attempt;
-    return LY_OK;
+    n->heard_ns = LY_UNKNOWN;
+    return c->pending ? heard_read(db, r->resource, &n->heard_ns, err) : LY_OK;
 }

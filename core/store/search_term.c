@@ -102,9 +102,16 @@ static void status_sql(walk *w, const ly_filter_node *n)
     if (ly_str_eqc(n->text, "error")) {
         ly_walk_column(w, "flags");
         ly_walk_text(w, " & 1");
-    } else if (ly_str_eqc(n->text, "pending")) {
+    } else if (ly_str_eqc(n->text, "pending") || ly_str_eqc(n->text, "lost")) {
+        /* as ly_store_lost */
         ly_walk_column(w, "flags");
-        ly_walk_text(w, " & 2");
+        ly_walk_text(w, " & 2 AND max(");
+        ly_walk_column(w, "start_ns");
+        ly_walk_text(w, ", coalesce((SELECT rc.heard_ns FROM resource AS rc WHERE rc.id = ");
+        ly_walk_column(w, "resource");
+        ly_walk_text(w, "), 0)) ");
+        ly_walk_text(w, ly_str_eqc(n->text, "lost") ? "<" : ">=");
+        ly_walk_text(w, " unixepoch() * 1000000000 - 30000000000");
     } else {
         ly_walk_column(w, "flags");
         ly_walk_text(w, " & 3 = 0 AND ");

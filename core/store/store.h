@@ -32,6 +32,7 @@
 #define LY_STORE_STORE_H
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "filter/filter.h"
 #include "genai/canon.h"
@@ -198,8 +199,9 @@ enum {                            /* ly_trace_row.flags */
 typedef struct ly_trace_row {
     ly_trace_id trace_id;
     int64_t start_ns, end_ns; /* end LY_UNKNOWN while no span has ended */
-    int64_t seen_ns; /* first arrival; while steps run (live mode), their last sign of life */
-    ly_str name;     /* the client's trace name, else the root span's */
+    int64_t
+        seen_ns; /* first arrival; while steps run (live mode), the last word of their processes */
+    ly_str name; /* the client's trace name, else the root span's */
     ly_type root_type;
     ly_origin origin;
     unsigned flags; /* LY_TRACE_* */
@@ -271,8 +273,19 @@ typedef struct ly_node {
     /* the tree; indexes into the node array, LY_NO_NODE = none */
     uint32_t parent, first_child, next_sibling; /* siblings by start, then id */
     ly_tree_mark mark;
-    int64_t self_ns; /* duration outside of its children, LY_UNKNOWN while not ended */
+    int64_t self_ns;  /* duration outside of its children, LY_UNKNOWN while not ended */
+    int64_t heard_ns; /* of a pending span: when its process was heard last, LY_UNKNOWN = never */
 } ly_node;
+
+/*
+ * A step that was announced by a start record (live mode) and of whose process nothing was heard for
+ * LY_LOST_NS: it will not end any more. Pure. A living tracer with steps open says something at least
+ * every 10 s, and one word of a process (an OTLP Resource, with its service.instance.id) is a sign of
+ * life for all its steps. Such a step that ends after all is shown as it ended: the mark stands nowhere
+ * in the record. Filters (status:lost) and v_spans read it the same way.
+ */
+#define LY_LOST_NS (30 * LY_NS_PER_SEC)
+bool ly_store_lost(const ly_node *node, int64_t now_ns);
 #define LY_NO_NODE UINT32_MAX
 
 typedef struct ly_trace {

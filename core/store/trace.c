@@ -434,9 +434,12 @@ static ly_status load(ly_store *store, ly_trace_id id, ly_arena *arena, ly_arena
         st = build_nodes(db, &nodes, arena, work, &t->nodes, err);
     t->n = nodes.n;
     t->sum = nodes.sum;
-    for (size_t i = 0; !st && i < t->n; i++)
+    for (size_t i = 0; !st && i < t->n; i++) {
         if (ly_span_id_eq(t->nodes[i].span_id, nodes.rows[nodes.sum.root].span_id))
             t->sum.root = (uint32_t)i;
+        if (t->nodes[i].heard_ns > t->row.seen_ns) /* an older summary did not ask */
+            t->row.seen_ns = t->nodes[i].heard_ns;
+    }
     return st ? st : load_tags(db, sum.no, arena, t, err);
 }
 

@@ -29,7 +29,7 @@ run_agent() { # starts it; returns when its second call runs and the collector h
     grep -q running said || fail "the agent did not start"
     for _ in $(seq 200); do
         trace=$("$LYDITE" trace list --json | sed -n 's/.*"trace_id":"\([0-9a-f]*\)".*live agent.*/\1/p' | head -n 1)
-        [ -n "$trace" ] && "$LYDITE" trace show "$trace" | grep -q 'second call' && return
+        [ -n "$trace" ] && "$LYDITE" trace show "$trace" | grep -q 'second call.*running' && return
         sleep 0.05
     done
     fail "the start record did not arrive"
@@ -49,6 +49,28 @@ grep -q ', 2 running' show || fail "the running steps are not counted apart"
 [ "$(status 'chat second call')" = pending ] && [ "$(status 'chat first call')" != pending ] || fail "status in JSON"
 [ "$(tokens_in)" = 100 ] || fail "a running step counts: $(tokens_in) tokens, want 100"
 "$LYDITE" trace list 'status:pending' --json | grep -q "$trace" || fail "status:pending does not find it"
+"$LYDITE" trace list 'status:lost' --json | grep -q "$trace" && fail "status:lost finds what runs"
+old=$("$LYDITE" trace list --json | sed -n 's/.*"trace_id":"\([0-9a-f]*\)".*"name":"old".*/\1/p' | head -n 1)
+[ -n "$old" ] || fail "the trace that began first is not there"
+
+# One word of a process is a sign of life for all its steps: made older, all are lost; then it speaks.
+age() { python3 - "$LYDITE_DB" <<'PY'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=30)
+old = 40 * 10**9
+db.execute("UPDATE resource SET heard_ns = heard_ns - ?1", (old,))
+db.execute("UPDATE trace SET seen_ns = seen_ns - ?1, start_ns = start_ns - ?1, end_ns = end_ns - ?1", (old,))
+db.execute("UPDATE span SET start_ns = start_ns - ?1", (old,))
+db.commit()
+PY
+}
+age
+"$LYDITE" trace list 'status:lost' --json | grep -q "$trace" || fail "status:lost does not find it"
+"$LYDITE" trace list 'status:pending' --json | grep -q "$trace" && fail "status:pending finds the lost"
+[ "$("$LYDITE" sql "SELECT count(*) FROM v_spans WHERE status = 'lost'" --plain | grep -c 3)" = 1 ] || fail "v_spans does not say lost"
+for _ in $(seq 600); do [ "$(status 'chat second call')" = pending ] && break; sleep 0.1; done
+[ "$(status 'chat second call')" = pending ] || fail "no sign of life"
+"$LYDITE" trace show "$old" | grep -q 'old.*running' || fail "the older trace of a living process is lost"
 echo >&9; exec 9>&-
 wait "$agent" || fail "the agent ended with $?"
 "$LYDITE" trace show "$trace" >show
@@ -74,14 +96,7 @@ run_agent
 kill -KILL "$agent"; wait "$agent" 2>/dev/null || true; agent=; exec 9>&-
 [ "$(status 'chat second call')" = pending ] || fail "just killed: $(status 'chat second call')"
 kill -TERM "$collector"; wait "$collector" || fail "the collector ended with $?"; collector=
-python3 - "$LYDITE_DB" <<'PY'
-import sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-old = 40 * 10**9
-db.execute("UPDATE trace SET seen_ns = seen_ns - ?1, start_ns = start_ns - ?1, end_ns = end_ns - ?1", (old,))
-db.execute("UPDATE span SET start_ns = start_ns - ?1", (old,))
-db.commit()
-PY
+age
 "$LYDITE" trace show "$trace" >show
 grep -q 'second call.*lost' show && grep -q ', 2 lost' show || fail "not lost"
 grep -q 'running' show && fail "still running"

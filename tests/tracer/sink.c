@@ -17,7 +17,7 @@ struct sink {
     int port;
     pthread_mutex_t lock; /* guards the rest */
     sink_mode mode;
-    bool down;
+    bool down, foreign;
     ly_rpc_call *held[MAX_HELD];
     size_t n_held;
     uint64_t *ids; /* open addressing */
@@ -121,7 +121,8 @@ static void start_server(sink *s)
 {
     ly_err err = LY_ERR_INIT;
     char address[64];
-    const ly_rpc_server_opts opts = {.methods = methods, .n_methods = 2, .quiet = true};
+    const ly_rpc_server_opts opts = {
+        .methods = methods, .n_methods = 2, .quiet = true, .anonymous = s->foreign};
     const ly_rpc_handler handler = {.user = s, .admit = admit, .message = message};
     snprintf(address, sizeof address, "127.0.0.1:%d", s->port);
     if (ly_rpc_server_new(&opts, &handler, &s->server, &err) ||
@@ -132,13 +133,24 @@ static void start_server(sink *s)
     }
 }
 
-sink *sink_start(int port)
+static sink *start(int port, bool foreign)
 {
     sink *s = ly_calloc(1, sizeof *s);
     s->port = port;
+    s->foreign = foreign;
     pthread_mutex_init(&s->lock, NULL);
     start_server(s);
     return s;
+}
+
+sink *sink_start(int port)
+{
+    return start(port, false);
+}
+
+sink *sink_start_foreign(void)
+{
+    return start(0, true);
 }
 
 int sink_port(const sink *s)

@@ -23,6 +23,8 @@ typedef enum sink_mode {
 
 /* port 0 = any. Aborts the test on failure. */
 sink *sink_start(int port);
+/* Another vendor's: it does not announce that it understands start records. */
+sink *sink_start_foreign(void);
 int sink_port(const sink *s);
 void sink_set(sink *s, sink_mode mode);
 /* Ends the server as a killed process would: calls in its hands are never answered OK. */

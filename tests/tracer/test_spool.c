@@ -177,7 +177,7 @@ static void test_bounded_and_damaged(void **state)
     ly_buf_release(&file);
 }
 
-static int pending_seen, ended_seen;
+static _Atomic int pending_seen, ended_seen;
 static void look(void *user, const ly_span *span)
 {
     const ly_any *pending = ly_attrs_get(&span->attrs, LY_S("lydite.span.pending"));
@@ -189,31 +189,62 @@ static void look(void *user, const ly_span *span)
     }
 }
 
+static void wait_pending(int n)
+{
+    for (int i = 0; i < 3000 && pending_seen < n; i++) {
+        usleep(10000);
+    }
+    assert_int_equal(pending_seen, n);
+}
+
+/* The first step of a process is seen while it runs, though nothing was sent before it, and nothing has to
+ * end or to be flushed for that. */
 static void test_live(void **state)
 {
     (void)state;
     sink *k = sink_start(0);
+    pending_seen = ended_seen = 0;
     sink_watch(k, look, NULL);
     lydite_tracer *t = open_to(sink_port(k), 0, true);
-    lydite_span *early = lydite_start(t, LYDITE_AGENT, "before it announced itself");
-    lydite_end(early);
-    assert_int_equal(lydite_flush(t, 5000, NULL), LYDITE_OK);
-    assert_int_equal(pending_seen, 0);
-    lydite_span *span = lydite_start(t, LYDITE_AGENT, "now");
-    for (int i = 0; i < 500 && !pending_seen; i++) {
-        usleep(10000);
-        (void)lydite_flush(t, 100, NULL);
-    }
-    assert_int_equal(pending_seen, 1);
+    lydite_span *first = lydite_start(t, LYDITE_AGENT, "first");
+    wait_pending(1);
+    lydite_span *second = lydite_start(t, LYDITE_TOOL, "second");
+    wait_pending(2);
     lydite_stats s = LYDITE_STATS_INIT;
     lydite_stats_get(t, &s);
-    assert_int_equal(s.ended, 1); /* it counts in no total */
-    assert_int_equal(s.acknowledged, 1);
-    lydite_end(span);
-    assert_int_equal(lydite_close(t, 5000, &s), LYDITE_OK);
-    assert_int_equal(s.pending, 1);
+    assert_int_equal(s.ended, 0); /* it counts in no total */
+    assert_int_equal(s.acknowledged, 0);
+    lydite_end(second);
+    lydite_end(first);
+    assert_int_equal(lydite_close(t, 30000, &s), LYDITE_OK);
+    assert_int_equal(s.pending, 2);
     assert_int_equal(s.acknowledged, 2);
     assert_int_equal(ended_seen, 2);
+    sink_stop(k);
+}
+
+/* To another vendor's collector a start record would be a span without an end. */
+static void test_live_to_a_stranger(void **state)
+{
+    (void)state;
+    sink *k = sink_start_foreign();
+    pending_seen = ended_seen = 0;
+    sink_watch(k, look, NULL);
+    lydite_tracer *t = open_to(sink_port(k), 0, true);
+    for (int i = 0; i < 5; i++) {
+        lydite_span *span = lydite_start(t, LYDITE_AGENT, "span");
+        for (int wait = 0; i == 0 && wait < 3000 && sink_requests(k) == 0; wait++) {
+            usleep(10000); /* until it was asked */
+        }
+        usleep(50000);
+        lydite_end(span);
+        (void)lydite_flush(t, 30000, NULL);
+    }
+    lydite_stats s = LYDITE_STATS_INIT;
+    assert_int_equal(lydite_close(t, 30000, &s), LYDITE_OK);
+    assert_int_equal(pending_seen, 0);
+    assert_int_equal(s.pending, 0);
+    assert_int_equal(ended_seen, 5);
     sink_stop(k);
 }
 
@@ -224,6 +255,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_own_spool_comes_back, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(test_bounded_and_damaged, make_dir, drop_dir),
         cmocka_unit_test(test_live),
+        cmocka_unit_test(test_live_to_a_stranger),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

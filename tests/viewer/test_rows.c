@@ -53,39 +53,33 @@ static void check_rows(const ly_rows *rows, const ly_trace *t)
     }
 }
 
-/* A pending step is lost after 30 s without anything heard of its trace; an ended one never. */
+/* A pending step is lost after 30 s without anything heard of its process; an ended one never. */
 static void lost_steps(void **state)
 {
     enum { S = 1000 };
     static const struct {
         bool pending;
-        int64_t start_ms, end_ms,
-            seen_ms; /* of the step; of the trace's last end (-1 none); arrival */
-        int64_t now_ms;
+        int64_t start_ms, heard_ms, now_ms; /* heard of the step's process, -1 = never */
         bool lost;
     } rows[] = {
-        {true, 0, -1, 0, 5 * S, false},
-        {true, 0, -1, 0, 30 * S, false},          /* three signs of life may be missed */
-        {true, 0, -1, 0, 30 * S + 1, true},       /* silence */
-        {true, 0, -1, 3600 * S, 3610 * S, false}, /* an hour long, and its process told so */
-        {true, 0, -1, 3600 * S, 3631 * S, true},  /* then it fell silent */
-        {true, 0, 40 * S, 0, 60 * S, false},      /* a step beside it ended meanwhile */
-        {true, 0, 40 * S, 0, 71 * S, true},
-        {true, 50 * S, -1, 0, 60 * S, false},  /* started later than anything else */
-        {true, 0, -1, -60 * S, 1 * S, false},  /* clocks apart: the later one counts */
-        {true, 60 * S, -1, 0, 0, false},       /* started in our future */
-        {false, 0, 1 * S, 0, 3600 * S, false}, /* ended */
-        {false, 0, -1, 0, 3600 * S, false}, /* not announced: no sign of life is to be expected */
+        {true, 0, 0, 5 * S, false},
+        {true, 0, 0, 30 * S, false},          /* three signs of life may be missed */
+        {true, 0, 0, 30 * S + 1, true},       /* silence */
+        {true, 0, 3600 * S, 3610 * S, false}, /* an hour long, and its process told so */
+        {true, 0, 3600 * S, 3631 * S, true},  /* then it fell silent */
+        {true, 50 * S, 0, 60 * S, false},     /* started later than anything was heard */
+        {true, 0, -1, 20 * S, false},         /* never heard: the start stands alone */
+        {true, 0, -1, 31 * S, true},
+        {true, 60 * S, 0, 0, false},        /* started in our future */
+        {false, 0, 1 * S, 3600 * S, false}, /* ended */
     };
     (void)state;
     for (size_t i = 0; i < LY_COUNT(rows); i++) {
         ly_node node = {.start_ns = T0 + rows[i].start_ms * MS,
                         .end_ns = LY_UNKNOWN,
+                        .heard_ns = rows[i].heard_ms < 0 ? LY_UNKNOWN : T0 + rows[i].heard_ms * MS,
                         .flags = rows[i].pending ? LY_SPAN_PENDING : 0};
-        ly_trace_row row = {.start_ns = T0,
-                            .end_ns = rows[i].end_ms < 0 ? LY_UNKNOWN : T0 + rows[i].end_ms * MS,
-                            .seen_ns = T0 + rows[i].seen_ms * MS};
-        if (ly_viewer_lost(&node, &row, T0 + rows[i].now_ms * MS) != rows[i].lost) {
+        if (ly_store_lost(&node, T0 + rows[i].now_ms * MS) != rows[i].lost) {
             fail_msg("row %zu should be %s", i, rows[i].lost ? "lost" : "alive");
         }
     }

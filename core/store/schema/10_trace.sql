@@ -6,7 +6,8 @@ CREATE TABLE resource (
     id INTEGER PRIMARY KEY,
     hash BLOB NOT NULL UNIQUE,   -- XXH3-128 of wire and schema_url
     wire BLOB NOT NULL,
-    schema_url TEXT
+    schema_url TEXT,
+    heard_ns INTEGER             -- a process in live mode: when something of it came last; else NULL
 ) STRICT;
 CREATE TABLE scope (
     id INTEGER PRIMARY KEY,
@@ -22,7 +23,7 @@ CREATE TABLE trace (
     no INTEGER PRIMARY KEY,
     trace_id BLOB NOT NULL UNIQUE,
     epoch INTEGER NOT NULL,      -- day of first arrival (days since 1970-01-01 UTC); 0 = evidence
-    seen_ns INTEGER NOT NULL,    -- first arrival; while steps run (live mode), their last sign of life
+    seen_ns INTEGER NOT NULL,    -- first arrival
     start_ns INTEGER NOT NULL,   -- least span start, kept by ingest
     end_ns INTEGER,
     pinned INTEGER NOT NULL DEFAULT 0,

@@ -48,7 +48,10 @@ SELECT lower(hex(t.trace_id)) || '/' || lower(hex(s.span_id)) AS span,
         WHEN 5 THEN 'tool' WHEN 6 THEN 'retrieval' WHEN 7 THEN 'embedding' WHEN 8 THEN 'rerank'
         WHEN 9 THEN 'memory' WHEN 10 THEN 'guardrail' WHEN 11 THEN 'evaluator' WHEN 12 THEN 'step'
         WHEN 13 THEN 'http' WHEN 14 THEN 'db' ELSE 'other' END AS type,
-    CASE WHEN s.flags & 1 THEN 'error' WHEN s.dur_ns IS NULL THEN 'pending'
+    CASE WHEN s.flags & 1 THEN 'error'
+        WHEN s.flags & 2 AND max(s.start_ns, coalesce(rc.heard_ns, 0)) < unixepoch() * 1000000000 - 30000000000
+            THEN 'lost' -- as ly_store_lost
+        WHEN s.dur_ns IS NULL THEN 'pending'
         WHEN s.status = 1 THEN 'ok' ELSE 'unset' END AS status,
     strftime('%Y-%m-%dT%H:%M:%fZ', s.start_ns / 1e9, 'unixepoch') AS start,
     s.start_ns, s.start_ns + s.dur_ns AS end_ns, s.dur_ns / 1e6 AS duration_ms,
@@ -69,6 +72,7 @@ SELECT lower(hex(t.trace_id)) || '/' || lower(hex(s.span_id)) AS span,
     s.flags & 48 <> 0 AS has_content
 FROM span AS s
     JOIN trace AS t ON t.no = s.id >> 24
+    LEFT JOIN resource AS rc ON rc.id = s.resource
     LEFT JOIN word AS nm ON nm.id = s.name
     LEFT JOIN word AS sv ON sv.id = s.service
     LEFT JOIN word AS ss ON ss.id = s.session

@@ -132,31 +132,20 @@ static void leave(const char *how)
     pthread_exit(NULL); /* not closed; the exporter's thread lives on */
 }
 
-/* Live mode: an agent whose second step runs while standard input is open. Prints a line when the
- * collector has all that there is. */
+/* Live mode: an agent whose second step runs while standard input is open, beside an older trace. */
 static int live(void)
 {
     char line[8];
-    for (int i = 0; i < 200; i++) { /* the first answers tell that start records are understood */
-        lydite_stats s = LYDITE_STATS_INIT;
-        some(1);
-        lydite_flush(t, 2000, NULL);
-        lydite_end(lydite_start(t, LYDITE_STEP, "probe"));
-        lydite_flush(t, 2000, NULL);
-        lydite_stats_get(t, &s);
-        if (s.pending) {
-            break;
-        }
-        usleep(10000);
-    }
     lydite_start_options how = LYDITE_START_INIT;
-    how.root = true;
+    how.root = how.detached = true;
+    /* A trace of its own, the first thing that this process does: nothing was sent before it. */
+    lydite_span *old = lydite_start_with(t, LYDITE_WORKFLOW, "old", &how);
+    how.detached = false;
     lydite_span *agent = lydite_start_with(t, LYDITE_AGENT, "live agent", &how);
     lydite_span *first = lydite_start(t, LYDITE_GENERATION, "first call");
     lydite_set_tokens(first, 100, 10);
     lydite_end(first);
     lydite_span *second = lydite_start(t, LYDITE_GENERATION, "second call");
-    lydite_flush(t, 2000, NULL);
     printf("running\n");
     fflush(stdout);
     if (!fgets(line, sizeof line, stdin)) {
@@ -165,7 +154,8 @@ static int live(void)
     lydite_set_tokens(second, 200, 20);
     lydite_end(second);
     lydite_end(agent);
-    return lydite_close(t, 3000, NULL) != LYDITE_OK;
+    lydite_end(old);
+    return lydite_close(t, 30000, NULL) != LYDITE_OK;
 }
 
 int main(int argc, char **argv)
