@@ -137,6 +137,9 @@ def documented(member, known):
 allowed = {"trace stats --since 1h --fail-if": {0, 1}, "price check": {0, 1}, "doctor": {0, 1}, "prompt promote": {0, 1, 5},
            "cost reconcile": {0, 1}, "eval gate": {0, 1, 5}, "man cost": {0}, "status": {0}}
 elsewhere = {"price update": "asks a server far away", "collect --listen 0.0.0.0": "needs a certificate"}
+suite = "rm suite.yaml; lydite eval init --prompt a.txt --prompt b.txt --data rows.csv"
+before = {"auth add": "lydite auth revoke laptop -q", "eval init": "rm suite.yaml", "eval plan": suite, "eval run suite": suite}
+no_json = {("collect", None), ("run", None), ("completion", None), ("man", None), ("eval", "init"), ("eval", "review")}
 stays = ("lydite collect", "lydite span list -f", "lydite connect --check")  # until they are told to stop
 
 def run(command, cwd):
@@ -166,7 +169,7 @@ for key in verbs:
     for command in examples(key):
         if any(command.startswith("lydite " + e) for e in elsewhere): continue
         command = command.replace("score retract 3f2a91bc", "score retract " + score[:8])
-        prepared = "lydite auth revoke laptop -q" if "auth add" in command else "true"
+        prepared = next((v for k, v in before.items() if k in command), "true")
         ok = next((v for k, v in allowed.items() if command.startswith("lydite " + k)), {0})
         cwd = fresh()
         run(prepared, cwd)
@@ -201,7 +204,7 @@ for key in verbs:
     if has(key, "json"):
         r = lydite(*name, "--jsn")
         if r.returncode != 2 or "did you mean --json?" not in r.stderr: complain("%s --jsn: %s" % (" ".join(name), r.stderr))
-    elif key[0] not in ("collect", "run", "completion", "man"): complain("%s has no --json" % " ".join(name))
+    elif key not in no_json: complain("%s has no --json" % " ".join(name))
     if has(key, "json") and "--json" not in about(key): complain("%s does not document its --json" % " ".join(name))
 for command, where in (("trace show ffffffff", "trace list"), ("trace show nonsense", "trace list"), ("trace pin ffffffff", "trace list"),
                        ("trace diff @last ffffffff", "trace list"), ("span list ffffffff", "trace list"), ("span show ffffffff", "span list"),
