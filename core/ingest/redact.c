@@ -248,23 +248,23 @@ static bool is_mark(ly_str s)
     return ly_str_starts(s, LY_S("[redacted:")) && ly_str_ends(s, LY_S("]"));
 }
 
-bool ly_redact_forces(const ly_redact *redact, ly_str key)
+ly_redact_force ly_redact_forces(const ly_redact *redact, ly_str key)
 {
-    return redact->credential && ly_redact_key_is_credential(key);
+    return redact->credential ? ly_redact_key_force(key) : LY_FORCE_NOT;
 }
 
 /* --------------------------------------------------------------------- JSON */
 
-static ly_status redact_level(const ly_redact *redact, ly_str s, bool force, unsigned level,
-                              ly_buf *out);
+static ly_status redact_level(const ly_redact *redact, ly_str s, ly_redact_force force,
+                              unsigned level, ly_buf *out);
 
 typedef struct json_walk {
     const ly_redact *redact;
     ly_jscan scan;
     const char *copied; /* everything before it is in out */
     unsigned level;
-    unsigned force_depth; /* > 0: inside the value of a credential, from this depth on */
-    bool force_next;      /* the value that follows its key */
+    unsigned force_depth;       /* > 0: inside the value of a credential, from this depth on */
+    ly_redact_force force_next; /* the value that follows its key */
     bool changed;
     ly_buf *out;
 } json_walk;
@@ -277,7 +277,7 @@ static void splice(json_walk *w, const char *from, const char *to, ly_str text)
     w->changed = true;
 }
 
-static ly_status json_string(json_walk *w, bool force)
+static ly_status json_string(json_walk *w, ly_redact_force force)
 {
     ly_str raw = w->scan.text, text = raw;
     char *decoded = NULL;
@@ -297,13 +297,13 @@ static ly_status json_string(json_walk *w, bool force)
     return status == LY_E_NOTFOUND ? LY_OK : status;
 }
 
-static ly_status json_number(json_walk *w, bool force)
+static ly_status json_number(json_walk *w, ly_redact_force force)
 {
     ly_buf out;
     ly_buf_init(&out, MAX_TEXT);
     ly_str number = w->scan.text;
     ly_status status = LY_E_NOTFOUND;
-    if (force) {
+    if (force == LY_FORCE_ALL) {
         mark(w->redact->credential, &out);
         status = LY_OK;
     } else if (number.len >= 9) { /* nothing that a rule knows is a shorter number */
@@ -318,15 +318,15 @@ static ly_status json_number(json_walk *w, bool force)
 static ly_status json_key(json_walk *w)
 {
     w->force_next = ly_redact_forces(w->redact, w->scan.text);
-    return json_string(w, false);
+    return json_string(w, LY_FORCE_NOT);
 }
 
 static ly_status json_token(json_walk *w, ly_jtoken token)
 {
-    bool force = w->force_depth > 0 || w->force_next;
-    bool was_next = w->force_next;
+    ly_redact_force was_next = w->force_next;
+    ly_redact_force force = w->force_depth > 0 ? LY_FORCE_ALL : was_next;
     if (token != LY_J_KEY)
-        w->force_next = false;
+        w->force_next = LY_FORCE_NOT;
     switch (token) {
     case LY_J_KEY:
         return json_key(w);
@@ -336,7 +336,7 @@ static ly_status json_token(json_walk *w, ly_jtoken token)
         return json_number(w, force);
     case LY_J_ARRAY:
     case LY_J_OBJECT:
-        if (was_next && w->force_depth == 0)
+        if (was_next == LY_FORCE_ALL && w->force_depth == 0)
             w->force_depth = w->scan.depth;
         return LY_OK;
     case LY_J_ARRAY_END:
@@ -350,11 +350,9 @@ static ly_status json_token(json_walk *w, ly_jtoken token)
 }
 
 /* LY_E_FORMAT: this is no JSON document. */
-static ly_status redact_json(const ly_redact *redact, ly_str s, bool force, unsigned level,
-                             ly_buf *out)
+static ly_status redact_json(const ly_redact *redact, ly_str s, unsigned level, ly_buf *out)
 {
     json_walk w = {.redact = redact, .copied = s.ptr, .level = level, .out = out};
-    w.force_depth = force ? 1 : 0;
     size_t start = out->len;
     ly_jscan_init(&w.scan, s, LY_MAX_JSON_DEPTH);
     ly_jtoken token;
@@ -379,19 +377,19 @@ static bool looks_like_json(ly_str s)
                           (t.ptr[0] == '"' && t.ptr[t.len - 1] == '"'));
 }
 
-static ly_status redact_level(const ly_redact *redact, ly_str s, bool force, unsigned level,
-                              ly_buf *out)
+static ly_status redact_level(const ly_redact *redact, ly_str s, ly_redact_force force,
+                              unsigned level, ly_buf *out)
 {
     if (s.len == 0)
         return LY_E_NOTFOUND;
-    if (force) {
+    if (force == LY_FORCE_ALL || (force == LY_FORCE_IF_SECRET && ly_redact_looks_secret(s))) {
         if (is_mark(s))
             return LY_E_NOTFOUND;
         mark(redact->credential, out);
         return out->failed ? LY_E_NOMEM : LY_OK;
     }
     if (level < MAX_JSON_LEVELS && looks_like_json(s)) {
-        ly_status status = redact_json(redact, s, false, level, out);
+        ly_status status = redact_json(redact, s, level, out);
         if (status != LY_E_FORMAT)
             return status;
     }
@@ -400,10 +398,10 @@ static ly_status redact_level(const ly_redact *redact, ly_str s, bool force, uns
 
 /* ---------------------------------------------------------------- interfaces */
 
-ly_status ly_redact_string(const ly_redact *redact, ly_str s, bool force, ly_buf *out)
+ly_status ly_redact_string(const ly_redact *redact, ly_str s, ly_redact_force force, ly_buf *out)
 {
     size_t start = out->len;
-    ly_status status = redact_level(redact, s, force && redact->credential, 0, out);
+    ly_status status = redact_level(redact, s, redact->credential ? force : LY_FORCE_NOT, 0, out);
     if (status && !out->failed)
         ly_buf_cut(out, start);
     return status;
@@ -420,6 +418,6 @@ bool ly_redact_matches(const ly_redact *redact, ly_str s)
 
 ly_status ly_redact_text(const ly_redact *redact, ly_str text, ly_buf *out, ly_err *err)
 {
-    ly_status status = ly_redact_string(redact, text, false, out);
+    ly_status status = ly_redact_string(redact, text, LY_FORCE_NOT, out);
     return status == LY_E_NOMEM ? LY_NOMEM(err) : status;
 }

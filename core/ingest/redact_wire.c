@@ -50,7 +50,7 @@ static const row rows[] = {
     {STATUS, 2, TEXT, 0},     {LOG, 3, TEXT, 0},        {LOG, 5, ENTER, ANY},
     {LOG, 6, ENTER, KV},      {LOG, 9, ID, 0},          {LOG, 10, ID, 0},
     {LOG, 12, TEXT, 0},       {RESOURCE, 1, ENTER, KV}, {SCOPE, 1, TEXT, 0},
-    {SCOPE, 2, TEXT, 0},      {SCOPE, 3, ENTER, KV},    {KV, 1, ID, 0},
+    {SCOPE, 2, TEXT, 0},      {SCOPE, 3, ENTER, KV},    {KV, 1, TEXT, 0},
     {KV, 2, ENTER, ANY},      {ANY, 1, TEXT, 0},        {ANY, 5, ENTER, ARRAY},
     {ANY, 6, ENTER, KVLIST},  {ANY, 7, BYTES, 0},       {ARRAY, 1, ENTER, ANY},
     {KVLIST, 1, ENTER, KV},
@@ -68,8 +68,8 @@ static const row *find_row(message in, uint32_t number)
 /* Levels of messages: each AnyValue level takes up to three (AnyValue, KeyValueList, KeyValue). */
 #define MAX_LEVELS (3 * (LY_MAX_ANY_DEPTH + 2))
 
-static ly_status walk(const ly_redact *redact, message in, ly_str wire, bool force, unsigned level,
-                      ly_buf *out);
+static ly_status walk(const ly_redact *redact, message in, ly_str wire, ly_redact_force force,
+                      unsigned level, ly_buf *out);
 
 /* The key of a KeyValue, wherever it stands in it. */
 static ly_str key_of(ly_str wire)
@@ -85,11 +85,12 @@ static ly_str key_of(ly_str wire)
 }
 
 /* A card number may come as an integer; what replaces it is a string member of the same oneof. */
-static ly_status int_value(const ly_redact *redact, const ly_pb_field *field, bool force,
+static ly_status int_value(const ly_redact *redact, const ly_pb_field *field, ly_redact_force force,
                            ly_buf *out)
 {
     int64_t value = (int64_t)field->value;
-    if (!force && value < 100000000) /* nothing that a rule knows is a shorter number */
+    if (force != LY_FORCE_ALL &&
+        value < 100000000) /* nothing that a rule knows is a shorter number */
         return LY_E_NOTFOUND;
     char digits[24];
     int n = snprintf(digits, sizeof digits, "%lld", (long long)value);
@@ -104,7 +105,7 @@ static ly_status int_value(const ly_redact *redact, const ly_pb_field *field, bo
 
 /* One length-delimited field. LY_E_NOTFOUND: keep it as it is. */
 static ly_status bytes_field(const ly_redact *redact, message in, const ly_pb_field *field,
-                             bool force, unsigned level, ly_buf *out)
+                             ly_redact_force force, unsigned level, ly_buf *out)
 {
     const row *r = find_row(in, field->number);
     if (r && r->what == ID)
@@ -117,15 +118,15 @@ static ly_status bytes_field(const ly_redact *redact, message in, const ly_pb_fi
     if (r->what == ENTER)
         status = walk(redact, r->sub, field->bytes, force, level + 1, &inner);
     else
-        status = ly_redact_string(redact, field->bytes, force && in == ANY, &inner);
+        status = ly_redact_string(redact, field->bytes, in == ANY ? force : LY_FORCE_NOT, &inner);
     if (status == LY_OK)
         ly_pb_put_bytes(out, field->number, ly_buf_view(&inner));
     ly_buf_release(&inner);
     return status;
 }
 
-static ly_status walk(const ly_redact *redact, message in, ly_str wire, bool force, unsigned level,
-                      ly_buf *out)
+static ly_status walk(const ly_redact *redact, message in, ly_str wire, ly_redact_force force,
+                      unsigned level, ly_buf *out)
 {
     if (level > MAX_LEVELS)
         return LY_E_LIMIT;
@@ -165,7 +166,7 @@ ly_status ly_redact_message(const ly_redact *redact, ly_redact_kind kind, ly_str
                                     [LY_REDACT_RESOURCE] = RESOURCE,
                                     [LY_REDACT_SCOPE] = SCOPE};
     size_t start = out->len;
-    ly_status status = walk(redact, roots[kind], wire, false, 0, out);
+    ly_status status = walk(redact, roots[kind], wire, LY_FORCE_NOT, 0, out);
     if (status == LY_OK)
         return LY_OK;
     if (!out->failed)

@@ -8,8 +8,11 @@
  */
 #include "ingest/rules.h"
 
-#define B "(?<![A-Za-z0-9_-])" /* not inside a word */
-#define E "(?![A-Za-z0-9_-])"
+#include <arpa/inet.h>
+
+#define B        "(?<![A-Za-z0-9_-])" /* not inside a word */
+#define E        "(?![A-Za-z0-9_-])"
+#define NOT_CODE "[^;\\s\"'&,()\\[\\]]"
 
 const ly_builtin_rule ly_builtin_rules[] = {
     {"secrets",
@@ -21,18 +24,25 @@ const ly_builtin_rule ly_builtin_rules[] = {
     {"secrets", "anthropic-key", B "sk-ant-[A-Za-z0-9_-]{16,}", {"sk-ant-"}, NULL},
     {"secrets", "langfuse-key", B "[sp]k-lf-[0-9a-f-]{20,}", {"k-lf-"}, NULL},
     {"secrets", "openrouter-key", B "sk-or-[A-Za-z0-9_-]{16,}", {"sk-or-"}, NULL},
-    {"secrets", "openai-key", B "sk-[A-Za-z0-9_-]{20,}", {"sk-"}, NULL},
+    /* A digit is asked for: "sk-" also begins names of packages and classes. */
+    {"secrets", "openai-key", B "sk-(?=[A-Za-z_-]{0,200}\\d)[A-Za-z0-9_-]{20,}", {"sk-"}, NULL},
     {"secrets", "google-key", B "AIza[0-9A-Za-z_-]{35}" E, {"AIza"}, NULL},
     {"secrets",
      "google-oauth",
-     B "(?:ya29\\.[0-9A-Za-z_-]{20,}|GOCSPX-[0-9A-Za-z_-]{20,})",
-     {"ya29.", "GOCSPX-"},
+     B "(?:ya29\\.[0-9A-Za-z_-]{20,}|GOCSPX-[0-9A-Za-z_-]{20,}|1//0[0-9A-Za-z_-]{30,})",
+     {"ya29.", "GOCSPX-", "1//0"},
      NULL},
     {"secrets",
      "aws-key",
      B "(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}" E,
      {"AKIA", "ASIA", "ABIA", "ACCA"},
      NULL},
+    {"secrets",
+     "aws-secret",
+     "(?i)aws[\\w .\"'-]{0,40}[:=]\\s{0,4}\\\\?[\"']?\\K[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])",
+     {"aws", "AWS", "Aws"},
+     NULL},
+    {"secrets", "aws-bedrock-key", B "ABSK[A-Za-z0-9+/]{60,}={0,2}", {"ABSK"}, NULL},
     {"secrets",
      "github-token",
      B "(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})",
@@ -43,7 +53,11 @@ const ly_builtin_rule ly_builtin_rules[] = {
      B "gl(?:pat|ptt|rt|dt|cbt)-[A-Za-z0-9_-]{20,}",
      {"glpat-", "glptt-", "glrt-", "gldt-", "glcbt-"},
      NULL},
-    {"secrets", "slack-token", B "xox[abeoprs]-[A-Za-z0-9-]{10,}", {"xox"}, NULL},
+    {"secrets",
+     "slack-token",
+     B "(?:xox[abceoprs]-[A-Za-z0-9-]{10,}|xapp-\\d-[A-Za-z0-9-]{20,})",
+     {"xox", "xapp-"},
+     NULL},
     {"secrets",
      "slack-webhook",
      "hooks\\.slack\\.com/(?:services|workflows)/[A-Za-z0-9/_-]{20,}",
@@ -67,7 +81,43 @@ const ly_builtin_rule ly_builtin_rules[] = {
     {"secrets", "databricks-token", B "dapi[a-f0-9]{32}(?:-\\d)?", {"dapi"}, NULL},
     {"secrets", "vault-token", B "hv[sbr]\\.[A-Za-z0-9_-]{24,}", {"hvs.", "hvb.", "hvr."}, NULL},
     {"secrets", "telegram-token", B "\\d{8,10}:AA[A-Za-z0-9_-]{33}" E, {":AA"}, NULL},
-    {"secrets", "lydite-key", B "lyk_[A-Za-z0-9]{32,}", {"lyk_"}, NULL},
+    {"secrets", "lydite-key", B "ly[kr]_[A-Za-z0-9]{32,}", {"lyk_", "lyr_"}, NULL},
+    {"secrets", "nvidia-key", B "nvapi-[A-Za-z0-9_-]{40,}", {"nvapi-"}, NULL},
+    {"secrets", "cerebras-key", B "csk-[a-z0-9]{40,}", {"csk-"}, NULL},
+    {"secrets", "fireworks-key", B "fw_[A-Za-z0-9]{22,}", {"fw_"}, NULL},
+    {"secrets", "together-key", B "tgp_v1_[A-Za-z0-9_-]{30,}", {"tgp_v1_"}, NULL},
+    {"secrets", "tavily-key", B "tvly-[A-Za-z0-9-]{20,}", {"tvly-"}, NULL},
+    {"secrets", "firecrawl-key", B "fc-[a-f0-9]{32}" E, {"fc-"}, NULL},
+    {"secrets", "pinecone-key", B "pcsk_[A-Za-z0-9_]{40,}", {"pcsk_"}, NULL},
+    {"secrets", "jina-key", B "jina_[A-Za-z0-9_-]{40,}", {"jina_"}, NULL},
+    {"secrets", "elevenlabs-key", B "sk_[a-f0-9]{48}" E, {"sk_"}, NULL},
+    {"secrets", "e2b-key", B "e2b_[a-f0-9]{40}" E, {"e2b_"}, NULL},
+    {"secrets", "linear-key", B "lin_api_[A-Za-z0-9]{32,}", {"lin_api_"}, NULL},
+    {"secrets", "notion-key", B "(?:secret|ntn)_[A-Za-z0-9]{40,}", {"secret_", "ntn_"}, NULL},
+    {"secrets", "shopify-token", B "shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}", {"shp"}, NULL},
+    {"secrets", "square-token", B "sq0(?:atp|csp)-[A-Za-z0-9_-]{22,}", {"sq0"}, NULL},
+    {"secrets", "twilio-key", B "SK[0-9a-f]{32}" E, {"SK"}, NULL},
+    {"secrets", "mailgun-key", B "key-[0-9a-f]{32}" E, {"key-"}, NULL},
+    {"secrets", "atlassian-token", B "ATATT3[A-Za-z0-9_=-]{60,}", {"ATATT3"}, NULL},
+    {"secrets", "docker-token", B "dckr_pat_[A-Za-z0-9_-]{20,}", {"dckr_pat_"}, NULL},
+    {"secrets", "grafana-token", B "gl(?:sa|c)_[A-Za-z0-9+/=_-]{30,}", {"glsa_", "glc_"}, NULL},
+    {"secrets", "newrelic-key", B "NRAK-[A-Z0-9]{20,}", {"NRAK-"}, NULL},
+    {"secrets", "doppler-token", B "dp\\.(?:pt|st|ct|sa)\\.[A-Za-z0-9]{30,}", {"dp."}, NULL},
+    {"secrets",
+     "supabase-key",
+     B "(?:sbp|sb_secret)_[A-Za-z0-9_-]{20,}",
+     {"sbp_", "sb_secret_"},
+     NULL},
+    {"secrets", "sentry-token", B "sntry[su]_[A-Za-z0-9+/=_-]{40,}", {"sntry"}, NULL},
+    {"secrets", "postman-key", B "PMAK-[a-f0-9-]{50,}", {"PMAK-"}, NULL},
+    {"secrets", "age-key", "AGE-SECRET-KEY-1[0-9A-Z]{50,}", {"AGE-SECRET-KEY-1"}, NULL},
+    {"secrets", "airtable-token", B "pat[A-Za-z0-9]{14}\\.[a-f0-9]{64}", {"pat"}, NULL},
+    {"secrets",
+     "terraform-token",
+     "[A-Za-z0-9]{14}\\.atlasv1\\.[A-Za-z0-9_-]{60,}",
+     {".atlasv1."},
+     NULL},
+    {"secrets", "azure-secret", "[A-Za-z0-9_~.-]{3}8Q~[A-Za-z0-9_~.-]{31,34}", {"8Q~"}, NULL},
     {"secrets",
      "azure-key",
      "(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{40,}={0,2}",
@@ -84,16 +134,46 @@ const ly_builtin_rule ly_builtin_rules[] = {
      {"earer ", "asic ", "EARER ", "ASIC "},
      NULL},
     {"secrets",
+     "authorization",
+     "(?i)authorization\\\\?[\"']?\\s{0,4}[:=]\\s{0,4}\\\\?[\"']?(?:[a-z-]{3,12} )?\\K"
+     "(?=[a-z._~+/=:-]{0,255}\\d)[a-z0-9._~+/=:-]{12,}",
+     {"uthorization", "UTHORIZATION"},
+     NULL},
+    {"secrets",
+     "cookie",
+     "(?i)(?<![a-z])(?:set-)?cookie:\\s{0,2}\\K[a-z0-9_.-]{1,64}=[^\\s;\"']{4,}"
+     "(?:; ?[a-z0-9_.-]{1,64}(?:=[^\\s;\"']*)?)*",
+     {"ookie:", "OOKIE:"},
+     NULL},
+    {"secrets",
      "url-password",
-     "(?<=://)[^\\s/:@\"'<>]{0,128}:[^\\s/@\"'<>]{1,256}(?=@)",
+     "(?<=://)[^\\s/:@\"'<>]{0,128}:[^\\s/\"'<>]{1,256}(?=@)",
      {"://"},
      NULL},
     {"secrets",
+     "url-token",
+     "(?i)(?<=[?&])(?:token|key|sig|signature|auth|subscription-key|x-amz-signature|"
+     "x-amz-security-token|x-goog-signature)=\\K(?=[^\\s&\"'<>#]{0,400}\\d)[^\\s&\"'<>#]{16,}",
+     {"?", "&"},
+     NULL},
+    /* Connection strings and command lines. What stands in a program ("password=password", a call, an
+     * index) has no digit, or goes on with a bracket. */
+    {"secrets",
+     "password",
+     "(?i)(?<![a-z0-9])(?:password|passwd|pwd)=(?![/$~<{\\[(])\\K(?:" NOT_CODE "{3,128}(?=;)|"
+     "(?=[^;\\s\"'&,()\\[\\]]{0,128}[\\d!@#$%^*~?])" NOT_CODE "{4,128}+(?![(\\[]))",
+     {"word=", "WORD=", "wd=", "WD="},
+     NULL},
+    {"secrets",
      "assignment",
-     "(?i)(?<![A-Za-z0-9])(?:api[_-]?key|secret[_-]?key|access[_-]?key|client[_-]?secret|auth[_-]?"
-     "token|"
-     "access[_-]?token|password|passwd|private[_-]?key)[\"']?\\s{0,4}[:=]\\s{0,4}[\"']?\\K"
-     "[A-Za-z0-9+/_.~!@#$%^&*-]{8,}",
+     "(?i)(?<![a-z0-9])(?:api[_ -]?key|secret[_ -]?key|access[_ -]?key|client[_ -]?secret|"
+     "(?:auth|access|refresh|session|bearer|api)[_ -]?token|password|passwd|passphrase|"
+     "private[_ -]?key)\\\\?[\"']?\\s{0,4}(?::=|=>|[:=])\\s{0,4}(?:"
+     /* in quotes: anything but a placeholder */
+     "\\\\?[\"']\\K(?!your|<|\\$|\\{\\{|\\.\\.\\.|x{4}|\\*{3}|\\[redacted)[^\"'\\\\\\r\\n]{6,256}"
+     "(?=\\\\?[\"'])|"
+     /* bare: with a digit, and no path, variable, call or index */
+     "(?![/.~$<{\\[])\\K(?=[^\\s\"',;(){}<>]{0,255}\\d)[a-z0-9+/_.~!@#$%^&*=-]{8,256}+(?![(\\[]))",
      {NULL},
      NULL},
     {"pii",
@@ -101,7 +181,17 @@ const ly_builtin_rule ly_builtin_rules[] = {
      "(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\\.){1,8}[A-Za-z]{2,24}",
      {"@"},
      NULL},
-    {"pii", "card", "(?<![0-9.-])[3-6]\\d{3}(?:[ -]?\\d){9,15}(?![0-9])", {NULL}, ly_redact_luhn},
+    {"pii",
+     "card",
+     "(?<![0-9A-Za-z.-])[2-6]\\d{3}(?:[ -]?\\d){8,15}(?![0-9A-Za-z])",
+     {NULL},
+     ly_redact_luhn},
+    {"pii",
+     "ip",
+     "(?<![0-9A-Za-z.:-])(?<![^/]/)(?<!ersion )(?:\\d{1,3}(?:\\.\\d{1,3}){3}(?![0-9A-Za-z]|\\.\\d)|"
+     "[0-9A-Fa-f:]{2,35}:[0-9A-Fa-f]{0,4}(?![0-9A-Za-z:]))",
+     {".", ":"},
+     ly_redact_ip},
     {"pii", "iban", B "[A-Z]{2}\\d{2}(?: ?[A-Z0-9]){11,30}" E, {NULL}, ly_redact_iban},
     {"pii",
      "us-ssn",
@@ -120,45 +210,88 @@ const size_t ly_builtin_rules_n = LY_COUNT(ly_builtin_rules);
 
 /* ----------------------------------------------------------------- key names */
 
-/* Words of a key, lower case, without separators, joined from the end: "xapikey", "apikey", "key". */
-static const char *const credentials[] = {
-    "authorization", "apikey",      "apisecret", "password",        "passwd",       "passphrase",
-    "secret",        "secretkey",   "accesskey", "privatekey",      "clientsecret", "accesstoken",
-    "refreshtoken",  "idtoken",     "authtoken", "bearertoken",     "sessiontoken", "cookie",
-    "setcookie",     "credentials", "apitoken",  "secretaccesskey",
+/* Words of a key, lower case, without separators. `whole`: only where a word begins ("id_token", not
+ * "valid_token"); the others count at the end of any word ("openaiapikey"). */
+static const struct {
+    const char *text;
+    bool whole;
+} credentials[] = {
+    {"authorization", false},   {"apikey", false},       {"apisecret", false},
+    {"password", false},        {"passwd", false},       {"passphrase", false},
+    {"secretkey", false},       {"accesskey", false},    {"privatekey", false},
+    {"clientsecret", false},    {"accesstoken", false},  {"refreshtoken", false},
+    {"authtoken", false},       {"bearertoken", false},  {"sessiontoken", false},
+    {"apitoken", false},        {"credentials", false},  {"connectionstring", false},
+    {"secret", true},           {"idtoken", true},       {"cookie", true},
+    {"signingkey", true},       {"encryptionkey", true}, {"webhooksecret", true},
+    {"secretaccesskey", false},
 };
 
-static size_t fold_key(ly_str key, char *dst, size_t size)
+typedef struct folded {
+    char text[96];
+    bool begins[96]; /* a word begins here */
+    size_t n;
+} folded;
+
+static bool is_separator(char c)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < key.len && n < size; i++) {
-        char c = key.ptr[i];
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c - 'A' + 'a');
-        if (c != '_' && c != '-' && c != ' ')
-            dst[n++] = c;
-    }
-    return n;
+    return c == '_' || c == '-' || c == ' ';
 }
 
-bool ly_redact_key_is_credential(ly_str key)
+static void fold_key(ly_str key, folded *f)
 {
-    char folded[96];
+    f->n = 0;
+    for (size_t i = 0; i < key.len && f->n < sizeof f->text; i++) {
+        char c = key.ptr[i], before = i > 0 ? key.ptr[i - 1] : '_';
+        bool upper = c >= 'A' && c <= 'Z', after_lower = before >= 'a' && before <= 'z';
+        if (is_separator(c))
+            continue;
+        f->begins[f->n] = is_separator(before) || (upper && after_lower);
+        f->text[f->n++] = upper ? (char)(c - 'A' + 'a') : c;
+    }
+}
+
+static bool ends_with_word(const folded *f, const char *word, bool whole)
+{
+    size_t len = strlen(word);
+    return f->n >= len && memcmp(f->text + f->n - len, word, len) == 0 &&
+           (!whole || f->begins[f->n - len]);
+}
+
+ly_redact_force ly_redact_key_force(ly_str key)
+{
+    folded f;
     /* The last part after a dot, colon, slash or bracket is the name proper. */
     size_t start = key.len;
     while (start > 0 && !strchr(".:/[]", key.ptr[start - 1]))
         start--;
     ly_str name = ly_str_sub(key, start, key.len);
-    if (name.len == 0 || name.len > sizeof folded)
-        return false;
-    ly_str word = ly_str_n(folded, fold_key(name, folded, sizeof folded));
+    if (name.len == 0 || name.len > sizeof f.text)
+        return LY_FORCE_NOT;
+    fold_key(name, &f);
     for (size_t i = 0; i < LY_COUNT(credentials); i++) {
         /* "x-api-key", "openai_api_key", "proxy-authorization": a prefix is allowed, a suffix is not
          * ("password_policy", "secret_count"). */
-        if (ly_str_ends(word, ly_str_c(credentials[i])))
-            return true;
+        if (ends_with_word(&f, credentials[i].text, credentials[i].whole))
+            return LY_FORCE_ALL;
     }
-    return false;
+    /* A token may be a word of a model's answer, or what pages go by. */
+    return ends_with_word(&f, "token", true) ? LY_FORCE_IF_SECRET : LY_FORCE_NOT;
+}
+
+bool ly_redact_looks_secret(ly_str text)
+{
+    bool digit = false, letter = false;
+    if (text.len < 16)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = (uint8_t)text.ptr[i];
+        if (c <= ' ' || c >= 0x7f)
+            return false;
+        digit = digit || (c >= '0' && c <= '9');
+        letter = letter || ((c | 32) >= 'a' && (c | 32) <= 'z');
+    }
+    return digit && letter;
 }
 
 /* -------------------------------------------------------------- check digits */
@@ -179,6 +312,31 @@ static bool is_luhn(ly_str text)
         sum += digit;
     }
     return n >= 13 && n <= 19 && sum % 10 == 0;
+}
+
+/* Issuers and their lengths (ISO/IEC 7812): a number that only passes the check digit is any tenth one. */
+static bool is_card(ly_str text)
+{
+    char d[20];
+    size_t n = 0;
+    for (size_t i = 0; i < text.len && n < sizeof d; i++)
+        if (text.ptr[i] >= '0' && text.ptr[i] <= '9')
+            d[n++] = text.ptr[i];
+    if (n < 13 || n > 19 || !is_luhn(text))
+        return false;
+    unsigned four = (unsigned)(d[0] - '0') * 1000 + (unsigned)(d[1] - '0') * 100 +
+                    (unsigned)(d[2] - '0') * 10 + (unsigned)(d[3] - '0');
+    unsigned two = four / 100;
+    if (d[0] == '4')
+        return n == 13 || n == 16 || n == 19;
+    if ((two >= 51 && two <= 55) || (four >= 2221 && four <= 2720))
+        return n == 16;
+    if (two == 34 || two == 37)
+        return n == 15;
+    if ((four >= 3000 && four <= 3059) || two == 36 || two == 38 || two == 39)
+        return n == 14 || n == 16;
+    return n >= 16 && (two == 35 || two == 60 || two == 62 || two == 64 || two == 65 || two == 50 ||
+                       (two >= 56 && two <= 58) || two == 63 || two == 67);
 }
 
 static unsigned iban_step(unsigned remainder, char c)
@@ -218,10 +376,35 @@ static size_t longest(ly_str text, bool (*is)(ly_str))
 
 size_t ly_redact_luhn(ly_str text)
 {
-    return longest(text, is_luhn);
+    return longest(text, is_card);
 }
 
 size_t ly_redact_iban(ly_str text)
 {
     return longest(text, is_iban);
+}
+
+/* Of four small numbers nobody knows whether they are a version; this machine is nobody's. */
+static bool is_public_v4(const uint8_t b[4])
+{
+    bool small = b[0] < 10 && b[1] < 10 && b[2] < 10 && b[3] < 10;
+    return !small && b[0] != 127 && b[0] != 0 && !(b[0] == 255 && b[1] == 255);
+}
+
+size_t ly_redact_ip(ly_str text)
+{
+    char copy[48];
+    uint8_t b[16];
+    size_t colons = 0;
+    if (text.len >= sizeof copy)
+        return 0;
+    (void)ly_str_copy(text, copy, sizeof copy);
+    if (inet_pton(AF_INET, copy, b) == 1)
+        return is_public_v4(b) ? text.len : 0;
+    for (size_t i = 0; i < text.len; i++)
+        colons += text.ptr[i] == ':';
+    if (inet_pton(AF_INET6, copy, b) != 1)
+        return 0;
+    bool known = (b[0] & 0xe0) == 0x20 || (b[0] & 0xfe) == 0xfc || b[0] == 0xfe;
+    return known && (colons >= 3 || b[0] >= 0xfc) ? text.len : 0;
 }

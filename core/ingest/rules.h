@@ -20,14 +20,23 @@ typedef struct ly_builtin_rule {
 extern const ly_builtin_rule ly_builtin_rules[];
 extern const size_t ly_builtin_rules_n;
 
-/* Does a key (attribute key, JSON member, header) say that its value is a credential? The last word
- * counts: "http.request.header.authorization", "apiKey", "X-API-KEY", "db.password". */
-bool ly_redact_key_is_credential(ly_str key);
+/* What a key (attribute key, JSON member, header) says of its value. The last word counts:
+ * "http.request.header.authorization", "apiKey", "X-API-KEY", "db.password". */
+typedef enum ly_redact_force {
+    LY_FORCE_NOT,
+    LY_FORCE_IF_SECRET, /* a credential if it looks like one: "token" */
+    LY_FORCE_ALL        /* a credential */
+} ly_redact_force;
+ly_redact_force ly_redact_key_force(ly_str key);
+/* One word of 16 bytes or more with letters and digits. */
+bool ly_redact_looks_secret(ly_str text);
 
-/* The longest prefix that is a card number by Luhn's check: 13 to 19 digits, spaces and hyphens between
- * them allowed. 0 = none. */
+/* The longest prefix that is a card number by Luhn's check and an issuer's first digits and length; spaces
+ * and hyphens between the digits are allowed. 0 = none. */
 size_t ly_redact_luhn(ly_str text);
 /* The longest prefix that is an IBAN by the check of ISO 13616, spaces allowed. 0 = none. */
+/* All of it when it is an IP address that may be a person's: not this machine's, no version. */
+size_t ly_redact_ip(ly_str text);
 size_t ly_redact_iban(ly_str text);
 
 #endif

@@ -73,6 +73,43 @@ static const struct {
     {"bearer", "Authorization: Bea", "rer 0123456789abcdefXYZ"},
     {"url-password", "postgres://user", ":hunter2-hunter2@db.example.com/x"},
     {"assignment", "my api_key ", "= \"q1w2e3r4t5y6\""},
+    {"aws-secret", "aws_key: ", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"},
+    {"aws-bedrock-key", "AB", "SKabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ab"},
+    {"nvidia-key", "nv", "api-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP"},
+    {"cerebras-key", "cs", "k-abcdefghijklmnopqrstuvwxyz0123456789abcdefgh"},
+    {"fireworks-key", "f", "w_abcdefghijklmnopqrstuvwx"},
+    {"together-key", "tg", "p_v1_abcdefghijklmnopqrstuvwxyz012345"},
+    {"tavily-key", "tv", "ly-abcdefghijklmnopqrstuvwxyz"},
+    {"firecrawl-key", "f", "c-0123456789abcdef0123456789abcdef"},
+    {"pinecone-key", "pc", "sk_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP"},
+    {"jina-key", "ji", "na_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP"},
+    {"elevenlabs-key", "s", "k_0123456789abcdef0123456789abcdef0123456789abcdef"},
+    {"e2b-key", "e2", "b_0123456789abcdef0123456789abcdef01234567"},
+    {"linear-key", "li", "n_api_abcdefghijklmnopqrstuvwxyz012345"},
+    {"notion-key", "nt", "n_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP"},
+    {"shopify-token", "sh", "pat_0123456789abcdef0123456789abcdef"},
+    {"square-token", "sq", "0atp-abcdefghijklmnopqrstuv"},
+    {"twilio-key", "S", "K0123456789abcdef0123456789abcdef"},
+    {"mailgun-key", "ke", "y-0123456789abcdef0123456789abcdef"},
+    {"atlassian-token", "AT",
+     "ATT3xFfGF0abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345"},
+    {"docker-token", "dc", "kr_pat_abcdefghijklmnopqrstu"},
+    {"grafana-token", "gl", "sa_abcdefghijklmnopqrstuvwxyz012345"},
+    {"newrelic-key", "NR", "AK-ABCDEFGHIJKLMNOPQRSTUVW"},
+    {"doppler-token", "dp", ".pt.abcdefghijklmnopqrstuvwxyz01234567"},
+    {"supabase-key", "sb", "p_0123456789abcdef0123456789abcdef01234567"},
+    {"sentry-token", "sn", "trys_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ"},
+    {"postman-key", "PM", "AK-0123456789abcdef01234567-0123456789abcdef0123456789abcdef01"},
+    {"age-key", "AGE-SEC", "RET-KEY-1ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGHIJKLMNOP"},
+    {"airtable-token", "pa",
+     "tabcdefghijklmn.0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
+    {"terraform-token", "abcdefghijklmn.at",
+     "lasv1.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abc"},
+    {"azure-secret", "abc8", "Q~abcdefghijklmnopqrstuvwxyzABCDEFGH"},
+    {"authorization", "Authorization: ", "0123456789abcdefXYZ"},
+    {"cookie", "Cookie: ", "sessionid=abcdefgh12345"},
+    {"url-token", "https://x.example/cb?to", "ken=abcdefgh12345678"},
+    {"password", "Server=db;Pass", "word=hunter2;"},
     {"private-key", "-----BEGIN RSA PRIVATE ", "KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----"},
 };
 
@@ -101,6 +138,63 @@ static void every_secret_rule_finds_its_kind(void **state)
     ly_redact_free(r);
 }
 
+/* Where keys are met in practice: every part between the angle brackets must be gone, the rest may stay. */
+static void secrets_in_their_places(void **state)
+{
+    static const char *const texts[] = {
+        "export OPENAI_API_KEY=<sk-pro"
+        "j-Ab3dEf6hIj9kLmN0pQrStUvWxYz12345>",
+        "curl -H 'Authorization: Bearer <abcDEF123456789xyz>' https://api.example.com",
+        "curl -H \"x-api-key: <0f9e8d7c6b5a49382716>\" https://api.example.com",
+        "AWS_SECRET_ACCESS_KEY=<wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY>",
+        "aws_access_key_id = <AKI"
+        "AIOSFODNN7EXAMPLE>",
+        "Secret access key: <wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY>",
+        "client = OpenAI(api_key=\"<q1w2e3r4t5y6u7i8>\")",
+        "{'api_key': '<q1w2e3r4t5y6>', 'model': 'gpt-4o'}",
+        "the request was {\"api_key\": \"<q1w2e3r4t5y6>\"} and failed",
+        "log: \"{\\\"password\\\": \\\"<correct horse battery>\\\"}\"",
+        "postgres://app:<s3cr3t-pass>@db.internal:5432/app",
+        "mongodb+srv://root:<p@ssw0rd!>@cluster0.example.mongodb.net/x",
+        "redis://:<abc123def>@localhost:6379/0",
+        "https://x-access-token:<0123456789abcdef>@git.example.com/a/b.git",
+        "Server=tcp:db,1433;User ID=sa;Password=<Sup3r$ecret>;Encrypt=yes",
+        "mysql --user=root --password=<hunter2> app",
+        "DB_PASSWORD=<s3cret!>",
+        "password: \"<correct-horse-battery>\"",
+        "config.client_secret = '<abcdef-ghijkl>'",
+        "refresh_token=<1/fFAGRNJru1FTz70BzhT3Zg>",
+        "https://storage.example/x?sv=2022&sig=<Ab3dEf6hIj9kLmN0pQrStUvWxYz%3D>",
+        "Set-Cookie: <session=eyabcdefgh; HttpOnly>",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\n<b3BlbnNzaC1rZXktdjEAAAAA>\n-----END OPENSSH PRIVATE "
+        "KEY-----",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\n<MIIFHDBOBgkqhkiG9w0B",
+        "{\"private_key\": \"<-----BEGIN PRIVATE KEY-----\\nMIIEvQ\\n-----END PRIVATE "
+        "KEY-----\\n>\"}",
+        "{\"token\":\"<abcdefgh12345678>\"}",
+        "{\"id_token\":\"<x>\",\"n\":1}",
+    };
+    (void)state;
+    ly_redact *r = make("secrets", NULL, 0);
+    for (size_t i = 0; i < LY_COUNT(texts); i++) {
+        char plain[512], secret[256] = "";
+        const char *open = strchr(texts[i], '<'), *close = strrchr(texts[i], '>');
+        const char *end = close && close > open ? close : texts[i] + strlen(texts[i]);
+        snprintf(plain, sizeof plain, "%.*s%.*s%s", (int)(open - texts[i]), texts[i],
+                 (int)(end - open - 1), open + 1, end == close ? close + 1 : "");
+        snprintf(secret, sizeof secret, "%.*s", (int)(end - open - 1), open + 1);
+        const char *got = redacted(r, plain);
+        if (strstr(got, secret) || !strstr(got, "[redacted:"))
+            fail_msg("%s -> %s", plain, got);
+        /* Once more changes nothing. */
+        char *once = ly_strdup(got);
+        assert_non_null(once);
+        assert_string_equal(redacted(r, once), once);
+        ly_free(once);
+    }
+    ly_redact_free(r);
+}
+
 static void personal_data_with_check_digits(void **state)
 {
     (void)state;
@@ -113,6 +207,14 @@ static void personal_data_with_check_digits(void **state)
                         "pay [redacted:iban] PLEASE");
     assert_string_equal(redacted(r, "pay DE88370400440532013000"), "pay DE88370400440532013000");
     assert_string_equal(redacted(r, "ssn 123-45-6789"), "ssn [redacted:us-ssn]");
+    assert_string_equal(redacted(r, "from 203.0.113.7:8080, http://198.51.100.20/x, 10.0.12.34"),
+                        "from [redacted:ip]:8080, http://[redacted:ip]/x, [redacted:ip]");
+    assert_string_equal(redacted(r, "peer 2001:db8:85a3::8a2e:370:7334 and [fe80::1ff:fe23:4567]"),
+                        "peer [redacted:ip] and [[redacted:ip]]");
+    assert_string_equal(redacted(r, "2223003122003222, 378282246310005, 6011111111111117"),
+                        "[redacted:card], [redacted:card], [redacted:card]");
+    assert_string_equal(redacted(r, "GB29 NWBK 6016 1331 9268 19, +1-202-555-0143"),
+                        "[redacted:iban], [redacted:phone]");
     assert_string_equal(redacted(r, "call +49 30 1234567 or (415) 555-0132"),
                         "call [redacted:phone] or [redacted:phone]");
     ly_redact_free(r);
@@ -127,6 +229,23 @@ static void clean_text_stays(void **state)
         "trace 5b8efff798038103d269b633813fc60c span eee19b7ec3c1b174",
         "password policy: at least twelve characters; the secret of good cooking",
         "see https://example.com/a/b?c=d and sk-learn, basic usage, bearer bonds",
+        "pip install sk-learn-contrib-imbalanced-extras; class=\"sk-folding-cube-animation\"",
+        "uuid 123e4567-e89b-12d3-a456-426614174000, sha256 "
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "commit 9fceb02d0ae598e95dc970b74767f19372d61af8 of 2026-11-21 15:04:05.123456",
+        "client = OpenAI(api_key=os.environ[\"OPENAI_API_KEY\"], base_url=base_url)",
+        "def login(user, password=None): return check(user=user, password=password)",
+        "api_key: Optional[str] = None, access_token: str = token.value, secret_key=settings.KEY",
+        "const apiKey = process.env.API_KEY; password: ${DB_PASSWORD}; token = next(tokens)",
+        "api_key = \"your-api-key-here\"; password = \"<password>\"; PWD=/root/work/dir1",
+        "Chrome/120.0.0.0 version 10.20.30.40 v1.2.3.4 libfoo==1.2.3.4 std::vector<int> a::b::c",
+        "at 12:34:56 from 00:1a:2b:3c:4d:5e, port ::1, 255.255.255.0, ratio 16:9:4",
+        "{\"token\":\"Hello\",\"logprob\":-0.1} {\"next_page_token\":\"abc\"}",
+        "{\"token\":\" world\",\"valid_token\":\"yes\",\"error\":\"invalid_token\"}",
+        "1763700000123456789 4929123456781234 1234567890123456 0000000000000000",
+        "Authorization: see section 4; the cookie: two cups of flour; a password: ask Ann",
+        "user.name@ is no address, neither is @decorator or a@b; 555-1234; 100-200-300",
+        "order 2024-0001-0002-0003, ISBN 978-3-16-148410-0, sum 1,234,567.89",
     };
     (void)state;
     ly_redact *r = make("secrets,pii", NULL, 0);
@@ -281,6 +400,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_secret_rule_finds_its_kind),
+        cmocka_unit_test(secrets_in_their_places),
         cmocka_unit_test(personal_data_with_check_digits),
         cmocka_unit_test(clean_text_stays),
         cmocka_unit_test(looks_into_json),
