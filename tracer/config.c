@@ -446,8 +446,8 @@ static ly_status read_exporter(const reader *r, ly_err *err)
 
 static void set_ratio(ly_config *c, double ratio)
 {
-    const double all = 72057594037927936.0; /* 2^56 */
-    ratio = ratio < 0 ? 0 : ratio > 1 ? 1 : ratio;
+    const double all = 72057594037927936.0;         /* 2^56 */
+    ratio = ratio < 0 ? 0 : ratio <= 1 ? ratio : 1; /* not a number: 1 */
     c->threshold = (uint64_t)((1 - ratio) * all);
 }
 
@@ -642,6 +642,13 @@ ly_status ly_config_read(const lydite_options *opts, ly_env_fn get, void *user, 
     config.disabled = env_true(&r, "OTEL_SDK_DISABLED");
     config.content = read_content(&r);
     read_sampler(&r);
+    if (config.sampler == LYDITE_SAMPLE_RATIO && config.threshold < (uint64_t)1 << 56) {
+        ly_buf state;
+        ly_buf_init(&state, 64);
+        ly_state_with_threshold(LY_STR_NONE, config.threshold, &state);
+        config.ratio_bag = ly_bag_with(NULL, LY_BAG_STATE, ly_buf_view(&state));
+        ly_buf_release(&state);
+    }
     read_limits(&r);
     ly_status status = read_engine(&r, err);
     if (!status) {
@@ -666,6 +673,7 @@ ly_status ly_config_read(const lydite_options *opts, ly_env_fn get, void *user, 
 
 void ly_config_release(ly_config *config)
 {
+    ly_bag_unref(config->ratio_bag);
     char *texts[] = {config->file,      config->target,        config->ca_file,
                      config->cert_file, config->key_file,      config->exporter_path,
                      config->scope,     config->scope_version, config->origin,

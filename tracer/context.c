@@ -469,6 +469,61 @@ void lydite_traceparent(const lydite_span *span, char out[56])
     }
 }
 
+/* The value of the `ot` member, or LY_STR_NONE; *ret_member the member itself. */
+static ly_str ot_member(ly_str state, ly_str *ret_member)
+{
+    ly_str part, rest = state;
+    while (ly_str_split(&rest, ',', &part)) {
+        ly_str member = ly_str_trim(part);
+        if (member.len >= 3 && memcmp(member.ptr, "ot=", 3) == 0) {
+            *ret_member = part;
+            return ly_str_sub(member, 3, member.len - 3);
+        }
+    }
+    *ret_member = LY_STR_NONE;
+    return LY_STR_NONE;
+}
+
+bool ly_state_random(ly_str state, uint64_t *ret)
+{
+    ly_str member, part, rest = ot_member(state, &member);
+    while (ly_str_split(&rest, ';', &part)) {
+        uint8_t bytes[7];
+        if (part.len == 17 && memcmp(part.ptr, "rv:", 3) == 0 &&
+            ly_hex_decode(ly_str_sub(part, 3, 14), bytes, sizeof bytes)) {
+            *ret = 0;
+            for (size_t i = 0; i < sizeof bytes; i++) {
+                *ret = *ret << 8 | bytes[i];
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+void ly_state_with_threshold(ly_str state, uint64_t threshold, ly_buf *out)
+{
+    char hex[16];
+    int digits = snprintf(hex, sizeof hex, "%014llx", (unsigned long long)threshold);
+    while (digits > 1 && hex[digits - 1] == '0') {
+        digits--;
+    }
+    ly_str member, part, rest = ot_member(state, &member);
+    ly_buf_fmt(out, "ot=th:%.*s", digits, hex);
+    while (ly_str_split(&rest, ';', &part)) {
+        if (part.len && !(part.len >= 3 && memcmp(part.ptr, "th:", 3) == 0)) {
+            ly_buf_fmt(out, ";%.*s", LY_STR_ARG(part));
+        }
+    }
+    int members = 1;
+    for (rest = state; ly_str_split(&rest, ',', &part) && members < MAX_STATE_MEMBERS;) {
+        if (part.len && part.ptr != member.ptr) {
+            ly_buf_fmt(out, ",%.*s", LY_STR_ARG(part));
+            members++;
+        }
+    }
+}
+
 /* What is sent: at most 512 characters, entries over 128 dropped first, then from the end. */
 static void state_for_sending(ly_str state, ly_buf *out)
 {

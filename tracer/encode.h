@@ -16,6 +16,19 @@ typedef struct ly_attr {
     int32_t next; /* in its bucket */
 } ly_attr;
 
+#define LY_ATTR_BUCKETS 256u
+
+struct ly_encoder {
+    const ly_config *config;
+    ly_buf before;  /* resource_spans' content up to scope_spans' length: the Resource field */
+    ly_buf scope;   /* scope_spans' content before the spans */
+    ly_arena arena; /* joined messages and what processors set; reset for each record */
+    ly_attr *attrs;
+    size_t n, cap;
+    int32_t heads[LY_ATTR_BUCKETS]; /* index of the first attribute of each bucket, -1 = none */
+    ly_buf join;
+};
+
 struct lydite_record {
     ly_encoder *encoder;
     const ly_rec *rec;

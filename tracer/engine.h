@@ -55,6 +55,11 @@ typedef struct ly_bag {
 
 enum { LY_BAG_SESSION, LY_BAG_USER, LY_BAG_TAGS, LY_BAG_STATE, LY_BAG_BAGGAGE };
 
+/* The tracestate that says with which threshold of 2^56 a span was let pass (OpenTelemetry's `ot` member
+ * in front, its rv kept; otherwise as it was). */
+void ly_state_with_threshold(ly_str state, uint64_t threshold, ly_buf *out);
+/* The randomness that a tracestate brings along (ot=rv:); false when there is none. */
+bool ly_state_random(ly_str state, uint64_t *ret);
 /* A new bag like `old` (may be NULL) but for one field; NULL without memory. Takes over nothing. */
 ly_bag *ly_bag_with(const ly_bag *old, int field, ly_str value);
 ly_bag *ly_bag_ref(ly_bag *bag);
@@ -224,6 +229,7 @@ typedef struct ly_config {
     int sampler; /* LYDITE_SAMPLE_ALWAYS.., without the PARENT bit */
     bool parent_based;
     uint64_t threshold; /* of 2^56: sampled when random >= threshold */
+    ly_bag *ratio_bag;  /* for roots that it let pass: tracestate "ot=th:...", or NULL */
     bool content, live, debug;
     uint32_t max_attrs, max_chars, max_events, max_links, max_event_attrs, max_link_attrs;
     size_t max_span_bytes;

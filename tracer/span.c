@@ -135,10 +135,14 @@ static inline void stack_remove(ly_thread *self, uintptr_t handle)
 /* ---- start ---- */
 
 /* The last 7 bytes of the trace id are its random part (W3C level 2). */
-static bool sampled_by_ratio(const lydite_tracer *tracer, const uint64_t trace[2])
+static bool sampled_by_ratio(const lydite_tracer *tracer, const uint64_t trace[2],
+                             const ly_bag *bag)
 {
     uint8_t id[16];
     uint64_t random = 0;
+    if (bag && bag->trace_state.len && ly_state_random(bag->trace_state, &random)) {
+        return random >= tracer->config.threshold;
+    }
     memcpy(id, trace, sizeof id);
     for (int i = 9; i < 16; i++) {
         random = random << 8 | id[i];
@@ -146,8 +150,8 @@ static bool sampled_by_ratio(const lydite_tracer *tracer, const uint64_t trace[2
     return random >= tracer->config.threshold;
 }
 
-static bool sampler_says(const lydite_tracer *tracer, const uint64_t trace[2], bool has_parent,
-                         bool parent_sampled)
+static bool sampler_says(const lydite_tracer *tracer, const uint64_t trace[2], const ly_bag *bag,
+                         bool has_parent, bool parent_sampled)
 {
     if (tracer->config.parent_based && has_parent) {
         return parent_sampled;
@@ -155,7 +159,26 @@ static bool sampler_says(const lydite_tracer *tracer, const uint64_t trace[2], b
     if (LY_LIKELY(tracer->config.sampler == LYDITE_SAMPLE_ALWAYS)) {
         return true;
     }
-    return tracer->config.sampler == LYDITE_SAMPLE_RATIO && sampled_by_ratio(tracer, trace);
+    return tracer->config.sampler == LYDITE_SAMPLE_RATIO && sampled_by_ratio(tracer, trace, bag);
+}
+
+/* Who let the span pass, and at which threshold, goes with the trace: totals can then be scaled. */
+static __attribute__((noinline, cold)) void say_threshold(const lydite_tracer *tracer,
+                                                          ly_slot *slot)
+{
+    ly_bag *old = slot->bag, *fresh = NULL;
+    if (!old) {
+        slot->bag = ly_bag_ref(tracer->config.ratio_bag);
+        return;
+    }
+    ly_buf state;
+    ly_buf_init(&state, 16384);
+    ly_state_with_threshold(old->trace_state, tracer->config.threshold, &state);
+    if (!state.failed && (fresh = ly_bag_with(old, LY_BAG_STATE, ly_buf_view(&state))) != NULL) {
+        slot->bag = fresh;
+        ly_bag_unref(old);
+    }
+    ly_buf_release(&state);
 }
 
 static inline bool begin_child(ly_slot *slot, uintptr_t handle)
@@ -283,8 +306,12 @@ static inline __attribute__((always_inline)) lydite_span *begin(lydite_tracer *t
         has_parent = false;
     }
     __atomic_store_n(&rec->span_id, rng_next(self->rng), __ATOMIC_RELAXED);
-    sampled =
-        from->sample ? from->sample > 0 : sampler_says(tracer, rec->trace_id, has_parent, sampled);
+    sampled = from->sample ? from->sample > 0
+                           : sampler_says(tracer, rec->trace_id, slot->bag, has_parent, sampled);
+    if (LY_UNLIKELY(tracer->config.ratio_bag != NULL) && sampled && !from->sample &&
+        !(parent || (has_parent && tracer->config.parent_based))) {
+        say_threshold(tracer, slot);
+    }
     rec->trace_flags = (uint8_t)((rec->trace_flags & 2) | (sampled ? 1 : 0));
     slot->recording = sampled;
     slot->tracer_index = (uint8_t)tracer->index;

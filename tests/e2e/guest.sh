@@ -3,8 +3,29 @@
 # the file exporter and with gRPC to a port where nobody listens.
 set -eu
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+top=$dir
+trap 'rm -rf "$top"' EXIT
 fail() { printf 'guest: %s\n' "$*" >&2; exit 1; }
+# The cases mostly wait (for a collector that is not there, for a second look), so they do it side by side,
+# each in a folder of its own.
+cases= names=
+side_by_side() { # what to run
+    local name
+    name=$(printf '%s_' "${@##*/}")
+    (
+        dir=$dir/$name
+        mkdir "$dir"
+        "$@"
+    ) &
+    cases="$cases $!"
+    names="$names $name"
+}
+all_well() {
+    local failed= pid
+    for pid in $cases; do wait "$pid" || failed=1; done
+    [ -z "$failed" ] || fail "not all of$names"
+    cases= names=
+}
 export LD_LIBRARY_PATH=$BUILD/lib LYDITE_EXPORTER_PATH=$BUILD/lib/liblydite-otlp.so
 guest=$BUILD/bin/tracer_guest
 sanitized=$(sed -n 's/^LYDITE_SANITIZE:STRING=//p' "$BUILD/CMakeCache.txt")
@@ -14,9 +35,9 @@ run() { # want exporter case...
     shift 2
     if [ "$exporter" = file ]; then
         rm -f "$dir/out"
-        LYDITE_EXPORTER=file:$dir/out timeout -k 5 20 "$guest" "$@" >"$dir/stdout" 2>"$dir/stderr" || code=$?
+        LYDITE_EXPORTER=file:$dir/out timeout -k 5 60 "$guest" "$@" >"$dir/stdout" 2>"$dir/stderr" || code=$?
     else
-        LYDITE_ENDPOINT=http://127.0.0.1:1 timeout -k 5 20 "$guest" "$@" >"$dir/stdout" 2>"$dir/stderr" || code=$?
+        LYDITE_ENDPOINT=http://127.0.0.1:1 timeout -k 5 60 "$guest" "$@" >"$dir/stdout" 2>"$dir/stderr" || code=$?
     fi
     [ $code = "$want" ] || fail "$* ($exporter): exit $code, want $want: $(cat "$dir/stdout" "$dir/stderr")"
     [ ! -s "$dir/stdout" ] && { [ -n "$sanitized" ] || [ ! -s "$dir/stderr" ]; } ||
@@ -24,13 +45,13 @@ run() { # want exporter case...
 }
 
 for exporter in file grpc; do
-    run 0 $exporter exit
-    run 0 $exporter _exit
-    run 134 $exporter abort 2>/dev/null
-    run 143 $exporter term
-    run 0 $exporter cancel
-    run 0 $exporter manners
-    [ -n "$sanitized" ] || run 0 $exporter unload "$BUILD/lib/liblydite.so"
+    side_by_side run 0 $exporter exit
+    side_by_side run 0 $exporter _exit
+    side_by_side run 134 $exporter abort 2>/dev/null
+    side_by_side run 143 $exporter term
+    side_by_side run 0 $exporter cancel
+    side_by_side run 0 $exporter manners
+    [ -n "$sanitized" ] || side_by_side run 0 $exporter unload "$BUILD/lib/liblydite.so"
 done
 # The main thread leaves by pthread_exit without closing. SIGTERM still ends the process when only our
 # threads are left; it runs no handler of the host there, and a host that waits for the signal gets it.
@@ -39,30 +60,38 @@ left() { # exporter case: starts it, waits until the main thread is gone and not
     [ "$1" = file ] && where=LYDITE_EXPORTER=file:$dir/out
     env "$where" "$guest" "$2" >"$dir/stdout" 2>"$dir/stderr" &
     pid=$!
-    for _ in $(seq 400); do
+    for _ in $(seq 1500); do
         grep -q '^State:.Z' /proc/$pid/status 2>/dev/null && return
         sleep 0.02
     done
     fail "$2 ($1): the main thread did not leave"
 }
+ended() { # exporter case: SIGTERM ends it
+    left "$1" "$2"
+    kill -TERM $pid
+    local code=0
+    timeout 60 tail --pid=$pid -f /dev/null || { kill -KILL $pid; fail "$2 ($1): SIGTERM is ignored"; }
+    wait $pid || code=$?
+    [ $code = 143 ] || fail "$2 ($1): exit $code, want 143"
+}
+left_alone() { # exporter: a handler is not run on a thread of ours
+    left "$1" leave-handler
+    kill -TERM $pid
+    sleep 2 # the time in which the exporter would have looked thrice
+    kill -KILL $pid
+    local code=0
+    wait $pid 2>/dev/null || code=$?
+    [ $code = 137 ] || fail "leave-handler ($1): exit $code: the handler ran on a thread of ours"
+}
 if [ -z "$sanitized" ]; then
     for exporter in file grpc; do
-        for case in leave leave-untraced; do
-            left $exporter $case
-            kill -TERM $pid
-            code=0; timeout 20 tail --pid=$pid -f /dev/null || { kill -KILL $pid; fail "$case ($exporter): SIGTERM is ignored"; }
-            wait $pid || code=$?
-            [ $code = 143 ] || fail "$case ($exporter): exit $code, want 143"
-        done
-        left $exporter leave-handler
-        kill -TERM $pid
-        sleep 2 # the time in which the exporter would have looked thrice
-        kill -KILL $pid
-        code=0; wait $pid 2>/dev/null || code=$?
-        [ $code = 137 ] || fail "leave-handler ($exporter): exit $code: the handler ran on a thread of ours"
-        run 7 $exporter leave-wait
+        side_by_side ended $exporter leave
+        side_by_side ended $exporter leave-untraced
+        side_by_side left_alone $exporter 2>/dev/null
+        side_by_side run 7 $exporter leave-wait
     done
 fi
+all_well
 
 run 0 file exit
 [ "$(grep -o '"spanId"' "$dir/out" | wc -l)" = 50 ] || fail "exit() lost spans"

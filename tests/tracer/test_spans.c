@@ -531,6 +531,55 @@ static int processor(void *user, lydite_record *record)
     return 0;
 }
 
+/* OpenTelemetry's probability sampling: the threshold goes along, randomness may come along. */
+static void state_after(const char *sampler_state, const char *trace, double ratio,
+                        bool parent_based, const char *want)
+{
+    lydite_options opts = LYDITE_OPTIONS_INIT;
+    lydite_start_options how = LYDITE_START_INIT;
+    lydite_context *context = lydite_context_new();
+    opts.sampler = LYDITE_SAMPLE_RATIO | (parent_based ? LYDITE_SAMPLE_PARENT : 0);
+    opts.ratio = ratio;
+    open_with(&opts);
+    if (trace) {
+        char parent[64];
+        snprintf(parent, sizeof parent, "00-%s-00f067aa0ba902b7-01", trace);
+        lydite_context_header(context, "traceparent", parent);
+        lydite_context_header(context, "tracestate", sampler_state);
+        how.context = context;
+    }
+    lydite_span *span = lydite_start_with(t, LYDITE_STEP, "s", &how);
+    lydite_end(lydite_start(t, LYDITE_STEP, "child"));
+    lydite_end(span);
+    lydite_context_free(context);
+    finish();
+    if (!want) {
+        assert_int_equal(batch.n_spans, 0);
+        return;
+    }
+    assert_int_equal(batch.n_spans, 2);
+    for (size_t i = 0; i < 2; i++) {
+        if (!ly_str_eqc(batch.spans[i].trace_state, want)) {
+            fail_msg("tracestate %.*s, want %s", LY_STR_ARG(batch.spans[i].trace_state), want);
+        }
+    }
+}
+
+static void test_threshold(void **state)
+{
+    (void)state;
+    const char *high = "4bf92f3577b34da6a3ffffffffffffff",
+               *low = "4bf92f3577b34da6a300000000000001";
+    state_after("", high, 0.25, false, "ot=th:c");
+    state_after("", low, 0.25, false, NULL);
+    state_after("a=b,ot=th:8;rv:ffffffffffffff,c=d", low, 0.25, false,
+                "ot=th:c;rv:ffffffffffffff,a=b,c=d");
+    state_after("ot=rv:00000000000001", high, 0.25, false, NULL);
+    state_after("a=b", high, 1, false, "ot=th:0,a=b");
+    state_after("a=b,ot=th:8", high, 0.25, true, "a=b,ot=th:8"); /* the parent has decided */
+    state_after("", NULL, 1, true, "ot=th:0");                   /* a root of our own */
+}
+
 static void test_processors(void **state)
 {
     (void)state;
@@ -620,6 +669,7 @@ int main(void)
         cmocka_unit_test(test_tree_and_inheritance),
         cmocka_unit_test(test_other_thread_and_dead_handles),
         cmocka_unit_test(test_sampling),
+        cmocka_unit_test(test_threshold),
         cmocka_unit_test(test_processors),
         cmocka_unit_test(test_several_tracers),
         cmocka_unit_test(test_no_allocation),
