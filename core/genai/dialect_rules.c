@@ -10,14 +10,18 @@ const ly_dialect ly_dialects[] = {
     {"mlflow", "mlflow", "mlflow.", 0},
     {"ai_sdk_legacy", "=ai", "ai.operationId|ai.model.|ai.usage.|operation.name", 0},
     {"ai_sdk_v7", "=gen_ai", "gen_ai.client.operation.duration", 0},
+    /* LiteLLM names models "provider/model" everywhere. */
+    {"openinference", "openinference.instrumentation.litellm", "", LY_DIALECT_VENDOR_MODEL},
     {"openinference", "openinference|@arizeai/openinference",
      "openinference.|llm.input_messages.|"
      "llm.output_messages.|"
      "llm.token_count.",
      0},
     {"laminar", "lmnr", "lmnr.", 0},
-    {"langwatch", "langwatch", "langwatch.", 0},
-    {"openlit", "openlit|@openlit/", "gen_ai.application_name|gen_ai.sdk.version", 0},
+    {"langwatch", "langwatch", "langwatch.", LY_DIALECT_VENDOR_MODEL},
+    {"litellm", "litellm", "", LY_DIALECT_VENDOR_MODEL},
+    {"openlit", "openlit|@openlit/", "gen_ai.application_name|gen_ai.sdk.version",
+     LY_DIALECT_LOGS_APART},
     {"traceloop", "@traceloop/|traceloop.tracer", "traceloop.|llm.request.type|gen_ai.prompt.0.",
      0},
     {"traceloop", "opentelemetry.instrumentation.",
@@ -46,39 +50,47 @@ const size_t ly_dialects_n = sizeof ly_dialects / sizeof *ly_dialects;
 #define IN_IN  LY_USAGE_IN_INCLUSIVE
 #define OUT_EX LY_USAGE_OUT_EXCLUSIVE
 #define OUT_IN LY_USAGE_OUT_INCLUSIVE
+#define TOTAL  LY_COUNT_TOTAL
 
 /* §3.6 and what recorded payloads showed. Evidence in the numbers overrides (usage.c). */
 const ly_count_rule ly_counts[] = {
-    {"claude_code", NULL, NULL, NULL, 0, IN_EX | OUT_IN},
+    {"claude_code", NULL, NULL, NULL, 0, IN_EX | OUT_IN, NULL},
     /* Up to version 5 the provider's raw numbers; 6 and later say the parts by name. */
-    {"ai_sdk_legacy", NULL, "anthropic", NULL, S_IN_NO_CACHE, IN_EX | OUT_IN},
-    {"ai_sdk_legacy", NULL, "aws.bedrock", NULL, S_IN_NO_CACHE, IN_EX | OUT_IN},
-    {"ai_sdk_legacy", NULL, NULL, "claude", S_IN_NO_CACHE, IN_EX | OUT_IN},
-    {"ai_sdk_legacy", NULL, "gcp.", NULL, S_OUT_TEXT, IN_IN | OUT_EX},
-    {"ai_sdk_legacy", NULL, "x_ai", NULL, S_OUT_TEXT, IN_IN | OUT_EX},
-    {"openinference", "*bedrock", NULL, NULL, 0, IN_EX | OUT_IN},
-    {"openinference", "*claude_agent_sdk", NULL, NULL, 0, IN_EX | OUT_IN},
-    {"openinference", "*claude-agent-sdk", NULL, NULL, 0, IN_EX | OUT_IN},
+    {"ai_sdk_legacy", NULL, "anthropic", NULL, S_IN_NO_CACHE, IN_EX | OUT_IN, NULL},
+    {"ai_sdk_legacy", NULL, "aws.bedrock", NULL, S_IN_NO_CACHE, IN_EX | OUT_IN, NULL},
+    {"ai_sdk_legacy", NULL, NULL, "claude", S_IN_NO_CACHE, IN_EX | OUT_IN, NULL},
+    {"ai_sdk_legacy", NULL, "gcp.", NULL, S_OUT_TEXT, IN_IN | OUT_EX, NULL},
+    {"ai_sdk_legacy", NULL, "x_ai", NULL, S_OUT_TEXT, IN_IN | OUT_EX, NULL},
+    /* Older ones pass the provider's input on, newer ones add the cache; the total is the provider's, with it. */
+    {"openinference", "*bedrock", NULL, NULL, 0, IN_EX | OUT_IN | TOTAL, NULL},
+    {"openinference", "*claude_agent_sdk", NULL, NULL, 0, IN_EX | OUT_IN, NULL},
+    {"openinference", "*claude-agent-sdk", NULL, NULL, 0, IN_EX | OUT_IN, NULL},
     /* LangChain sums before the instrumentation sees it. */
-    {NULL, "@traceloop/instrumentation-langchain", NULL, NULL, 0, IN_IN | OUT_IN},
-    {"openlit", "*langchain", NULL, NULL, 0, IN_IN | OUT_IN},
-    {"laminar", "*langchain", NULL, NULL, 0, IN_IN | OUT_IN},
-    {NULL, "opentelemetry.instrumentation.anthropic", NULL, NULL, 0, IN_IN | OUT_IN},
-    {NULL, "@traceloop/instrumentation-anthropic", NULL, NULL, 0, IN_EX | OUT_IN},
-    {NULL, "@traceloop/instrumentation-bedrock", NULL, NULL, 0, IN_EX | OUT_IN},
-    {"openlit", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN},
-    {"openlit", NULL, "aws.bedrock", NULL, 0, IN_EX | OUT_IN},
-    {"laminar", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN},
-    {"mlflow", NULL, "gcp.", NULL, 0, IN_IN | OUT_EX},
-    {"mlflow", NULL, NULL, "gemini", 0, IN_IN | OUT_EX},
-    {"mlflow", "*claude_code", NULL, NULL, 0, IN_EX | OUT_IN},
-    {"gemini_cli", NULL, NULL, NULL, 0, IN_IN | OUT_EX},
-    {"genkit", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN},
-    {"genkit", NULL, "gcp.", NULL, 0, IN_IN | OUT_EX},
-    {"adk", NULL, NULL, NULL, 0, IN_IN | OUT_EX},
-    {NULL, "opentelemetry.instrumentation.google_genai", NULL, NULL, 0, IN_IN | OUT_EX},
-    {NULL, "opentelemetry.instrumentation.vertexai", NULL, NULL, 0, IN_IN | OUT_EX},
-    {NULL, NULL, NULL, NULL, 0, IN_IN | OUT_IN},
+    {NULL, "@traceloop/instrumentation-langchain", NULL, NULL, 0, IN_IN | OUT_IN, NULL},
+    {"openlit", "*langchain", NULL, NULL, 0, IN_IN | OUT_IN, NULL},
+    {"laminar", "*langchain", NULL, NULL, 0, IN_IN | OUT_IN, NULL},
+    {NULL, "opentelemetry.instrumentation.anthropic", NULL, NULL, 0, IN_IN | OUT_IN, NULL},
+    {NULL, "@traceloop/instrumentation-anthropic", NULL, NULL, 0, IN_EX | OUT_IN, NULL},
+    {NULL, "@traceloop/instrumentation-bedrock", NULL, NULL, 0, IN_EX | OUT_IN, NULL},
+    {"openlit", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN, NULL},
+    {"openlit", NULL, "aws.bedrock", NULL, 0, IN_EX | OUT_IN, NULL},
+    {"laminar", NULL, "anthropic", NULL, 0, IN_IN | OUT_IN, "python"},
+    {"laminar", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN, NULL},
+    {"mlflow", NULL, "gcp.", NULL, 0, IN_IN | OUT_EX, NULL},
+    {"mlflow", NULL, NULL, "gemini", 0, IN_IN | OUT_EX, NULL},
+    {"mlflow", "*claude_code", NULL, NULL, 0, IN_EX | OUT_IN, NULL},
+    {"gemini_cli", NULL, NULL, NULL, 0, IN_IN | OUT_EX, NULL},
+    {"genkit", NULL, "anthropic", NULL, 0, IN_EX | OUT_IN, NULL},
+    {"genkit", NULL, "gcp.", NULL, 0, IN_IN | OUT_EX, NULL},
+    /* Google's older ones pass the candidates' count on; those that name the reasoning include it. */
+    {"adk", NULL, NULL, NULL, S_REASONING_SPEC, IN_IN | OUT_EX, NULL},
+    {NULL, "opentelemetry.instrumentation.google_genai", NULL, NULL, S_REASONING_SPEC,
+     IN_IN | OUT_EX, NULL},
+    {NULL, "opentelemetry.instrumentation.vertexai", NULL, NULL, S_REASONING_SPEC, IN_IN | OUT_EX,
+     NULL},
+    /* boto's instrumentation passes Bedrock's own counts on. */
+    {NULL, "opentelemetry.instrumentation.botocore", NULL, NULL, 0, IN_EX | OUT_IN, NULL},
+    {NULL, NULL, NULL, NULL, 0, IN_IN | OUT_IN, NULL},
 };
 const size_t ly_counts_n = sizeof ly_counts / sizeof *ly_counts;
 

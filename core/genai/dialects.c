@@ -220,6 +220,7 @@ const ly_key_rule ly_keys[] = {
     {"logfire.pending_parent_id", S_NONE, 0, CV_TEXT, 0},
     TEXT("lydite.origin", S_ORIGIN, 0),
     {"lydite.content.withheld", S_WITHHELD, 0, CV_BOOL, 0},
+    TEXT("lmnr.span.instrumentation_source", S_LANGUAGE, 0),
 
     /* --- usage --- */
     COUNT("input_tokens", S_IN, 0),      /* Claude Code spans and logs */
@@ -289,6 +290,7 @@ const ly_key_rule ly_keys[] = {
     COUNT("thoughts_token_count", S_REASONING, 1),
     COUNT("codex.usage.reasoning_output_tokens", S_REASONING, 2),
     COUNT("gen_ai.usage.reasoning.output_tokens", S_REASONING, 10),
+    COUNT("gen_ai.usage.reasoning.output_tokens", S_REASONING_SPEC, 0),
     COUNT("gen_ai.usage.details.reasoning_tokens", S_REASONING, 11),
     COUNT("gen_ai.usage.reasoning_tokens", S_REASONING, 12),
     COUNT("llm.token_count.completion_details.reasoning", S_REASONING, 13),
@@ -390,6 +392,8 @@ const ly_key_rule ly_keys[] = {
     THERE("gen_ai.retrieval.query.text", S_QUERY),
     THERE("gen_ai.retrieval.documents", S_QUERY),
     THERE("gen_ai.retrieval.top_k", S_QUERY),
+    THERE("langwatch.rag_contexts", S_QUERY),
+    THERE("langwatch.contexts", S_QUERY),
     THERE("gen_ai.embeddings.dimension.count", S_EMBED),
     THERE("ai.value", S_EMBED),
     THERE("ai.values", S_EMBED),
@@ -527,11 +531,39 @@ const ly_doc_rule ly_docs[] = {
     DCOUNT("langwatch.metrics", "cacheCreationInputTokens", S_CACHE_WRITE, 44),
     DCOUNT("langwatch.metrics", "prompt_tokens", S_IN, 45),
     DCOUNT("langwatch.metrics", "completion_tokens", S_OUT, 45),
+    DCOUNT("langwatch.metrics", "value.reasoning_tokens", S_REASONING, 45),
+    DCOUNT("langwatch.metrics", "value.cache_read_input_tokens", S_CACHE_READ, 45),
+    DCOUNT("langwatch.metrics", "value.cache_creation_input_tokens", S_CACHE_WRITE, 45),
+    DCOUNT("langwatch.metrics", "reasoning_tokens", S_REASONING, 46),
+    DCOUNT("langwatch.metrics", "cache_read_input_tokens", S_CACHE_READ, 46),
+    DCOUNT("langwatch.metrics", "cache_creation_input_tokens", S_CACHE_WRITE, 46),
+    {"langwatch.metrics", "cost", S_COST, LY_COST_MLFLOW, CV_USD, 0},
+    {"langwatch.timestamps", "first_token_at", S_FIRST_AT, 2, CV_EPOCH_MS, 0},
     DTEXT("langwatch.params", "value.thread_id", S_SESSION, 45),
 
-    /* OpenInference: the provider's response as it came */
+    /* What LangWatch's trace metadata, OpenInference and LangChain call whose it is */
+    DTEXT("metadata", "session_id", S_SESSION, 50),
+    DTEXT("metadata", "thread_id", S_SESSION, 51),
+    DTEXT("metadata", "conversation_id", S_SESSION, 52),
+    DTEXT("metadata", "user_id", S_USER, 50),
+
+    /* OpenInference: the request's parameters, and the provider's response as it came. Counts from content are
+     * read on spans of calls only (RANK_CONTENT_COUNT). */
+    DTEXT("llm.invocation_parameters", "model", S_REQUEST_MODEL, 12),
+    {"llm.invocation_parameters", "stream", S_STREAMING, 5, CV_BOOL, 0},
+    DTEXT("embedding.invocation_parameters", "model", S_REQUEST_MODEL, 13),
+    DCOUNT("output.value", "usage.prompt_tokens", S_IN, 70),
+    DCOUNT("output.value", "usage.completion_tokens", S_OUT, 70),
+    DCOUNT("output.value", "usage.total_tokens", S_TOTAL, 70),
+    DCOUNT("output.value", "usage.prompt_tokens_details.cached_tokens", S_CACHE_READ, 70),
+    DCOUNT("output.value", "usage.completion_tokens_details.reasoning_tokens", S_REASONING, 70),
+    DCOUNT("output.value", "usage.input_tokens_details.cached_tokens", S_CACHE_READ, 71),
+    DCOUNT("output.value", "usage.output_tokens_details.reasoning_tokens", S_REASONING, 71),
+    DCOUNT("output.value", "meta.usage.prompt_tokens", S_IN, 71), /* Haystack's embedders */
     DCOUNT("output.value", "usage.server_tool_use.web_search_requests", S_WEB_SEARCHES, 50),
     DCOUNT("output.value", "usage.server_tool_use.code_execution_requests", S_CODE_EXECUTIONS, 50),
+
+    /* Searches that only the answer itself tells of */
 
     /* AI SDK: what only the provider's own part of the response says */
     DCOUNT("ai.response.providerMetadata", "anthropic.usage.server_tool_use.web_search_requests",
@@ -541,6 +573,12 @@ const ly_doc_rule ly_docs[] = {
     DCOUNT("ai.response.providerMetadata", "anthropic.usage.cache_creation_input_tokens",
            S_CACHE_WRITE, 46),
     DCOUNT("ai.response.providerMetadata", "anthropic.cacheCreationInputTokens", S_CACHE_WRITE, 47),
+    DCOUNT("ai.response.providerMetadata", "anthropic.cacheReadInputTokens", S_CACHE_READ, 46),
+    DCOUNT("ai.response.providerMetadata", "openai.cachedPromptTokens", S_CACHE_READ, 47),
+    DCOUNT("ai.response.providerMetadata", "bedrock.usage.cacheReadInputTokens", S_CACHE_READ, 48),
+    DCOUNT("ai.response.providerMetadata", "google.usageMetadata.cachedContentTokenCount",
+           S_CACHE_READ, 49),
+    DCOUNT("ai.response.providerMetadata", "deepseek.promptCacheHitTokens", S_CACHE_READ, 50),
     DCOUNT("ai.response.providerMetadata", "bedrock.usage.cacheWriteInputTokens", S_CACHE_WRITE,
            48),
     DCOUNT("ai.response.providerMetadata", "openai.reasoningTokens", S_REASONING, 46),

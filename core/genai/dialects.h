@@ -58,6 +58,7 @@ typedef enum ly_slot {
     S_PENDING,
     S_ORIGIN,
     S_WITHHELD,
+    S_LANGUAGE, /* of the client library, where the resource does not say it */
     /* usage: N18 … N24. Counts; first S_IN, last S_OUT_IMAGE */
     S_IN,
     S_IN_NO_CACHE, /* input without cache, said so by name */
@@ -69,6 +70,7 @@ typedef enum ly_slot {
     S_CACHE_WRITE_5M,
     S_CACHE_WRITE_1H,
     S_REASONING,
+    S_REASONING_SPEC, /* by the convention's own name: then the output includes it, as the convention says */
     S_TOOL_PROMPT, /* Gemini: input outside of the prompt count */
     S_IN_AUDIO,
     S_IN_IMAGE,
@@ -108,6 +110,7 @@ typedef enum ly_conv {
     CV_SECONDS,
     CV_MILLIS,
     CV_TIME, /* ISO 8601 */
+    CV_EPOCH_MS,
     CV_USD,
     CV_BOOL,
     CV_THERE, /* anything that is not empty */
@@ -145,6 +148,7 @@ typedef struct ly_key_rule {
 
 /* An attribute that holds a JSON document, and what is found in it. A path of "~name" looks for the name in
  * quotes anywhere in the text, JSON or not (Python repr). */
+
 typedef struct ly_doc_rule {
     const char *key;
     const char *path;
@@ -180,6 +184,8 @@ enum {
     LY_DIALECT_SCOPE_WEAK = 4,
     /* Its log records may tell of calls without naming their trace. */
     LY_DIALECT_LOGS_APART = 8,
+    /* Models are named "provider/model": the provider's own name before the slash goes away. */
+    LY_DIALECT_VENDOR_MODEL = 16,
 };
 
 typedef struct ly_dialect {
@@ -196,8 +202,13 @@ typedef struct ly_count_rule {
     const char *provider; /* prefix of the canonical provider */
     const char *model;    /* prefix of the model's name */
     uint8_t lacks;        /* a slot that must not be known */
-    uint16_t mode;        /* LY_USAGE_{IN,OUT}_{INCLUSIVE,EXCLUSIVE} */
+    uint16_t mode;        /* LY_USAGE_{IN,OUT}_{INCLUSIVE,EXCLUSIVE}, LY_COUNT_TOTAL */
+    const char *language; /* of the client library, where one counts differently by it */
 } ly_count_rule;
+
+/* In a mode: the total that the span gives is the provider's own, with the cache in it, so that a total of
+ * input + output says that the input has the cache too. Never stored. */
+enum { LY_COUNT_TOTAL = 0x4000 };
 
 extern const ly_key_rule ly_keys[];
 extern const size_t ly_keys_n;

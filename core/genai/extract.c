@@ -12,14 +12,14 @@
 
 /* ---- the key index: built once, read by all threads ------------------------------------------- */
 
-enum { INDEX_SIZE = 2048, MAX_KEYS = 640, MAX_RULES = 640 };
+enum { INDEX_SIZE = 4096, MAX_KEYS = 1280, MAX_RULES = 1280 };
 
 typedef struct key_entry {
     const char *key;
     uint16_t len;
     uint16_t from, n;  /* in index.rules */
     uint16_t doc_from; /* first row in ly_docs + 1, 0 = none */
-    uint32_t signatures;
+    uint64_t signatures;
 } key_entry;
 
 static struct {
@@ -72,7 +72,7 @@ typedef struct piece {
     bool whole;      /* equals, not begins */
 } piece;
 
-enum { MAX_PIECES = 96 };
+enum { MAX_PIECES = 250 };
 
 static struct {
     piece families[MAX_PIECES]; /* of attribute keys, grouped by first character */
@@ -80,7 +80,7 @@ static struct {
     piece scopes[MAX_PIECES]; /* in the order of ly_dialects */
     size_t n_scopes;
     uint16_t word_from[32], word_to[32]; /* rows of each vocabulary */
-    uint32_t named;                      /* dialects that have rows in ly_names */
+    uint64_t named;                      /* dialects that have rows in ly_names */
 } pieces_;
 
 static bool is_family(ly_str one)
@@ -89,16 +89,16 @@ static bool is_family(ly_str one)
     return last == '.' || last == ':';
 }
 
-static uint32_t signatures_of(ly_str key)
+static uint64_t signatures_of(ly_str key)
 {
-    uint32_t bits = 0;
+    uint64_t bits = 0;
     const unsigned char c = key.len ? (unsigned char)key.ptr[0] : 0;
     if (c >= 128)
         return 0;
     for (size_t i = pieces_.family_from[c]; i < pieces_.family_from[c + 1]; i++) {
         const piece *p = &pieces_.families[i];
         if (key.len >= p->len && memcmp(key.ptr, p->ptr, p->len) == 0)
-            bits |= 1u << p->dialect;
+            bits |= UINT64_C(1) << p->dialect;
     }
     return bits;
 }
@@ -131,7 +131,7 @@ static void build_scopes(void)
         }
         for (size_t i = 0; i < ly_names_n; i++) {
             if (!ly_names[i].dialect || strcmp(ly_names[i].dialect, ly_dialects[d].name) == 0)
-                pieces_.named |= 1u << d;
+                pieces_.named |= UINT64_C(1) << d;
         }
     }
 }
@@ -174,7 +174,7 @@ static void build_signatures(void)
         ly_str rest = ly_str_c(ly_dialects[d].signatures), one;
         while (ly_str_split(&rest, '|', &one)) {
             if (!is_family(one))
-                add_key(one)->signatures |= 1u << d;
+                add_key(one)->signatures |= UINT64_C(1) << d;
         }
     }
 }
@@ -344,6 +344,8 @@ static bool convert(ly_extract *x, uint8_t conv, uint8_t aux, ly_val val, ly_slo
         return as_duration(val, 1e6, &ret->num);
     case CV_TIME:
         return as_time(x, val, &ret->num);
+    case CV_EPOCH_MS:
+        return as_duration(val, 1e6, &ret->num);
     case CV_USD:
         return ly_val_real(val, &usd) && ly_usd_to_pico(usd, &ret->num);
     case CV_BOOL:
@@ -492,13 +494,18 @@ static ly_val look_up(ly_val root, const char *path, head_memo *memo)
 static void read_doc(ly_extract *x, const ly_any *any, uint16_t rule_at)
 {
     const char *key = ly_docs[rule_at].key;
-    const ly_val root = ly_val_open(ly_val_any(any), x->arena);
+    ly_val root = LY_IS_ABSENT;
+    bool opened = false;
     head_memo memo = {LY_STR_NONE, LY_IS_ABSENT};
     for (size_t i = rule_at; i < ly_docs_n && strcmp(ly_docs[i].key, key) == 0; i++) {
         const ly_doc_rule *rule = &ly_docs[i];
         if (rule->rank > x->rank[rule->slot])
             continue;
         ly_val val;
+        if (!opened) {
+            root = ly_val_open(ly_val_any(any), x->arena);
+            opened = true;
+        }
         if (rule->path[0] == '~' && any->kind == LY_ANY_STRING)
             val = find_loose(any->str, rule->path + 1);
         else
@@ -530,7 +537,7 @@ const ly_dialect *ly_dialect_of(const ly_extract *x, ly_str scope)
             (x->signatures >> p->dialect & 1))
             return &ly_dialects[p->dialect];
     }
-    return x->signatures ? &ly_dialects[__builtin_ctz(x->signatures)]
+    return x->signatures ? &ly_dialects[__builtin_ctzll(x->signatures)]
                          : &ly_dialects[ly_dialects_n - 1];
 }
 

@@ -22,7 +22,7 @@ typedef struct ly_extract {
     uint8_t rank[S__COUNT]; /* LY_RANK_NONE = the slot is empty */
     ly_slot_value value[S__COUNT];
     int8_t word_role;    /* role that a word asked for, or -1 */
-    uint32_t signatures; /* bit i: an attribute of the signature of ly_dialects[i] */
+    uint64_t signatures; /* bit i: an attribute of the signature of ly_dialects[i] */
     bool rejected;       /* a count was negative, fractional or absurd */
     bool withheld;
     const ly_any *doc_any[LY_PENDING_DOCS]; /* documents met, read at the end */

@@ -138,6 +138,7 @@ static const char *const document_sources[] = {
     "traceloop.entity.output",
     "lmnr.span.output",
     "langwatch.contexts",
+    "langwatch.rag_contexts",
     "langwatch.output",
     "genkit:output",
     "gen_ai.completion",
@@ -484,7 +485,8 @@ ly_status ly_genai_messages(const ly_span *span, const ly_log_record *const *log
         break;
     default:
         read_direction(&s, input_sources, COUNT(input_sources), false, &r.input);
-        read_direction(&s, output_sources, COUNT(output_sources), true, &r.output);
+        if (canon.type != LY_TYPE_EMBEDDING) /* vectors are no message */
+            read_direction(&s, output_sources, COUNT(output_sources), true, &r.output);
         read_beside(&s);
         break;
     }

@@ -197,17 +197,29 @@ static bool mode_matters(const ly_reported *r)
     return r->cache_read > 0 || r->cache_write > 0 || r->reasoning > 0;
 }
 
+static ly_str language_of(const ly_extract *x, const ly_span *span)
+{
+    const ly_any *said = span->resource
+                             ? ly_attrs_get(&span->resource->attrs, LY_S("telemetry.sdk.language"))
+                             : NULL;
+    if (ly_extract_has(x, S_LANGUAGE) || !said || said->kind != LY_ANY_STRING)
+        return ly_extract_text(x, S_LANGUAGE);
+    return said->str;
+}
+
 static unsigned table_mode(const ly_extract *x, const ly_span *span, const ly_dialect *dialect,
                            const ly_canon *c)
 {
     const ly_str scope = span->scope ? span->scope->name : LY_STR_NONE;
+    const ly_str language = language_of(x, span);
     for (size_t i = 0; i < ly_counts_n; i++) {
         const ly_count_rule *rule = &ly_counts[i];
         if ((!rule->dialect || strcmp(rule->dialect, dialect->name) == 0) &&
             (!rule->scope || scope_fits(scope, rule->scope)) &&
             (!rule->provider || ly_str_starts(c->provider, ly_str_c(rule->provider))) &&
             (!rule->model || contains(ly_canon_model(c), rule->model)) &&
-            (!rule->lacks || !ly_extract_has(x, (ly_slot)rule->lacks)))
+            (!rule->lacks || !ly_extract_has(x, (ly_slot)rule->lacks)) &&
+            (!rule->language || ly_str_eqc(language, rule->language)))
             return rule->mode;
     }
     return LY_USAGE_IN_INCLUSIVE | LY_USAGE_OUT_INCLUSIVE;
@@ -250,6 +262,15 @@ static void set_tool_uses(const ly_extract *x, ly_tokens *ret)
                                      "server_tool_use_code_execution_requests");
 }
 
+/* Counts of this rank and above stand in content: the provider's answer, which any function may hand on. */
+enum { RANK_CONTENT_COUNT = 70 };
+
+static bool is_call(const ly_extract *x)
+{
+    const int64_t type = ly_extract_num(x, S_TYPE);
+    return type == LY_TYPE_GENERATION || type == LY_TYPE_EMBEDDING || type == LY_TYPE_RERANK;
+}
+
 static void set_tokens(const ly_extract *x, const ly_span *span, const ly_dialect *dialect,
                        ly_canon *c, bool *ret_rejected)
 {
@@ -266,6 +287,8 @@ static void set_tokens(const ly_extract *x, const ly_span *span, const ly_dialec
         .out_text = ly_extract_num(x, S_OUT_TEXT),
     };
     c->tokens = LY_TOKENS_UNKNOWN;
+    if (x->rank[S_IN] >= RANK_CONTENT_COUNT && !is_call(x))
+        return; /* somebody's answer, passed on */
     if (ly_extract_has(x, S_BUCKETS)) {
         c->usage_mode = ly_buckets_usage(ly_val_open(ly_val_any(x->value[S_BUCKETS].any), x->arena),
                                          &c->tokens, ret_rejected);
@@ -341,12 +364,27 @@ static void set_named_model(const ly_extract *x, ly_canon *c)
         c->provider = ly_genai_provider(ly_str_sub(name, 0, slash), x->arena);
 }
 
-static void set_models(const ly_extract *x, ly_canon *c)
+/* "anthropic/claude-sonnet-4-5" of Anthropic → "claude-sonnet-4-5" */
+static ly_str without_vendor(ly_str model, ly_str provider, ly_arena *arena)
+{
+    const size_t slash = ly_str_find_char(model, '/', 0);
+    if (slash == SIZE_MAX || slash == 0 || slash + 1 == model.len)
+        return model;
+    const ly_str vendor = ly_genai_provider(ly_str_sub(model, 0, slash), arena);
+    return !provider.len || ly_str_eq(vendor, provider) ? ly_str_sub(model, slash + 1, model.len)
+                                                        : model;
+}
+
+static void set_models(const ly_extract *x, const ly_dialect *dialect, ly_canon *c)
 {
     c->request_model = ly_extract_text(x, S_REQUEST_MODEL);
     c->response_model = ly_extract_text(x, S_RESPONSE_MODEL);
     c->provider = ly_extract_text(x, S_PROVIDER);
     set_named_model(x, c);
+    if (dialect->flags & LY_DIALECT_VENDOR_MODEL) {
+        c->request_model = without_vendor(c->request_model, c->provider, x->arena);
+        c->response_model = without_vendor(c->response_model, c->provider, x->arena);
+    }
     /* Some frameworks give their service's name for a provider. */
     if (c->provider.len && c->service.len && ly_str_eq_nocase(c->provider, c->service) &&
         ly_canon_model(c).len)
@@ -509,7 +547,7 @@ static ly_status fill(ly_extract *x, const ly_span *span, ly_canon *c)
     c->rules_version = LY_RULES_VERSION;
     c->dialect = dialect->name;
     read_resource(span->resource, c, &session, &user);
-    set_models(x, c);
+    set_models(x, dialect, c);
     bool rejected = x->rejected;
     set_tokens(x, span, dialect, c, &rejected);
     if (ly_tokens_known(&c->tokens))

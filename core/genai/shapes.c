@@ -122,6 +122,13 @@ static ly_str arguments_of(ly_reader *r, ly_val val)
     return ly_val_given(val) ? ly_val_as_json(val, r->arena) : LY_STR_NONE;
 }
 
+/* "web_search_call" → "web_search" */
+static ly_str tool_of_type(ly_str type)
+{
+    const ly_str tail = LY_S("_call");
+    return ly_str_ends(type, tail) ? ly_str_sub(type, 0, type.len - tail.len) : LY_STR_NONE;
+}
+
 static void add_call(ly_reader *r, ly_part_list *parts, ly_val call)
 {
     const ly_val inner =
@@ -135,10 +142,12 @@ static void add_call(ly_reader *r, ly_part_list *parts, ly_val call)
     part->tool_name = text_of(r, of, "name|toolName|tool_name");
     if (!part->tool_name.len)
         part->tool_name = text_of(r, call, "name|toolName|tool_name");
+    if (!part->tool_name.len)
+        part->tool_name = tool_of_type(ly_val_str(ly_val_get(call, "type"), r->arena));
     part->tool_id = text_of(r, call, "call_id|id|toolCallId|tool_call_id|tool_use_id");
     if (!part->tool_id.len)
         part->tool_id = text_of(r, of, "id|ref|toolUseId|callId");
-    part->arguments = arguments_of(r, ly_val_pick(of, "arguments|args|input|parameters"));
+    part->arguments = arguments_of(r, ly_val_pick(of, "arguments|args|input|parameters|action"));
     if (!part->arguments.len)
         part->arguments = arguments_of(r, ly_val_pick(call, "arguments|args|input|parameters"));
     part->raw = ly_val_as_json(call, r->arena);
@@ -235,6 +244,14 @@ static const struct {
     {"function", P_CALL},
     {"custom_tool_call", P_CALL},
     {"mcp_call", P_CALL},
+    {"web_search_call", P_CALL}, /* OpenAI's own tools: named by the type alone */
+    {"file_search_call", P_CALL},
+    {"code_interpreter_call", P_CALL},
+    {"image_generation_call", P_CALL},
+    {"computer_call", P_CALL},
+    {"local_shell_call", P_CALL},
+    {"shell_call", P_CALL},
+    {"apply_patch_call", P_CALL},
     {"server_tool_call", P_CALL},
     {"server_tool_use", P_CALL},
     {"tool_call_response", P_RESULT},

@@ -1,12 +1,15 @@
 #include "genai/usage.h"
 
+#include "genai/dialects.h"
+
 static int64_t or_zero(int64_t n)
 {
     return n == LY_UNKNOWN ? 0 : n;
 }
 
 /* §4.2 step 2. */
-static bool input_is_exclusive(const ly_reported *r, bool by_table, bool *ret_evidence)
+static bool input_is_exclusive(const ly_reported *r, bool by_table, bool total_is_true,
+                               bool *ret_evidence)
 {
     const int64_t cached = or_zero(r->cache_read) + or_zero(r->cache_write);
     bool evidence = by_table;
@@ -20,6 +23,8 @@ static bool input_is_exclusive(const ly_reported *r, bool by_table, bool *ret_ev
              (r->total == r->in + cached + r->out ||
               r->total == r->in + cached + r->out + or_zero(r->reasoning)))
         evidence = true;
+    else if (total_is_true && r->total != LY_UNKNOWN && r->out != LY_UNKNOWN)
+        evidence = r->total != r->in + r->out;
     *ret_evidence |= evidence != by_table;
     return evidence;
 }
@@ -49,7 +54,8 @@ unsigned ly_usage_buckets(const ly_reported *r, unsigned mode, ly_tokens *ret)
 {
     bool evidence = false;
     const int64_t read = or_zero(r->cache_read), write = or_zero(r->cache_write);
-    const bool in_ex = input_is_exclusive(r, (mode & LY_USAGE_IN_EXCLUSIVE) != 0, &evidence);
+    const bool in_ex = input_is_exclusive(r, (mode & LY_USAGE_IN_EXCLUSIVE) != 0,
+                                          (mode & LY_COUNT_TOTAL) != 0, &evidence);
     ret->cache_read = r->cache_read;
     ret->cache_write = r->cache_write;
     ret->cache_write_1h = r->cache_write_1h;
