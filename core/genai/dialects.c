@@ -273,6 +273,7 @@ const ly_key_rule ly_keys[] = {
     COUNT("usage.cached_tokens", S_CACHE_READ, 22),
     COUNT("codex.usage.cached_input_tokens", S_CACHE_READ, 23),
     COUNT("cache_creation_tokens", S_CACHE_WRITE, 0),
+    COUNT("cache_write_token_count", S_CACHE_WRITE, 1),
     COUNT("gen_ai.usage.cache_write.input_tokens", S_CACHE_WRITE, 10),
     COUNT("gen_ai.usage.cache_creation.input_tokens", S_CACHE_WRITE, 11),
     COUNT("gen_ai.usage.cache_creation_input_tokens", S_CACHE_WRITE, 12),

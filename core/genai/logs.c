@@ -55,8 +55,10 @@ static ly_str attr_str(const ly_attrs *attrs, const char *key)
 static ly_str event_name(const ly_log_record *log, ly_arena *arena)
 {
     ly_str name = log->event_name;
-    if (name.len == 0)
-        name = attr_str(&log->attrs, "event.name");
+    const ly_str attr = attr_str(&log->attrs, "event.name");
+    /* Rust's bridge puts "event FILE:LINE" into the field, whatever the attribute says. */
+    if (attr.len && (name.len == 0 || ly_str_find_char(name, ' ', 0) != SIZE_MAX))
+        name = attr;
     const ly_str body = log->body.kind == LY_ANY_STRING ? log->body.str : LY_STR_NONE;
     static const char *const families[] = {"claude_code.", "codex.", "gemini_cli."};
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
@@ -170,9 +172,27 @@ static uint64_t call_key(const ly_canon *c)
     return finish(mix(h, counts, sizeof counts));
 }
 
+/* About a minute. A log is written when the answer is complete, its span ends in the same minute or in the
+ * next. */
+static int64_t minute_of(int64_t at_ns)
+{
+    return at_ns >> 36;
+}
+
+/* A call of which neither session nor id is on both sides (Codex's spans have neither): the same counts of
+ * one service at one time. */
+static uint64_t time_key(const ly_canon *c, int64_t minute)
+{
+    int64_t numbers[3] = {0, 0, minute};
+    reported(c, &numbers[0], &numbers[1]);
+    if (numbers[0] == LY_UNKNOWN || numbers[1] == LY_UNKNOWN || !ly_genai_logs_apart(c))
+        return 0;
+    return finish(mix(mix_str(SEED("time"), c->service), numbers, sizeof numbers));
+}
+
 static size_t add_key(uint64_t *keys, size_t n, uint64_t key)
 {
-    if (key == 0)
+    if (key == 0 || n == LY_JOIN_KEYS)
         return n;
     keys[n] = key;
     return n + 1;
@@ -190,6 +210,10 @@ size_t ly_genai_log_keys(const ly_log_record *log, const ly_log_info *info,
         n = add_key(ret_keys, n, id_key(info->canon.response_id));
     if (info->kind == LY_LOG_CALL)
         n = add_key(ret_keys, n, call_key(&info->canon));
+    if (info->kind == LY_LOG_CALL && !log->has_trace_id && !info->canon.response_id.len) {
+        n = add_key(ret_keys, n, time_key(&info->canon, minute_of(info->end_ns)));
+        n = add_key(ret_keys, n, time_key(&info->canon, minute_of(info->end_ns) + 1));
+    }
     return n;
 }
 
@@ -201,6 +225,8 @@ size_t ly_genai_span_keys(const ly_span *span, const ly_canon *canon,
         n = add_key(ret_keys, n, id_key(canon->response_id));
     if (canon->role == LY_ROLE_LEAF)
         n = add_key(ret_keys, n, call_key(canon));
+    if (canon->role == LY_ROLE_LEAF && !canon->response_id.len && !canon->session.len)
+        n = add_key(ret_keys, n, time_key(canon, minute_of((int64_t)(span->end_ns & INT64_MAX))));
     return n;
 }
 

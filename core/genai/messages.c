@@ -195,7 +195,8 @@ static size_t collect(const source *s, said **ret)
         const ly_log_record *log = s->logs[i];
         ly_str name = log->event_name;
         const ly_any *attr = ly_attrs_get(&log->attrs, LY_S("event.name"));
-        if (!name.len && attr && attr->kind == LY_ANY_STRING)
+        if ((!name.len || ly_str_find_char(name, ' ', 0) != SIZE_MAX) && attr &&
+            attr->kind == LY_ANY_STRING)
             name = attr->str;
         all[n] = (said){log->time_ns ? log->time_ns : log->observed_ns, n, name, &log->attrs,
                         &log->body};

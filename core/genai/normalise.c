@@ -111,7 +111,9 @@ static ly_type infer_type(const ly_extract *x, const ly_span *span, const ly_dia
         ly_extract_has(x, S_RESPONSE_MODEL) || (x->rank[S_REQUEST_MODEL] < RANK_LOOSE_MODEL);
     const bool loose_model = ly_extract_has(x, S_REQUEST_MODEL);
     const bool strict = (dialect->flags & LY_DIALECT_STRICT) != 0;
-    if (ly_extract_has(x, S_TOOL_IN) || (ly_extract_has(x, S_TOOL_NAME) && !has_usage(x)))
+    /* Where internal work names the tool that it is for, only the call itself has its id. */
+    if (ly_extract_has(x, S_TOOL_IN) || (ly_extract_has(x, S_TOOL_NAME) && !has_usage(x) &&
+                                         (!strict || ly_extract_has(x, S_TOOL_CALL_ID))))
         return LY_TYPE_TOOL;
     if (ly_extract_has(x, S_RERANK))
         return LY_TYPE_RERANK;
@@ -119,7 +121,7 @@ static ly_type infer_type(const ly_extract *x, const ly_span *span, const ly_dia
         return LY_TYPE_RETRIEVAL;
     if (ly_extract_has(x, S_EMBED))
         return LY_TYPE_EMBEDDING;
-    if (has_usage(x) && loose_model)
+    if (has_usage(x) && (loose_model || strict))
         return LY_TYPE_GENERATION;
     if (!strict && (model || ly_extract_has(x, S_CHAT_IN) || ly_extract_has(x, S_CHAT_OUT)))
         return LY_TYPE_GENERATION;

@@ -50,8 +50,16 @@ static bool output_is_exclusive(const ly_reported *r, int64_t in, bool by_table,
     return evidence;
 }
 
-unsigned ly_usage_buckets(const ly_reported *r, unsigned mode, ly_tokens *ret)
+unsigned ly_usage_buckets(const ly_reported *given, unsigned mode, ly_tokens *ret)
 {
+    ly_reported own = *given;
+    const ly_reported *const r = &own;
+    /* Codex calls the total "tool tokens". */
+    if (own.tool_prompt != LY_UNKNOWN && own.total == LY_UNKNOWN && own.in != LY_UNKNOWN &&
+        own.out != LY_UNKNOWN && own.tool_prompt == own.in + own.out && own.tool_prompt > 0) {
+        own.total = own.tool_prompt;
+        own.tool_prompt = LY_UNKNOWN;
+    }
     bool evidence = false;
     const int64_t read = or_zero(r->cache_read), write = or_zero(r->cache_write);
     const bool in_ex = input_is_exclusive(r, (mode & LY_USAGE_IN_EXCLUSIVE) != 0,

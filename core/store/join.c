@@ -41,6 +41,7 @@ typedef struct join {
     size_t n_keys;
     int64_t *leaves; /* rows of synthetic spans that are wanted */
     size_t n_leaves;
+    size_t n_modelless; /* calls whose model was looked for above them */
 } join;
 
 static int by_rank(const void *a, const void *b)
@@ -165,8 +166,45 @@ static ly_priced price_of(const join *j, const ly_canon *canon, int64_t at_ns)
     return ly_price_span(store->book ? store->book : ly_price_book_default(), canon, at_ns);
 }
 
+/* Steps from a call up to the span that knows its model; and calls of one trace for which this is looked up:
+ * each step is a search through the trace. */
+enum { MODEL_HOPS = 16, MODEL_CALLS = 256 };
+
+static const ly_span_row *row_of(const ly_trace_nodes *nodes, ly_span_id id)
+{
+    for (size_t i = 0; i < nodes->n; i++) {
+        if (ly_span_id_eq(nodes->rows[i].span_id, id))
+            return &nodes->rows[i];
+    }
+    return NULL;
+}
+
+/* Some agents (Codex) name the model on the span around the call alone: the nearest above, of the same
+ * client. */
+static ly_status model_from_above(join *j, const ly_trace_nodes *nodes, const ly_span_row *row,
+                                  ly_canon *canon, bool *changed, ly_err *err)
+{
+    if (ly_canon_model(canon).len || !ly_tokens_known(&canon->tokens) ||
+        canon->role != LY_ROLE_LEAF || j->n_modelless++ >= MODEL_CALLS)
+        return LY_OK;
+    const int64_t dialect = row->w.dialect;
+    for (int hops = 0; row && hops < MODEL_HOPS; hops++) {
+        if (row->w.request_model > 0 && row->w.dialect == dialect)
+            break;
+        row = row_of(nodes, row->parent_id);
+    }
+    if (!row || row->w.request_model <= 0 || row->w.dialect != dialect)
+        return LY_OK;
+    const ly_status st =
+        ly_word_text(&j->store->db, row->w.request_model, j->arena, &canon->request_model, err);
+    if (!canon->provider.len)
+        canon->provider = ly_genai_provider_of_model(canon->request_model);
+    *changed = true;
+    return st;
+}
+
 /* One span with all its logs. Logs of other kinds than calls only mark that they are there. */
-static ly_status enrich(join *j, const ly_span_row *old, ly_err *err)
+static ly_status enrich(join *j, const ly_trace_nodes *nodes, const ly_span_row *old, ly_err *err)
 {
     ly_span span;
     ly_canon canon;
@@ -193,6 +231,9 @@ static ly_status enrich(join *j, const ly_span_row *old, ly_err *err)
             l->matched = true;
             changed |= ly_genai_enrich(&canon, &l->info);
         }
+    st = model_from_above(j, nodes, old, &canon, &changed, err);
+    if (st)
+        return st;
     ly_span_row row;
     ly_span_row_from(&span, &canon, old->priced, &row);
     row.id = old->id;
@@ -318,7 +359,7 @@ static ly_status run(join *j, ly_err *err)
     st = ly_trace_nodes_load(&j->store->db, j->trace, j->arena, &nodes, err);
     for (size_t i = 0; !st && i < nodes.n; i++)
         if (candidate(j, &nodes.rows[i]))
-            st = enrich(j, &nodes.rows[i], err);
+            st = enrich(j, &nodes, &nodes.rows[i], err);
     for (size_t i = 0; !st && i < j->n_logs; i++)
         if (!j->logs[i].matched && j->logs[i].info.makes_leaf)
             st = leaf(j, i, &nodes, err);
