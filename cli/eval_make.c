@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "cli/eval_cmd.h"
 #include "cli/files.h"
+#include "cli/rubric.h"
 #include "eval/data.h"
 #include "text/yaml.h"
 
@@ -196,7 +197,7 @@ static ly_status read_rubrics(ly_eval_session *s, ly_err *err)
         ly_suite_file *f = &s->suite.files[s->suite.n_files++];
         f->path = ly_str_sub(spec, 7, SIZE_MAX);
         const char *path = ly_eval_beside(s, f->path.ptr);
-        ly_status st = ly_file_read(path, &s->arena, &f->text, err);
+        ly_status st = ly_rubric_read(ly_cli_db(s->cli), path, &s->arena, &f->text, err);
         if (st) {
             return ly_err_wrap(err, "judge %.*s", LY_STR_ARG(spec));
         }

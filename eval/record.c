@@ -210,7 +210,8 @@ void ly_record_call(ly_recorder *rec, const ly_record_place *place, ly_origin or
 }
 
 void ly_record_case(ly_recorder *rec, const ly_record_place *place, const ly_target *target,
-                    int64_t row, ly_str row_key, int64_t repeat, ly_str output, ly_str error)
+                    int64_t row, ly_str row_key, int64_t repeat, ly_str input, ly_str output,
+                    ly_str error)
 {
     attrs a = {.n = 0};
     add_str(&a, "lydite.origin", LY_S("eval"));
@@ -223,6 +224,7 @@ void ly_record_case(ly_recorder *rec, const ly_record_place *place, const ly_tar
     add_str(&a, "gen_ai.prompt.name", target->prompt_name);
     add_str(&a, "lydite.prompt.version", target->prompt_version);
     if (target->kind != LY_TARGET_PROMPT) { /* there is no generation that would show it */
+        add_str(&a, "input.value", input);
         add_str(&a, "output.value", output);
     }
     ly_span span = {.trace_id = place->trace,

@@ -32,9 +32,10 @@ LY_MUST_USE ly_status ly_record_begin(ly_recorder *rec, ly_record_place *ret, ly
 /* A model call under the root. target NULL for judges. */
 void ly_record_call(ly_recorder *rec, const ly_record_place *place, ly_origin origin,
                     const ly_target *target, const ly_llm_call *call, const ly_llm_result *result);
-/* The root of a case. */
+/* The root of a case. input: the row, of targets that are no prompt (they have no generation that shows it). */
 void ly_record_case(ly_recorder *rec, const ly_record_place *place, const ly_target *target,
-                    int64_t row, ly_str row_key, int64_t repeat, ly_str output, ly_str error);
+                    int64_t row, ly_str row_key, int64_t repeat, ly_str input, ly_str output,
+                    ly_str error);
 /* The root of a judgement; links to the case. */
 void ly_record_judgement(ly_recorder *rec, const ly_record_place *place, const ly_record_place *of,
                          const ly_judge *judge, const ly_judgement *j);

@@ -47,7 +47,7 @@ static void case_end(ly_active *c)
     }
     if (e->rec && !c->pair) {
         ly_record_case(e->rec, &c->place, &e->suite->targets[c->target], c->row, c->key, c->repeat,
-                       c->about.output, c->about.error);
+                       c->input, c->about.output, c->about.error);
     }
     b->cases[b->n] = (ly_case_done){c->about, c->scores, scores_of(c), c->pair};
     b->owners[b->n++] = c;
@@ -350,6 +350,9 @@ ly_status ly_engine_start_case(ly_engine *e, int64_t index, ly_err *err)
     c->target = index % (int64_t)s->n_targets;
     c->repeat = index % per_row / (int64_t)s->n_targets;
     c->key = ly_arena_copy(&c->arena, data->key);
+    if (e->rec && s->targets[c->target].kind != LY_TARGET_PROMPT) {
+        c->input = ly_arena_copy(&c->arena, data->data);
+    }
     c->about = (ly_case){.row = c->row,
                          .target = c->target,
                          .repeat = c->repeat,

@@ -27,7 +27,8 @@ typedef struct ly_active {
     ly_engine *e;
     ly_arena arena;
     int64_t row, target, repeat;
-    ly_str key; /* of the row */
+    ly_str key;   /* of the row */
+    ly_str input; /* the row, of targets that are no prompt */
     ly_json *vars;
     ly_record_place place;
     ly_case about;

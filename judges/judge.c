@@ -364,8 +364,10 @@ static ly_status parse_llm(ly_judge *j, ly_str name, ly_str argument, const ly_j
         if (!env->file || argument.len == 0) {
             return LY_FAIL(err, LY_E_INVALID, "judge rubric: write rubric:FILE");
         }
-        bool yaml = ly_str_ends(argument, LY_S(".yaml")) || ly_str_ends(argument, LY_S(".yml"));
         ly_status st = env->file(env->user, argument, arena, &text, err);
+        bool yaml = ly_str_ends(argument, LY_S(".yaml")) || ly_str_ends(argument, LY_S(".yml")) ||
+                    (!st && ly_str_starts(argument, LY_S("judge/")) &&
+                     ly_str_find(text, LY_S("\nverdicts:"), 0) != SIZE_MAX);
         if (!st) {
             st = rubric_parse(text, yaml, arena, &j->def, err);
         }
@@ -441,6 +443,18 @@ bool ly_judge_is_pairwise(const ly_judge *judge)
 const char *ly_judge_hash(const ly_judge *judge)
 {
     return judge->hash;
+}
+
+bool ly_judge_verdict_value(const ly_judge *judge, ly_str word, double *ret)
+{
+    for (size_t i = 0; !judge->check && i < judge->def.n_labels; i++) {
+        const ly_label *l = &judge->def.labels[i];
+        if (!l->abstain && ly_str_eq_nocase(ly_str_trim(word), l->name)) {
+            *ret = l->value;
+            return true;
+        }
+    }
+    return false;
 }
 
 ly_str ly_judge_question(const ly_judge *judge)

@@ -50,6 +50,8 @@ bool ly_judge_is_llm(const ly_judge *judge);
 const char *ly_judge_hash(const ly_judge *judge);
 /* The question an LLM judge asks; a check's rule in one line. */
 ly_str ly_judge_question(const ly_judge *judge);
+/* What a verdict word of an LLM judge is worth; false: no such verdict, or one that abstains. */
+LY_MUST_USE bool ly_judge_verdict_value(const ly_judge *judge, ly_str word, double *ret);
 /* Row names that must be there; of checks, what the argument's template reads. */
 LY_MUST_USE ly_status ly_judge_names(const ly_judge *judge, ly_arena *arena,
                                      const ly_str **ret_names, size_t *ret_n, ly_err *err);
