@@ -748,7 +748,9 @@ static const ly_opt reprice_opts[] = {
 static const ly_opt reconcile_opts[] = {
     TIME_OPTS,
     {"map", 0, "COLUMNS",
-     "which column is what: date=…,model=…,amount=…[,provider=…,input=…,output=…,cache_read=…]",
+     "openai-costs, openai-usage, anthropic-cost, anthropic-tokens, openrouter-activity, or "
+     "which column is what: date=…,model=…,amount=…[,provider=…,input=…,output=…,cache_read=…]; "
+     "A+B adds columns",
      false},
     {"provider", 0, "NAME", "the provider whose export this is", false},
     {"cents", 0, NULL, "amounts are in cents", false},
@@ -799,10 +801,14 @@ static const ly_verb verbs[] = {
          LY_COMMON_YES,
      reprice_opts, LY_COUNT(reprice_opts), ly_cost_run_reprice},
     {"reconcile", "FILE", 1, 1, "a provider's usage export beside the ledger",
-     "Reads a CSV of the provider's and compares per day and model. Exit code 1 when some day\n"
-     "differs by more than the tolerance.\n"
+     "Reads a CSV of the provider's and compares per day and model. The exports of OpenAI's and\n"
+     "Anthropic's consoles and of OpenRouter are known by their header line; others need --map. "
+     "One\n"
+     "without amounts is compared by tokens. Exit code 1 when some day differs by more than the\n"
+     "tolerance.\n"
      "\n"
      "--json: rows of day, model, export_*, ledger_*, difference_*, calls, unpriced_calls, reason.",
+     "lydite cost reconcile openai-cost-export.csv\n"
      "lydite cost reconcile usage.csv --map date=date,model=model,amount=cost --provider openai",
      LY_COMMON_READ | LY_COMMON_CSV, reconcile_opts, LY_COUNT(reconcile_opts),
      ly_cost_run_reconcile},

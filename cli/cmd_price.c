@@ -6,7 +6,6 @@
 #include "cli/costing.h"
 #include "cli/price_check.h"
 #include "cli/fetch.h"
-#include "cost/book_check.h"
 #include "text/csv.h"
 
 #define DEFAULT_UPDATE_URL \
@@ -119,6 +118,9 @@ static int json_row(ly_cli *cli, const ly_price_row *row)
     }
     ly_jsonw_object_end(&w);
     ly_jsonw_kv_str(&w, "source", row->source);
+    if (row->note.len) {
+        ly_jsonw_kv_str(&w, "note", row->note);
+    }
     ly_jsonw_object_end(&w);
     int code = ly_costing_json_line(cli, &w, &buf);
     ly_buf_release(&buf);
@@ -571,9 +573,11 @@ static int import_text(ly_cli *cli, ly_str text, const char *name, const char *s
                 cli->dry_run ? " (not kept: --dry-run)"
                 : activate   ? ", in force"
                              : ", kept");
-        if (done.notes.n_unknown_keys) {
-            ly_cli_note(cli, "%zu price keys have no unit here and were left out, the first: %s",
-                        done.notes.n_unknown_keys, done.notes.unknown_key);
+        for (size_t i = 0; i < done.notes.n_keys; i++) {
+            ly_cli_note(cli, "%s is not applied (%zu %s, %s); 'lydite price show' tells it",
+                        done.notes.keys[i].key, done.notes.keys[i].n,
+                        done.notes.keys[i].n == 1 ? "model" : "models, the first",
+                        done.notes.keys[i].model);
         }
         if (done.notes.n_skipped) {
             ly_cli_note(cli, "%zu models were left out, the first: %s", done.notes.n_skipped,
@@ -675,7 +679,8 @@ static const ly_verb verbs[] = {
     {"list", "[PART]", 0, 1, "price rows, or the books that are kept",
      "PART is looked for in providers and models.\n"
      "--json: row, provider, model, service_tier, from, to, free, prices (key: price, or base and\n"
-     "tiers), source, of own rows service, access_key, gateway; of --books: book, name, format,\n"
+     "tiers), source, note, of own rows service, access_key, gateway; of --books: book, name, "
+     "format,\n"
      "published_ns, learned_ns, source, in_force. Dollars a million tokens or 1000 requests.",
      "lydite price list gpt-5\nlydite price list --own",
      LY_COMMON_READ | LY_COMMON_N | LY_COMMON_FAIL_EMPTY, list_opts, LY_COUNT(list_opts), run_list},

@@ -21,6 +21,28 @@ static int64_t difference(const ly_recon_row *row)
     return ledger - (row->export_pico == LY_UNKNOWN ? 0 : row->export_pico);
 }
 
+static void count_cell(ly_table *table, int64_t a, int64_t b, int sign)
+{
+    if (a == LY_UNKNOWN && b == LY_UNKNOWN) {
+        ly_table_cell(table, LY_S("-"));
+    } else {
+        ly_table_cellf(table, sign ? "%+lld" : "%lld",
+                       (long long)((a == LY_UNKNOWN ? 0 : a) + (b == LY_UNKNOWN ? 0 : b)));
+    }
+}
+
+/* An export without amounts: tokens, input and output together. */
+static void token_cells(ly_table *table, const ly_recon_row *row)
+{
+    int64_t there = (row->export_in == LY_UNKNOWN ? 0 : row->export_in) +
+                    (row->export_out == LY_UNKNOWN ? 0 : row->export_out);
+    int64_t here = (row->ledger_in == LY_UNKNOWN ? 0 : row->ledger_in) +
+                   (row->ledger_out == LY_UNKNOWN ? 0 : row->ledger_out);
+    count_cell(table, row->export_in, row->export_out, 0);
+    count_cell(table, row->ledger_in, row->ledger_out, 0);
+    count_cell(table, here - there, LY_UNKNOWN, here != there);
+}
+
 static int print_rows(ly_cli *cli, const ly_recon *r, const ly_zone *zone)
 {
     static const char *const heads[] = {"day", "model", "export", "ledger", "difference", "why"};
@@ -39,20 +61,27 @@ static int print_rows(ly_cli *cli, const ly_recon *r, const ly_zone *zone)
         ly_costing_day(zone, row->day_ns, false, &day);
         ly_table_cell(table, ly_buf_view(&day));
         ly_table_cell(table, row->model);
-        money_cell(table, row->export_pico);
-        money_cell(table, row->ledger_pico);
-        money_cell(table, difference(row));
+        if (r->amounts) {
+            money_cell(table, row->export_pico);
+            money_cell(table, row->ledger_pico);
+            money_cell(table, difference(row));
+        } else {
+            token_cells(table, row);
+        }
         ly_table_cell(table, ly_str_c(ly_recon_reason_text(row->reason)));
     }
     ly_table_print(table);
     ly_table_free(table);
-    ly_buf_reset(&day);
-    ly_fmt_money(r->export_pico, &day);
-    fprintf(cli->out, "export %s", ly_buf_text(&day));
+    if (r->amounts) {
+        ly_buf_reset(&day);
+        ly_fmt_money(r->export_pico, &day);
+        fprintf(cli->out, "export %s, ", ly_buf_text(&day));
+    }
     ly_buf_reset(&day);
     ly_fmt_money(r->ledger_pico, &day);
-    fprintf(cli->out, ", ledger %s, %zu of %zu days and models differ (%s)\n", ly_buf_text(&day),
-            r->n_different, r->n_rows, ly_zone_name(zone));
+    fprintf(cli->out, "ledger %s, %zu of %zu days and models differ (%s)%s\n", ly_buf_text(&day),
+            r->n_different, r->n_rows, ly_zone_name(zone),
+            r->amounts ? "" : "; the export has no amounts: tokens");
     ly_buf_release(&day);
     return LY_EXIT_DONE;
 }
@@ -129,6 +158,40 @@ static int csv_rows(ly_cli *cli, const ly_recon *r, const ly_zone *zone)
     return LY_EXIT_DONE;
 }
 
+static void use_preset(const ly_export_preset *preset, ly_recon_ask *ask)
+{
+    ly_err never = LY_ERR_INIT;
+    (void)!ly_export_map_parse(ly_str_c(preset->map), &ask->map, &never);
+    if (ask->provider.len == 0) {
+        ask->provider = ly_str_c(preset->provider);
+    }
+}
+
+/* Without --map the header line says whose export it is. */
+static int guess_map(ly_cli *cli, ly_recon_ask *ask)
+{
+    const ly_export_preset *preset = ly_export_preset_guess(ask->csv);
+    if (ask->map.column[LY_EXPORT_DATE].len) {
+        return LY_EXIT_DONE;
+    }
+    if (!preset) {
+        ly_buf names;
+        ly_buf_init(&names, 1024);
+        for (size_t i = 0; ly_export_preset_at(i); i++) {
+            ly_buf_fmt(&names, "%s%s", i ? ", " : "", ly_export_preset_at(i)->name);
+        }
+        int code = ly_cli_usage(cli,
+                                "the header line is none of %s; --map says which column is what, "
+                                "for example --map date=date,model=model,amount=cost",
+                                ly_buf_text(&names));
+        ly_buf_release(&names);
+        return code;
+    }
+    use_preset(preset, ask);
+    ly_cli_note(cli, "read as %s (--map %s)", preset->name, preset->map);
+    return LY_EXIT_DONE;
+}
+
 static int read_ask(ly_cli *cli, const ly_zone *zone, ly_recon_ask *ask)
 {
     ly_err err = LY_ERR_INIT;
@@ -139,19 +202,19 @@ static int read_ask(ly_cli *cli, const ly_zone *zone, ly_recon_ask *ask)
     if (code) {
         return code;
     }
-    if (!map) {
-        return ly_cli_usage(cli, "--map says which column is what, for example "
-                                 "--map date=date,model=model,amount=cost");
-    }
-    if (ly_export_map_parse(ly_str_c(map), &ask->map, &err) != LY_OK) {
+    const ly_export_preset *preset = map ? ly_export_preset_named(ly_str_c(map)) : NULL;
+    if (map && !preset && ly_export_map_parse(ly_str_c(map), &ask->map, &err) != LY_OK) {
         return ly_cli_usage(cli, "%s", err.text);
+    }
+    ask->provider = ly_str_c(ly_cli_opt(cli, "provider"));
+    if (preset) {
+        use_preset(preset, ask);
     }
     if (tolerance &&
         (!ly_rate_parse(ly_str_c(tolerance), 0, &rate) || rate > LY_RATE_PER_USD * 1000000)) {
         return ly_cli_usage(cli, "--tolerance takes dollars, not '%s'", tolerance);
     }
     ask->tolerance_pico = (int64_t)(rate / 1000000);
-    ask->provider = ly_str_c(ly_cli_opt(cli, "provider"));
     ask->cents = ly_cli_flag(cli, "cents");
     ask->from_ns = time.from_ns;
     ask->until_ns = time.until_ns;
@@ -175,11 +238,13 @@ static int compare(ly_cli *cli, ly_store *store, ly_recon_ask *ask)
     }
     ask->csv = ly_buf_view(&file);
     ask->book = book;
-    if (status == LY_OK && (status = ly_reconcile(store, ask, &arena, &recon, &err)) != LY_OK) {
+    int guessed = status == LY_OK ? guess_map(cli, ask) : LY_EXIT_DONE;
+    if (status == LY_OK && !guessed &&
+        (status = ly_reconcile(store, ask, &arena, &recon, &err)) != LY_OK) {
         status = ly_err_wrap(&err, "%s", cli->args[0]);
     }
-    if (status != LY_OK) {
-        code = ly_cli_fail(cli, &err);
+    if (status != LY_OK || guessed) {
+        code = guessed ? guessed : ly_cli_fail(cli, &err);
     } else {
         code = cli->json  ? json_rows(cli, &recon, ask->zone)
                : cli->csv ? csv_rows(cli, &recon, ask->zone)

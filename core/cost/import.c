@@ -38,10 +38,21 @@ ly_book_format ly_book_format_guess(ly_str text)
     return LY_BOOK_CSV;
 }
 
-void import_note_key(ly_import_notes *notes, ly_str key)
+void import_note_key(ly_import_notes *notes, ly_str key, ly_str model)
 {
     if (notes->n_unknown_keys++ == 0) {
         (void)ly_str_copy(key, notes->unknown_key, sizeof notes->unknown_key);
+    }
+    for (size_t i = 0; i < notes->n_keys; i++) {
+        if (ly_str_eqc(key, notes->keys[i].key)) {
+            notes->keys[i].n++;
+            return;
+        }
+    }
+    if (notes->n_keys < LY_IMPORT_KEYS_MAX) {
+        (void)ly_str_copy(key, notes->keys[notes->n_keys].key, sizeof notes->keys[0].key);
+        (void)ly_str_copy(model, notes->keys[notes->n_keys].model, sizeof notes->keys[0].model);
+        notes->keys[notes->n_keys++].n = 1;
     }
 }
 

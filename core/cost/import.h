@@ -21,11 +21,17 @@ LY_MUST_USE bool ly_book_format_parse(ly_str name, ly_book_format *ret);
 ly_book_format ly_book_format_guess(ly_str text);
 
 /* What was in a document that a book does not hold. */
+#define LY_IMPORT_KEYS_MAX 48
 typedef struct ly_import_notes {
-    size_t n_unknown_keys; /* price keys that no unit here stands for; spans never count them */
+    size_t n_unknown_keys; /* prices that are not applied; each is also in its row's note */
     char unknown_key[64];  /* the first of them */
-    size_t n_skipped;      /* models left out */
-    char skipped[128];     /* the first of them and why */
+    struct {
+        char key[64], model[96]; /* the first model that has it */
+        size_t n;                /* models */
+    } keys[LY_IMPORT_KEYS_MAX];  /* distinct ones */
+    size_t n_keys;
+    size_t n_skipped;  /* models left out */
+    char skipped[128]; /* the first of them and why */
 } ly_import_notes;
 
 /* A price document is at most this large. */

@@ -101,8 +101,8 @@ static ly_status read_price(ly_price_set *set, ly_unit unit, ly_str key, const l
     return LY_OK;
 }
 
-static ly_status read_set(const ly_json *prices, ly_price_set *set, ly_import_notes *notes,
-                          ly_err *err)
+static ly_status read_set(const ly_json *prices, ly_str model, ly_price_set *set,
+                          ly_import_notes *notes, ly_err *err)
 {
     ly_price_set_init(set);
     if (!ly_json_is(prices, LY_JSON_OBJECT)) {
@@ -115,7 +115,7 @@ static ly_status read_set(const ly_json *prices, ly_price_set *set, ly_import_no
             continue;
         }
         if (!ly_unit_by_price_key(member->key, &unit)) {
-            import_note_key(notes, member->key);
+            import_note_key(notes, member->key, model);
             continue;
         }
         ly_status status = read_price(set, unit, member->key, &member->value, err);
@@ -191,7 +191,7 @@ static ly_status add_set(ly_price_book *book, size_t provider, size_t model, ly_
                          const ly_json *prices, ly_price_row *row, ly_price_set *set,
                          ly_import_notes *notes, ly_err *err)
 {
-    ly_status status = read_set(prices, set, notes, err);
+    ly_status status = read_set(prices, id, set, notes, err);
     if (status != LY_OK) {
         return status;
     }

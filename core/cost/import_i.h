@@ -11,7 +11,7 @@ ly_status import_genai(ly_price_book *book, const ly_json *doc, ly_import_notes 
 ly_status import_litellm(ly_price_book *book, const ly_json *doc, ly_import_notes *notes,
                          ly_err *err);
 
-void import_note_key(ly_import_notes *notes, ly_str key);
+void import_note_key(ly_import_notes *notes, ly_str key, ly_str model);
 void import_note_skipped(ly_import_notes *notes, ly_str model, const char *why);
 
 #endif

@@ -8,6 +8,7 @@
  * Prices are a token, second, query; ours a million, hour, thousand. A model's provider is
  * litellm_provider; "provider/" before the model's name is taken off.
  */
+#include "base/limits.h"
 #include "base/mem.h"
 #include "cost/import_i.h"
 
@@ -34,7 +35,11 @@ static const struct {
     {"cache_read_input_image_token_cost", LY_UNIT_IMAGE_CR, 6, 1},
     {"input_cost_per_video_token", LY_UNIT_VIDEO_IN, 6, 1},
     {"output_cost_per_video_token", LY_UNIT_VIDEO_OUT, 6, 1},
+    {"input_cost_per_token_cache_hit", LY_UNIT_CR, 6, 1},
     {"citation_cost_per_token", LY_UNIT_CITE, 6, 1},
+    {"input_cost_per_pixel", LY_UNIT_PIXELS, 9, 1},
+    {"file_search_cost_per_1k_calls", LY_UNIT_STORAGE, 0, 1},
+    {"code_interpreter_cost_per_session", LY_UNIT_CODE, 3, 1},
     {"input_cost_per_character", LY_UNIT_CHARS, 6, 1},
     {"input_cost_per_query", LY_UNIT_RERANKS, 3, 1},
     {"input_cost_per_request", LY_UNIT_REQUESTS, 3, 1},
@@ -73,6 +78,8 @@ typedef struct reader {
     ly_import_notes *notes;
     ly_err *err;
     ly_price_set sets[ROWS];
+    ly_str model, mode; /* that is being read */
+    ly_buf unapplied;   /* what its rows' note says */
 } reader;
 
 static ly_str provider_of(ly_str given)
@@ -129,7 +136,22 @@ static int64_t take_context_tier(ly_str *key)
 static bool is_cost_key(ly_str key)
 {
     return ly_str_find(key, LY_S("cost_per"), 0) != SIZE_MAX ||
-           ly_str_find(key, LY_S("token_cost"), 0) != SIZE_MAX;
+           ly_str_find(key, LY_S("token_cost"), 0) != SIZE_MAX ||
+           ly_str_find(key, LY_S("uplift"), 0) != SIZE_MAX;
+}
+
+/* A price that no call's counts stand for, or that depends on what spans do not say. */
+static void not_applied(reader *r, ly_str key)
+{
+    import_note_key(r->notes, key, r->model);
+    ly_buf_fmt(&r->unapplied, "%s%.*s", r->unapplied.len ? ", " : "not applied: ", LY_STR_ARG(key));
+}
+
+/* Seconds are of audio; where a host charges the time of a machine they are something else. */
+static bool fits_mode(const reader *r, ly_unit unit)
+{
+    bool seconds = unit == LY_UNIT_AUDIO_S_IN || unit == LY_UNIT_AUDIO_S_OUT;
+    return !seconds || ly_str_starts(r->mode, LY_S("audio_")) || r->mode.len == 0;
 }
 
 static ly_status read_cost(reader *r, ly_str key, const ly_json *value)
@@ -142,7 +164,7 @@ static ly_status read_cost(reader *r, ly_str key, const ly_json *value)
     }
     for (size_t i = 0; i < LY_COUNT(costs); i++) {
         ly_rate rate;
-        if (!ly_str_eqc(unit_key, costs[i].key)) {
+        if (!ly_str_eqc(unit_key, costs[i].key) || !fits_mode(r, costs[i].unit)) {
             continue;
         }
         if ((value->kind != LY_JSON_INT && value->kind != LY_JSON_REAL) ||
@@ -156,8 +178,69 @@ static ly_status read_cost(reader *r, ly_str key, const ly_json *value)
         (void)good; /* two spellings of one price: the first stands */
         return LY_OK;
     }
-    import_note_key(r->notes, key);
+    not_applied(r, key);
     return LY_OK;
+}
+
+/* "search_context_cost_per_query": {"search_context_size_low": 0.03, ...}. Spans do not say the size: it is
+ * a price only where all sizes cost the same. */
+static ly_status read_search(reader *r, ly_str key, const ly_json *value)
+{
+    ly_rate first = -1, rate;
+    bool same = ly_json_is(value, LY_JSON_OBJECT) && value->object.n > 0;
+    for (size_t i = 0; same && i < value->object.n; i++) {
+        const ly_json *one = &value->object.items[i].value;
+        same = (one->kind == LY_JSON_INT || one->kind == LY_JSON_REAL) &&
+               ly_rate_parse(one->raw, 3, &rate) && (first < 0 || rate == first);
+        first = same ? rate : first;
+    }
+    if (!same || !ly_price_set_base(&r->sets[STANDARD], LY_UNIT_WEB, first)) {
+        not_applied(r, key);
+    }
+    return LY_OK;
+}
+
+/* "tiered_pricing": [{"range": [0, 32000], "input_cost_per_token": 1e-06, ...}, ...]: the whole request is
+ * charged by the range that its input falls into. */
+static bool read_range(reader *r, const ly_json *tier, bool base)
+{
+    int64_t start = 0;
+    const ly_json *from = ly_json_at(ly_json_get(tier, "range"), 0);
+    if (!from || !ly_json_i64(from, &start) || start < 0 || (start == 0) != base) {
+        return false;
+    }
+    for (size_t i = 0; i < tier->object.n; i++) {
+        const ly_json_member *cost = &tier->object.items[i];
+        size_t k = 0;
+        ly_rate rate;
+        while (k < LY_COUNT(costs) && !ly_str_eqc(cost->key, costs[k].key)) {
+            k++;
+        }
+        if (k == LY_COUNT(costs)) {
+            if (!ly_str_eqc(cost->key, "range")) {
+                not_applied(r, cost->key);
+            }
+            continue;
+        }
+        if ((cost->value.kind != LY_JSON_INT && cost->value.kind != LY_JSON_REAL) ||
+            !ly_rate_parse(cost->value.raw, costs[k].shift, &rate) ||
+            !(base ? ly_price_set_base(&r->sets[STANDARD], costs[k].unit, rate)
+                   : ly_price_set_step(&r->sets[STANDARD], costs[k].unit, start, rate))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_ranges(reader *r, const ly_json *list)
+{
+    size_t n = ly_json_count(list);
+    bool good = ly_json_is(list, LY_JSON_ARRAY) && n > 0;
+    for (size_t i = 0; good && i < n; i++) {
+        const ly_json *tier = ly_json_at(list, i);
+        good = ly_json_is(tier, LY_JSON_OBJECT) && read_range(r, tier, i == 0);
+    }
+    return good;
 }
 
 /* A step without a base: the price below the threshold is the standard row's. */
@@ -192,6 +275,7 @@ static ly_status add_rows(reader *r, size_t provider, size_t model, ly_str sourc
                             .day_from_s = -1,
                             .day_to_s = -1,
                             .source = source,
+                            .note = ly_str_sub(ly_buf_view(&r->unapplied), 0, 240),
                             .prices = set->items,
                             .n_prices = set->n};
         row.service_tier = i == STANDARD ? LY_S("") : ly_str_c(service_names[i]);
@@ -241,6 +325,16 @@ static ly_status provider_place(reader *r, known_provider *known, size_t *n, ly_
     return status;
 }
 
+static ly_status read_member(reader *r, const ly_json_member *cost)
+{
+    bool number = cost->value.kind == LY_JSON_INT || cost->value.kind == LY_JSON_REAL ||
+                  cost->value.kind == LY_JSON_STRING;
+    if (ly_str_eqc(cost->key, "search_context_cost_per_query")) {
+        return read_search(r, cost->key, &cost->value);
+    }
+    return is_cost_key(cost->key) && number ? read_cost(r, cost->key, &cost->value) : LY_OK;
+}
+
 static ly_status read_model(reader *r, const ly_json_member *member, known_provider *known,
                             size_t *n)
 {
@@ -250,21 +344,20 @@ static ly_status read_model(reader *r, const ly_json_member *member, known_provi
         ly_str_eqc(member->key, "sample_spec")) {
         return LY_OK;
     }
-    if (ly_json_get(node, "tiered_pricing")) {
-        import_note_skipped(r->notes, member->key, "tiered_pricing");
-        return LY_OK;
-    }
+    r->model = member->key;
+    r->mode = ly_json_str(ly_json_get(node, "mode"));
+    ly_buf_reset(&r->unapplied);
     for (size_t i = 0; i < ROWS; i++) {
         ly_price_set_init(&r->sets[i]);
     }
+    const ly_json *ranges = ly_json_get(node, "tiered_pricing");
+    if (ranges && !read_ranges(r, ranges)) {
+        import_note_skipped(r->notes, member->key, "tiered_pricing of a form that is not known");
+        return LY_OK;
+    }
     ly_status status = LY_OK;
     for (size_t i = 0; status == LY_OK && i < node->object.n; i++) {
-        const ly_json_member *cost = &node->object.items[i];
-        bool number = cost->value.kind == LY_JSON_INT || cost->value.kind == LY_JSON_REAL ||
-                      cost->value.kind == LY_JSON_STRING;
-        if (is_cost_key(cost->key) && number) {
-            status = read_cost(r, cost->key, &cost->value);
-        }
+        status = read_member(r, &node->object.items[i]);
     }
     for (size_t i = 0; status == LY_OK && i < ROWS; i++) {
         if (!complete(r, &r->sets[i])) {
@@ -304,6 +397,7 @@ ly_status import_litellm(ly_price_book *book, const ly_json *doc, ly_import_note
         r->book = book;
         r->notes = notes;
         r->err = err;
+        ly_buf_init(&r->unapplied, LY_KIB(64));
     }
     for (size_t i = 0; status == LY_OK && i < doc->object.n; i++) {
         status = read_model(r, &doc->object.items[i], known, &n);
@@ -313,6 +407,9 @@ ly_status import_litellm(ly_price_book *book, const ly_json *doc, ly_import_note
     }
     if (status == LY_OK && n == 0) {
         status = LY_FAIL(err, LY_E_FORMAT, "no models; is this LiteLLM's price file?");
+    }
+    if (r) {
+        ly_buf_release(&r->unapplied);
     }
     ly_free(known);
     ly_free(r);

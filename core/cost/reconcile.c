@@ -8,9 +8,6 @@
 #include "store/usage.h"
 #include "text/csv.h"
 
-static const char *const column_names[LY_EXPORT__COUNT] = {
-    "date", "model", "amount", "provider", "input", "output", "cache_read"};
-
 static const struct {
     const char *name, *text;
 } reasons[LY_RECON__COUNT] = {
@@ -36,33 +33,6 @@ const char *ly_recon_reason_text(ly_recon_reason reason)
     return (unsigned)reason < LY_RECON__COUNT ? reasons[reason].text : "?";
 }
 
-ly_status ly_export_map_parse(ly_str text, ly_export_map *ret, ly_err *err)
-{
-    ly_export_map map = {{{NULL, 0}}};
-    ly_str part;
-    while (ly_str_split(&text, ',', &part)) {
-        size_t eq = ly_str_find_char(part, '=', 0), i = 0;
-        ly_str key = ly_str_trim(ly_str_sub(part, 0, eq == SIZE_MAX ? 0 : eq));
-        while (i < LY_EXPORT__COUNT && !ly_str_eqc(key, column_names[i])) {
-            i++;
-        }
-        if (i == LY_EXPORT__COUNT) {
-            return LY_FAIL(
-                err, LY_E_INVALID,
-                "--map '%.*s': write date=COLUMN,model=COLUMN,amount=COLUMN; also provider, "
-                "input, output, cache_read",
-                LY_STR_ARG(part));
-        }
-        map.column[i] = ly_str_trim(ly_str_sub(part, eq + 1, part.len));
-    }
-    if (!map.column[LY_EXPORT_DATE].len || !map.column[LY_EXPORT_MODEL].len ||
-        (!map.column[LY_EXPORT_AMOUNT].len && !map.column[LY_EXPORT_INPUT].len)) {
-        return LY_FAIL(err, LY_E_INVALID, "--map needs date, model, and amount or input");
-    }
-    *ret = map;
-    return LY_OK;
-}
-
 /* ---- gathering ---- */
 
 typedef struct work {
@@ -70,7 +40,8 @@ typedef struct work {
     ly_arena *arena;
     ly_recon_row *rows;
     size_t n, cap;
-    int at[LY_EXPORT__COUNT]; /* column numbers, -1 = none */
+    size_t at[LY_EXPORT__COUNT][LY_EXPORT_PARTS]; /* column numbers */
+    size_t n_at[LY_EXPORT__COUNT];                /* 0 = none */
     int64_t first_ns, last_ns;
 } work;
 
@@ -121,10 +92,16 @@ static ly_status row_of(work *w, int64_t day, ly_str model, ly_recon_row **ret, 
     return LY_OK;
 }
 
+static ly_str part(const work *w, const ly_csv_row *row, ly_export_column column, size_t i)
+{
+    return i < w->n_at[column] && w->at[column][i] < row->n
+               ? ly_str_trim(row->fields[w->at[column][i]])
+               : LY_STR_NONE;
+}
+
 static ly_str field(const work *w, const ly_csv_row *row, ly_export_column column)
 {
-    int at = w->at[column];
-    return at >= 0 && (size_t)at < row->n ? ly_str_trim(row->fields[at]) : LY_STR_NONE;
+    return part(w, row, column, 0);
 }
 
 /* "2026-11-21...", a time with a zone, or seconds since 1970. */
@@ -176,34 +153,56 @@ static bool read_amount(const work *w, ly_str text, int64_t *ret)
     return true;
 }
 
+/* The sum of the columns; what is no number counts for nothing. */
 static int64_t read_tokens(const work *w, const ly_csv_row *row, ly_export_column column)
 {
-    int64_t n;
-    ly_str text = field(w, row, column);
-    return text.len && ly_str_to_i64(text, &n) && n >= 0 ? n : LY_UNKNOWN;
+    int64_t sum = LY_UNKNOWN, n;
+    for (size_t i = 0; i < w->n_at[column]; i++) {
+        ly_str text = part(w, row, column, i);
+        if (text.len && ly_str_to_i64(text, &n) && n >= 0) {
+            add_known(&sum, n);
+        }
+    }
+    return sum;
+}
+
+static ly_status find_column(work *w, size_t c, ly_str want, const ly_csv_row *head, ly_err *err)
+{
+    for (size_t i = 0; i < head->n; i++) {
+        if (ly_str_eq(ly_str_trim(head->fields[i]), want)) {
+            w->at[c][w->n_at[c]++] = i;
+            return LY_OK;
+        }
+    }
+    return LY_FAIL(err, LY_E_FORMAT, "the file has no column '%.*s'", LY_STR_ARG(want));
 }
 
 static ly_status find_columns(work *w, const ly_csv_row *head, ly_err *err)
 {
-    for (size_t c = 0; c < LY_EXPORT__COUNT; c++) {
-        ly_str want = w->ask->map.column[c];
-        w->at[c] = -1;
-        for (size_t i = 0; want.len && i < head->n; i++) {
-            if (ly_str_eq(ly_str_trim(head->fields[i]), want)) {
-                w->at[c] = (int)i;
-            }
-        }
-        if (want.len && w->at[c] < 0) {
-            return LY_FAIL(err, LY_E_FORMAT, "the file has no column '%.*s'", LY_STR_ARG(want));
+    ly_status status = LY_OK;
+    for (size_t c = 0; status == LY_OK && c < LY_EXPORT__COUNT; c++) {
+        ly_str rest = w->ask->map.column[c], want;
+        while (status == LY_OK && rest.len && ly_str_split(&rest, '+', &want)) {
+            status =
+                w->n_at[c] < LY_EXPORT_PARTS
+                    ? find_column(w, c, ly_str_trim(want), head, err)
+                    : LY_FAIL(err, LY_E_LIMIT, "more than %d columns for one", LY_EXPORT_PARTS);
         }
     }
-    return LY_OK;
+    return status;
+}
+
+/* "gpt-4o-2024-08-06, input": a line of an invoice names what of the model it is about. */
+static ly_str model_part(ly_str line_item)
+{
+    size_t comma = ly_str_find(line_item, LY_S(", "), 0);
+    return comma == SIZE_MAX ? line_item : ly_str_trim(ly_str_sub(line_item, 0, comma));
 }
 
 static ly_status add_export(work *w, const ly_csv_row *csv, ly_err *err)
 {
     int64_t day = 0, pico = LY_UNKNOWN;
-    ly_str date = field(w, csv, LY_EXPORT_DATE), model = field(w, csv, LY_EXPORT_MODEL);
+    ly_str date = field(w, csv, LY_EXPORT_DATE), model = model_part(field(w, csv, LY_EXPORT_MODEL));
     ly_str amount = field(w, csv, LY_EXPORT_AMOUNT), provider = field(w, csv, LY_EXPORT_PROVIDER);
     ly_recon_row *row;
     if (date.len == 0 && model.len == 0) {
@@ -320,14 +319,23 @@ static int64_t or_zero(int64_t n)
     return n == LY_UNKNOWN ? 0 : n;
 }
 
-static int64_t difference(const ly_recon_row *row)
+static bool has_amounts(const work *w)
 {
-    return or_zero(row->ledger_pico) - or_zero(row->export_pico);
+    return w->n_at[LY_EXPORT_AMOUNT] > 0;
+}
+
+/* In money, or in tokens where the export has no amounts. */
+static int64_t difference(const work *w, const ly_recon_row *row)
+{
+    return has_amounts(w) ? or_zero(row->ledger_pico) - or_zero(row->export_pico)
+                          : or_zero(row->ledger_in) + or_zero(row->ledger_out) -
+                                or_zero(row->export_in) - or_zero(row->export_out);
 }
 
 static bool small(const work *w, int64_t pico)
 {
-    return pico <= w->ask->tolerance_pico && pico >= -w->ask->tolerance_pico;
+    int64_t most = has_amounts(w) ? w->ask->tolerance_pico : 0;
+    return pico <= most && pico >= -most;
 }
 
 /* Tokens within half a per cent are the same. */
@@ -340,13 +348,13 @@ static int compare_tokens(int64_t ledger, int64_t exported)
 static bool shifted(const work *w, size_t i)
 {
     const ly_recon_row *row = &w->rows[i];
-    int64_t mine = difference(row);
+    int64_t mine = difference(w, row);
     for (size_t k = 0; k < w->n; k++) {
         const ly_recon_row *other = &w->rows[k];
         int64_t apart = other->day_ns - row->day_ns;
         bool beside = apart > 0 ? apart <= 25 * 3600 * LY_NS_PER_SEC
                                 : apart < 0 && apart >= -25 * 3600 * LY_NS_PER_SEC;
-        int64_t theirs = difference(other);
+        int64_t theirs = difference(w, other);
         bool opposite = (mine > 0) != (theirs > 0) && !small(w, theirs);
         if (beside && opposite && ly_str_eq(other->model, row->model) &&
             llabs(mine + theirs) * 2 < llabs(mine)) {
@@ -359,8 +367,8 @@ static bool shifted(const work *w, size_t i)
 static ly_recon_reason reason_of(const work *w, size_t i)
 {
     const ly_recon_row *row = &w->rows[i];
-    bool amounts = w->at[LY_EXPORT_AMOUNT] >= 0;
-    if (amounts && small(w, difference(row)) && row->n_unpriced == 0 &&
+    bool amounts = has_amounts(w);
+    if (amounts && small(w, difference(w, row)) && row->n_unpriced == 0 &&
         (row->export_pico != LY_UNKNOWN || small(w, or_zero(row->ledger_pico)))) {
         return LY_RECON_SAME;
     }
@@ -370,7 +378,7 @@ static ly_recon_reason reason_of(const work *w, size_t i)
     if (row->export_pico == LY_UNKNOWN && row->export_in == LY_UNKNOWN) {
         return shifted(w, i) ? LY_RECON_SHIFTED : LY_RECON_NOT_EXPORTED;
     }
-    if (row->n_unpriced > 0 && difference(row) < 0) {
+    if (row->n_unpriced > 0 && difference(w, row) < 0) {
         return LY_RECON_UNPRICED;
     }
     if (shifted(w, i)) {
@@ -398,7 +406,7 @@ static int by_day_model(const void *a, const void *b)
 
 static ly_status finish(work *w, ly_recon *ret, ly_err *err)
 {
-    ly_recon recon = {NULL, w->n, 0, 0, 0};
+    ly_recon recon = {.n_rows = w->n, .amounts = has_amounts(w)};
     if (w->n > 1) {
         qsort(w->rows, w->n, sizeof *w->rows, by_day_model);
     }

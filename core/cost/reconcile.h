@@ -21,11 +21,23 @@ typedef enum ly_export_column {
     LY_EXPORT__COUNT
 } ly_export_column;
 
-/* Which header of the file stands for what; empty = not there. date, model and amount or tokens are
- * needed. */
+#define LY_EXPORT_PARTS 8
+
+/* Which header of the file stands for what; empty = not there; several that are added with '+' between.
+ * date, model and amount or tokens are needed. */
 typedef struct ly_export_map {
     ly_str column[LY_EXPORT__COUNT];
 } ly_export_map;
+
+/* The columns of the exports that providers offer: "openai-costs", "anthropic-tokens", ... */
+typedef struct ly_export_preset {
+    const char *name, *provider, *map;
+    const char *known_by; /* headers that tell it from the others, '+' between */
+} ly_export_preset;
+/* The i-th, NULL past the last; by name; by the header line of a file. NULL when there is none. */
+const ly_export_preset *ly_export_preset_at(size_t i);
+const ly_export_preset *ly_export_preset_named(ly_str name);
+const ly_export_preset *ly_export_preset_guess(ly_str csv);
 
 /* "date=day,model=model_name,amount=cost_usd". LY_E_INVALID. */
 LY_MUST_USE ly_status ly_export_map_parse(ly_str text, ly_export_map *ret, ly_err *err);
@@ -69,6 +81,7 @@ typedef struct ly_recon_ask {
 typedef struct ly_recon {
     ly_recon_row *rows; /* by day, then model */
     size_t n_rows;
+    bool amounts; /* the export has amounts; else tokens are compared */
     int64_t export_pico, ledger_pico;
     size_t n_different;
 } ly_recon;

@@ -91,9 +91,102 @@ static void litellm_prices(void **state)
     for (size_t i = 0; i < LY_COUNT(rows); i++) {
         check(book, &rows[i]);
     }
-    assert_int_equal(notes.n_skipped, 1);
+    assert_int_equal(notes.n_skipped, 0);
     assert_int_equal(notes.n_unknown_keys, 1);
     assert_string_equal(notes.unknown_key, "input_cost_per_moon_phase");
+    ly_price_book_free(book);
+}
+
+/* Every kind of key of the published file; what cannot be applied is told, of which model, and stands in
+ * the row's note. */
+static const char litellm_wide[] =
+    "{\"tiered\":{\"litellm_provider\":\"dashscope\",\"mode\":\"chat\",\"tiered_pricing\":["
+    "{\"range\":[0,32000],\"input_cost_per_token\":1e-06,\"output_cost_per_token\":4e-06},"
+    "{\"range\":[32000.0,128000],\"input_cost_per_token\":2e-06,\"output_cost_per_token\":8e-06}]},"
+    "\"odd-tiers\":{\"litellm_provider\":\"dashscope\",\"tiered_pricing\":[{\"range\":[5,9],"
+    "\"input_cost_per_token\":1e-06}]},"
+    "\"searcher\":{\"litellm_provider\":\"openai\",\"input_cost_per_token\":1e-06,"
+    "\"output_cost_per_token\":2e-06,\"search_context_cost_per_query\":{\"search_context_size_"
+    "low\":"
+    "0.01,\"search_context_size_medium\":0.01,\"search_context_size_high\":0.01},"
+    "\"file_search_cost_per_1k_calls\":2.5,\"code_interpreter_cost_per_session\":0.03},"
+    "\"depends\":{\"litellm_provider\":\"perplexity\",\"input_cost_per_token\":1e-06,"
+    "\"output_cost_per_token\":2e-06,\"search_context_cost_per_query\":{\"search_context_size_"
+    "low\":"
+    "0.005,\"search_context_size_high\":0.012},\"output_cost_per_image\":0.04},"
+    "\"deep\":{\"litellm_provider\":\"deepseek\",\"input_cost_per_token\":5.6e-07,"
+    "\"input_cost_per_token_cache_hit\":7e-08,\"output_cost_per_token\":1.68e-06,"
+    "\"output_cost_per_reasoning_token\":3e-06},"
+    "\"long\":{\"litellm_provider\":\"anthropic\",\"input_cost_per_token\":3e-06,"
+    "\"input_cost_per_token_above_200k_tokens\":6e-06,\"output_cost_per_token\":1.5e-05,"
+    "\"output_cost_per_token_above_200k_tokens\":2.25e-05,"
+    "\"cache_creation_input_token_cost\":3.75e-06,"
+    "\"cache_creation_input_token_cost_above_200k_tokens\":7.5e-06,"
+    "\"cache_creation_input_token_cost_above_1hr\":6e-06,"
+    "\"cache_creation_input_token_cost_above_1hr_above_200k_tokens\":1.2e-05,"
+    "\"cache_read_input_token_cost\":3e-07,\"cache_read_input_token_cost_above_200k_tokens\":6e-07,"
+    "\"input_cost_per_token_above_200k_tokens_priority\":9e-06,\"input_cost_per_token_priority\":"
+    "4e-06,\"output_cost_per_token_priority\":2e-05},"
+    "\"machine\":{\"litellm_provider\":\"bedrock\",\"mode\":\"chat\",\"input_cost_per_second\":0."
+    "01},"
+    "\"painter\":{\"litellm_provider\":\"openai\",\"mode\":\"image_generation\","
+    "\"input_cost_per_pixel\":1.9e-08,\"input_cost_per_image\":0.04}}";
+
+static const char *note_of(const ly_price_book *book, const char *model)
+{
+    static char text[300];
+    ly_price_info info = ly_price_book_info(book);
+    for (size_t i = 0; i < info.n_rows; i++) {
+        const ly_price_row *row = ly_price_book_row(book, i);
+        if (ly_str_eqc(row->model, model)) {
+            (void)ly_str_copy(row->note, text, sizeof text);
+            return text;
+        }
+    }
+    return "no row";
+}
+
+static void litellm_all_keys(void **state)
+{
+    (void)state;
+    ly_import_notes notes;
+    ly_price_book *book = read(litellm_wide, &notes);
+    static const asked rows[] = {
+        {"dashscope", "tiered", "", 32000, 0, 0, 0, 10, 32000 * 1000000LL + 10 * 4000000LL},
+        {"dashscope", "tiered", "", 32001, 0, 0, 0, 10, 32001 * 2000000LL + 10 * 8000000LL},
+        {"dashscope", "odd-tiers", "", 7, 0, 0, 0, 0, -1},
+        {"deepseek", "deep", "", 10, 10, 0, 0, 0, 10 * 560000 + 10 * 70000},
+        {"anthropic", "long", "", 1, 1, 200000, 100000, 1,
+         6000000 + 600000 + 100000 * 7500000LL + 100000 * 12000000LL + 22500000},
+        {"anthropic", "long", "priority", 200001, 0, 0, 0, 1, 200001 * 9000000LL + 20000000},
+        {"anthropic", "long", "priority", 10, 0, 0, 0, 1, 10 * 4000000LL + 20000000},
+        {"aws.bedrock", "machine", "", 10, 0, 0, 0, 1, -1},
+    };
+    for (size_t i = 0; i < LY_COUNT(rows); i++) {
+        check(book, &rows[i]);
+    }
+    ly_price_ask ask = {.provider = LY_S("openai"), .model = LY_S("searcher")};
+    ly_price_hit hit = ly_price_find(book, &ask);
+    ly_usage u = {{0}};
+    u.count[LY_UNIT_WEB] = 3;
+    u.count[LY_UNIT_STORAGE] = 4;
+    u.count[LY_UNIT_CODE] = 1;
+    assert_int_equal(ly_price_amount(&hit, &u).amount_pico, 70000000000LL); /* .03 + .01 + .03 */
+    ask = (ly_price_ask){.provider = LY_S("perplexity"), .model = LY_S("depends")};
+    hit = ly_price_find(book, &ask);
+    u = (ly_usage){{0}};
+    u.count[LY_UNIT_IN] = 1;
+    u.count[LY_UNIT_WEB] = 1; /* its price depends on what the span does not say */
+    assert_int_equal(ly_price_amount(&hit, &u).why, LY_PRICE_UNKNOWN_BUCKET);
+    assert_string_equal(note_of(book, "depends"),
+                        "not applied: search_context_cost_per_query, output_cost_per_image");
+    assert_string_equal(note_of(book, "searcher"), "");
+    assert_int_equal(notes.n_skipped, 1);
+    assert_int_equal(notes.n_keys, 4);
+    assert_string_equal(notes.keys[0].key, "search_context_cost_per_query");
+    assert_string_equal(notes.keys[0].model, "depends");
+    assert_string_equal(notes.keys[2].key, "input_cost_per_second");
+    assert_string_equal(notes.keys[3].key, "input_cost_per_image");
     ly_price_book_free(book);
 }
 
@@ -181,9 +274,8 @@ static void deep_clause(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(litellm_prices),
-        cmocka_unit_test(other_units),
-        cmocka_unit_test(bad_documents),
+        cmocka_unit_test(litellm_prices), cmocka_unit_test(litellm_all_keys),
+        cmocka_unit_test(other_units),    cmocka_unit_test(bad_documents),
         cmocka_unit_test(deep_clause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

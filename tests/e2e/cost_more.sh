@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# Money without a collector: imported files, prices by key, exports of providers as their consoles write
+# them, days of a zone over a clock change; then a collector that is started again and tells a webhook once.
+set -u
+dir=$(mktemp -d)
+pids=()
+finish() {
+    for p in "${pids[@]}"; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done
+    rm -rf "$dir"
+}
+trap finish EXIT
+fail() { echo "FAIL: $*"; exit 1; }
+command -v python3 >/dev/null && command -v curl >/dev/null || exit 77
+export LYDITE_DB=$dir/t.db
+unset TZ
+until_ok() { for _ in $(seq 300); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
+
+cat >"$dir/spans.py" <<'PY'
+import datetime, json, sys
+def value(v):
+    return {"intValue": str(v)} if isinstance(v, int) else {"stringValue": v}
+def chat(no, when, provider, model, i, o, **more):
+    at = when if isinstance(when, int) else int(datetime.datetime.fromisoformat(when + "+00:00").timestamp() * 1000) * 10**6
+    attrs = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider, "gen_ai.request.model": model,
+             "gen_ai.usage.input_tokens": i, "gen_ai.usage.output_tokens": o}
+    attrs.update({k.replace("__", "."): v for k, v in more.items()})
+    return {"traceId": "%032x" % (0xa000 + no), "spanId": "%016x" % (0xa000 + no), "name": "chat", "kind": 3,
+            "startTimeUnixNano": str(at), "endTimeUnixNano": str(at + 10**9),
+            "attributes": [{"key": k, "value": value(v)} for k, v in attrs.items()]}
+def put(spans):
+    print(json.dumps({"resourceSpans": [{"scopeSpans": [{"scope": {"name": "t"}, "spans": spans}]}]}))
+PY
+gen() { (cd "$dir" && python3 -c "from spans import *
+put([$1])"); }
+# check NAME EXPRESSION EXPECTED over the --json rows in $dir/out
+check() {
+    local got
+    got=$(python3 -c "import json,sys
+rows=[json.loads(l) for l in open(sys.argv[1])]
+print(($2))" "$dir/out" 2>&1)
+    [ "$got" = "$3" ] || { cat "$dir/out"; fail "$1: $got, expected $3"; }
+}
+
+# Europe/Berlin on 2026-03-29 has 23 hours: 22:30 UTC the day before is 23:30, 22:30 UTC that day 00:30 of the next
+gen "chat(1,'2026-03-28 22:30','openai','gpt-5',1000000,0), chat(2,'2026-03-28 23:30','openai','gpt-5',2000000,0),
+     chat(3,'2026-03-29 21:59','openai','gpt-5',3000000,0), chat(4,'2026-03-29 22:00','openai','gpt-5',4000000,0)" >"$dir/dst.json"
+"$LYDITE" trace import "$dir/dst.json" -q || fail "import"
+"$LYDITE" cost --by day --since 2026-03-28 --until 2026-03-31 --tz Europe/Berlin --json >"$dir/out" || fail "cost by day"
+check "days of a zone" "[(r['day'],r['input_tokens']) for r in rows if r['kind']=='row']" \
+    "[('2026-03-28', 1000000), ('2026-03-29', 5000000), ('2026-03-30', 4000000)]"
+"$LYDITE" cost --by month --since 2026-03 --tz Europe/Berlin --json >"$dir/out" || fail "--since 2026-03"
+check "a month begins in its zone" "rows[0]['from'][:16], rows[0]['until'][:16]" "('2026-02-28T23:00', '2026-03-31T22:00')"
+"$LYDITE" cost --by day --since 2024-02-28 --until 2024-03-02 --json >"$dir/out" || fail "leap year"
+
+# an export of OpenAI's and of Anthropic's console, known by the header line
+gen "chat(11,'2026-05-04 10:00','openai','gpt-4o-2024-08-06',1000,100), chat(12,'2026-05-04 11:00','anthropic','claude-sonnet-4-5',1000,50,
+      gen_ai__usage__cache_read__input_tokens=300, gen_ai__usage__cache_creation__input_tokens=200)" >"$dir/may.json"
+"$LYDITE" trace import "$dir/may.json" -q || fail "import"
+cat >"$dir/openai.csv" <<'CSV'
+start_time,end_time,start_time_iso,end_time_iso,amount_value,amount_currency,line_item,project_id,organization_id
+1777852800,1777939200,2026-05-04T00:00:00+00:00,2026-05-05T00:00:00+00:00,0.0025,usd,"gpt-4o-2024-08-06, input",p,o
+1777852800,1777939200,2026-05-04T00:00:00+00:00,2026-05-05T00:00:00+00:00,0.001,usd,"gpt-4o-2024-08-06, output",p,o
+CSV
+"$LYDITE" cost reconcile "$dir/openai.csv" --json -q >"$dir/out" || { cat "$dir/out"; fail "openai-costs"; }
+check "openai-costs" "[(r['model'],r['export_usd'],r['ledger_usd'],r['reason']) for r in rows]" "[('gpt-4o', '0.0035', '0.0035', 'same')]"
+cat >"$dir/usage.csv" <<'CSV'
+start_time,end_time,start_time_iso,end_time_iso,project_id,num_model_requests,user_id,api_key_id,model,batch,input_tokens,output_tokens,input_cached_tokens,input_audio_tokens,output_audio_tokens
+1777852800,1777939200,2026-05-04T00:00:00+00:00,2026-05-05T00:00:00+00:00,p,2,u,k,gpt-4o-2024-08-06,False,3000,200,0,0,0
+CSV
+"$LYDITE" cost reconcile "$dir/usage.csv" --json -q >"$dir/out"; [ $? = 1 ] || fail "openai-usage must differ"
+check "openai-usage" "[(r['export_input_tokens'],r['ledger_input_tokens'],r['reason']) for r in rows]" "[(3000, 1000, 'fewer_tokens')]"
+cat >"$dir/anthropic.csv" <<'CSV'
+usage_date_utc,model_version,api_key,workspace,usage_type,context_window,usage_input_tokens_no_cache,usage_input_tokens_cache_write_5m,usage_input_tokens_cache_write_1h,usage_input_tokens_cache_read,usage_output_tokens,web_search_count
+2026-05-04,claude-sonnet-4-5-20250929,k,w,standard,≤ 200k,500,150,50,300,50,0
+CSV
+"$LYDITE" cost reconcile "$dir/anthropic.csv" --json -q >"$dir/out" || { cat "$dir/out"; fail "anthropic-tokens"; }
+check "anthropic-tokens" "[(r['model'],r['export_input_tokens'],r['reason']) for r in rows]" "[('claude-sonnet-4-5', 1000, 'same')]"
+"$LYDITE" cost reconcile "$dir/anthropic.csv" >"$dir/screen" 2>/dev/null; grep -q 'tokens' "$dir/screen" || { cat "$dir/screen"; fail "tokens on the screen"; }
+printf 'when,what\n' >"$dir/odd.csv"
+"$LYDITE" cost reconcile "$dir/odd.csv" >/dev/null 2>"$dir/screen"; [ $? = 2 ] && grep -q 'anthropic-tokens' "$dir/screen" || { cat "$dir/screen"; fail "an unknown header"; }
+
+# a price by key: for imported files by --key; kept over reprice and rebuild
+"$LYDITE" price add --key team-a --provider openai --model gpt-5 input=1 output=1 -q >/dev/null || fail "price add --key"
+gen "chat(21,'2026-05-05 10:00','openai','gpt-5',1000000,0)" >"$dir/key.json"
+"$LYDITE" trace import --key team-a "$dir/key.json" -q || fail "import --key"
+"$LYDITE" cost explain --json "$(printf '%032x' $((0xa000 + 21)))" >"$dir/out"; check "price by key" "rows[0]['amount_usd']" 1
+"$LYDITE" cost reprice -y -q >/dev/null || fail reprice
+"$LYDITE" db rebuild --normalise -q >/dev/null 2>&1 || "$LYDITE" db rebuild --normalise >/dev/null || fail rebuild
+"$LYDITE" cost explain --json "$(printf '%032x' $((0xa000 + 21)))" >"$dir/out"; check "kept" "rows[0]['charged_usd']" 1
+"$LYDITE" cost explain --json "$(printf '%032x' $((0xa000 + 1)))" >"$dir/out"; check "others not" "rows[0]['charged_usd']" 1.25
+
+# the price list of another book beside ours, for programs
+printf 'provider,model,input,cache_read,output\nopenai,gpt-5,2,0.125,10\n' >"$dir/book.csv"
+"$LYDITE" price check --json "$dir/book.csv" >"$dir/out"; [ $? = 1 ] || fail "price check"
+check "price check" "[(r['model'],r['in_force'],r['other']) for r in rows if r['kind']=='difference'], rows[0]['differences']" \
+    "([('gpt-5', '1.25', '2')], 1)"
+
+# told once a window, also by a collector that was started again
+(cd "$dir" && exec python3 -c "
+import http.server
+class H(http.server.BaseHTTPRequestHandler):
+    def log_message(self,*a): pass
+    def do_POST(self):
+        n=int(self.headers['content-length']); open('hook','ab').write(self.rfile.read(n)+b'\n')
+        self.send_response(204); self.end_headers()
+s=http.server.ThreadingHTTPServer(('127.0.0.1',0),H); print(s.server_port,flush=True); s.serve_forever()" >"$dir/port") &
+pids+=($!)
+until_ok test -s "$dir/port" || fail "no web server"
+web=http://127.0.0.1:$(cat "$dir/port")
+touch "$dir/hook"
+collect() { # starts one; $url is where it listens
+    : >"$dir/log"
+    "$LYDITE" collect --grpc-port -1 --http-port 0 >"$dir/log" 2>&1 &
+    collector=$!
+    pids+=("$collector")
+    until_ok grep -q 'OTLP/HTTP http' "$dir/log" || { cat "$dir/log"; fail "collect does not start"; }
+    url=$(grep -o 'OTLP/HTTP http://[0-9.:]*' "$dir/log" | head -1 | cut -d' ' -f2)
+}
+spend() { gen "chat($1, __import__('time').time_ns(),'openai','gpt-5',1000000,0)" |
+    curl -sf -H 'content-type: application/json' --data-binary @- "$url/v1/traces" >/dev/null || fail post; }
+"$LYDITE" budget set first --limit 0.5 --per month --webhook "$web/hook" || fail "budget set"
+collect
+spend 101
+until_ok grep -q '"budget":"first"' "$dir/hook" || { cat "$dir/log"; fail "not told"; }
+kill -9 "$collector"; wait "$collector" 2>/dev/null
+"$LYDITE" budget set second --limit 0.5 --per month --webhook "$web/hook" || fail "budget set"
+collect
+spend 102
+until_ok grep -q '"budget":"second"' "$dir/hook" || { cat "$dir/log"; fail "the second was not told"; }
+[ "$(grep -c '"budget":"first"' "$dir/hook")" = 1 ] || { cat "$dir/hook"; fail "told again after a restart"; }
+echo ok
