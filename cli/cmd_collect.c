@@ -124,7 +124,7 @@ static const ly_opt collect_opts[] = {
     {"max-size", 0, "SIZE", "remove the oldest days while the file is larger, e.g. 20G", false},
     {"wal-limit", 0, "SIZE", "refuse requests past this write-ahead log (default 4G)", false},
     {"max-request", 0, "SIZE", "largest request, also inflated (default 64M)", false},
-    {"max-in-flight", 0, "SIZE", "bytes of requests in hand before clients must wait (default 64M)",
+    {"max-in-flight", 0, "SIZE", "bytes of requests in hand before clients must wait (default 16M)",
      false},
     {"redact", 0, "GROUPS", "secrets, pii, both with a comma, or none", false},
     {"redact-rule", 0, "NAME=PATTERN", "a rule of your own (PCRE2)", true},

@@ -11,7 +11,9 @@
 bool ly_budget_take(ly_budget *budget, size_t bytes)
 {
     pthread_mutex_lock(&budget->lock);
-    bool fits = budget->used == 0 || (bytes <= budget->max && budget->used <= budget->max - bytes);
+    /* Two of a size are always taken, however large: while one is written the next is read. */
+    bool fits =
+        budget->used <= bytes || (bytes <= budget->max && budget->used <= budget->max - bytes);
     if (fits)
         budget->used += bytes;
     pthread_mutex_unlock(&budget->lock);

@@ -78,7 +78,7 @@ typedef struct ly_collector_opts {
     {                                                                            \
         .grpc_port = 4317, .http_port = 4318, .durability = LY_DURABLE_FULL,     \
         .wal_limit_bytes = 4LL << 30, .max_request_bytes = LY_MAX_REQUEST_BYTES, \
-        .budget_bytes = LY_MIB(64), .exclusive = true                            \
+        .budget_bytes = LY_MIB(16), .exclusive = true                            \
     }
 
 /*

@@ -74,7 +74,7 @@ typedef struct ly_budget {
     size_t receiving; /* requests being decoded: read wholly, not in the queue yet */
 } ly_budget;
 
-/* Takes `bytes` when they fit, or when nothing is in hand. */
+/* Takes `bytes` when they fit, or when no more than as much is in hand. */
 bool ly_budget_take(ly_budget *budget, size_t bytes);
 /* Takes without asking: the bytes are here already. */
 void ly_budget_force(ly_budget *budget, size_t bytes);

@@ -625,7 +625,10 @@ static void make_server(ly_rpc_server *server, const ly_rpc_server_opts *opts)
         int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
         int_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, or_default(opts->max_streams, 100)),
         int_arg(GRPC_ARG_MAX_METADATA_SIZE, or_default(opts->max_header_bytes, 16 * 1024)),
+        /* What a call may send that nobody reads yet; probing the network would make it megabytes. A
+         * message that is read gets the room it needs. */
         int_arg(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 64 * 1024),
+        int_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
         int_arg(GRPC_ARG_ALLOW_REUSEPORT, 0),
         int_arg(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, handshake / LY_NS_PER_MS),
         int_arg(GRPC_ARG_MAX_CONNECTION_IDLE_MS, idle / LY_NS_PER_MS),

@@ -106,9 +106,12 @@ static int busy(void *user, int count)
     if (waited > db->opts.busy_timeout_ns)
         return 0;
     /* Sleeps spread over 0.1 ms to 6.4 ms: long enough to stay off the processor, short enough to meet
-     * the gap between two commits of a busy writer; random, so that waiters do not march in step. */
+     * the gap between two commits of a busy writer; random, so that waiters do not march in step. The
+     * collector, whose clients wait, looks more often. */
     db->jitter = db->jitter * 6364136223846793005ULL + 1442695040888963407ULL;
     uint64_t span = count < 6 ? (100000ULL << count) : 6400000ULL;
+    if (db->opts.own_checkpoints)
+        span = count < 100 ? 200000ULL : 1000000ULL;
     struct timespec t = {0, (long)(100000 + (db->jitter >> 33) % span)};
     (void)nanosleep(&t, NULL);
     return 1;
@@ -434,6 +437,36 @@ static ly_status wal_room(ly_db *db, ly_err *err)
         db->path);
 }
 
+static unsigned version_of(ly_db *db)
+{
+    unsigned version = 0;
+    (void)sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+    return version;
+}
+
+/*
+ * SQLite's lock knows no queue: who takes turn after turn (a removal, an import, an evaluation) meets
+ * others only in the moment between two of them, and they wait for long. So, while others write too, the
+ * next turn waits as long as the last one took, and long enough for a waiter to look. The collector does
+ * not: it is the one that is waited upon.
+ */
+#define OTHERS_NS (1 * LY_NS_PER_SEC)
+#define GAP_MIN   (1 * LY_NS_PER_MS)
+#define GAP_MAX   (10 * LY_NS_PER_MS)
+
+static void leave_gap(ly_db *db)
+{
+    int64_t now = ly_mono_ns(), gap = db->turn_took_ns;
+    if (db->opts.own_checkpoints || !db->others_ns || now - db->others_ns > OTHERS_NS)
+        return;
+    gap = gap < GAP_MIN ? GAP_MIN : gap > GAP_MAX ? GAP_MAX : gap;
+    int64_t left = db->turn_ended_ns + gap - now;
+    if (left <= 0)
+        return;
+    struct timespec t = {0, (long)left};
+    (void)nanosleep(&t, NULL);
+}
+
 ly_status ly_db_write_begin(ly_db *db, ly_err *err)
 {
     if (db->write_depth > 0) {
@@ -448,9 +481,14 @@ ly_status ly_db_write_begin(ly_db *db, ly_err *err)
     if (!st)
         st = wal_room(db, err);
     if (!st)
+        leave_gap(db);
+    if (!st)
         st = ly_db_exec(db, "BEGIN IMMEDIATE", err);
     if (st)
         return st;
+    db->turn_began_ns = ly_mono_ns();
+    if (db->turn_ended_ns && version_of(db) != db->turn_version)
+        db->others_ns = db->turn_began_ns;
     db->write_depth = 1;
     db->inner_failed = false;
     st = ly_store_caches_begin(ly_db_store(db), err);
@@ -459,12 +497,17 @@ ly_status ly_db_write_begin(ly_db *db, ly_err *err)
 
 static void checkpoint_after(ly_db *db)
 {
-    if (db->opts.own_checkpoints || db->wal_pages < CHECKPOINT_PAGES)
+    /* The log begins anew only when all of it was copied, which another writer may prevent for long: count
+     * from what was there at the last time. */
+    if (db->wal_pages < db->wal_copied)
+        db->wal_copied = 0;
+    if (db->opts.own_checkpoints || db->wal_pages - db->wal_copied < CHECKPOINT_PAGES)
         return;
     int left = 0, done = 0;
     int rc = sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, &left, &done);
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
         db->broken = true;
+    db->wal_copied = db->wal_pages;
 }
 
 ly_status ly_db_write_end(ly_db *db, ly_status st, ly_err *err)
@@ -493,6 +536,9 @@ ly_status ly_db_write_end(ly_db *db, ly_status st, ly_err *err)
         }
     }
     db->write_depth = 0;
+    db->turn_ended_ns = ly_mono_ns();
+    db->turn_took_ns = db->turn_ended_ns - db->turn_began_ns;
+    db->turn_version = version_of(db);
     if (st) {
         if (!sqlite3_get_autocommit(db->sql))
             (void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);

@@ -68,8 +68,13 @@ struct ly_db {
     bool immutable;
     bool search_ready; /* this connection knows the functions of search.h */
     int64_t busy_since_ns;
+    /* Of the write turn: when it began, how long the last one took and when it ended; and when another process
+     * was last seen to have written between two of ours. */
+    int64_t turn_began_ns, turn_took_ns, turn_ended_ns, others_ns;
+    unsigned turn_version; /* SQLITE_FCNTL_DATA_VERSION after the last turn */
     uint64_t jitter;
-    int wal_pages; /* after the last commit */
+    int wal_pages;  /* after the last commit */
+    int wal_copied; /* of them at the last checkpoint of ours */
     ly_store_counters n;
     void (*record)(void *user, const char *sql, const char *expanded);
     void *record_user;

@@ -353,6 +353,11 @@ static ly_status slice(ly_store *store, const rule *r, ly_store_removed *counts,
     int64_t after = 0, day = -1;
     *ret_more = false;
     ly_status st = candidates(db, r, &after, found, &n, &end, err);
+    /* One turn for all of them: the disk is waited for once. */
+    if (!st && n)
+        st = ly_db_write_begin(db, err);
+    if (st)
+        return st;
     int64_t until = ly_mono_ns() + SLICE_NS;
     for (size_t i = 0; !st && i < n && (i == 0 || ly_mono_ns() < until); i++) {
         bool evidence = false, done = false;
@@ -365,7 +370,7 @@ static ly_status slice(ly_store *store, const rule *r, ly_store_removed *counts,
         }
         ly_removal removal;
         ly_removal_init(&removal, store, false);
-        while (!st && !done && ly_mono_ns() < until + SLICE_NS)
+        while (!st && !done && ly_mono_ns() < until)
             st = ly_removal_slice(&removal, &found[i], &done, err);
         counts->n_traces += removal.counts.n_traces;
         counts->n_spans += removal.counts.n_spans;
@@ -373,6 +378,8 @@ static ly_status slice(ly_store *store, const rule *r, ly_store_removed *counts,
         counts->bytes += removal.counts.bytes;
         ly_removal_release(&removal);
     }
+    if (n)
+        st = ly_db_write_end(db, st, err);
     if (st || *ret_more)
         return st;
     st = epoch_to_empty(db, last_of(r), &day, err);
