@@ -8,10 +8,17 @@
 
 #define DEFAULT_ROWS    1000
 #define DEFAULT_SECONDS 30
+#define SHOWN_BYTES     64 /* of a blob, in a table */
+
+#define MOST_COLUMNS 256
 
 typedef struct printing {
     ly_cli *cli;
     ly_table *table;
+    ly_arena arena;
+    const char *heads[MOST_COLUMNS];
+    bool is_text[MOST_COLUMNS]; /* some value is no number: such a column stands to the left */
+    size_t n;
     int64_t rows;
     ly_buf line;
 } printing;
@@ -31,7 +38,7 @@ static void cell(ly_buf *out, const ly_value *v)
         ly_buf_str(out, v->text);
         break;
     case LY_VAL_BLOB:
-        for (size_t i = 0; i < v->text.len && i < 4096; i++)
+        for (size_t i = 0; i < v->text.len; i++)
             ly_buf_fmt(out, "%02x", (unsigned char)v->text.ptr[i]);
         break;
     }
@@ -95,19 +102,37 @@ static ly_status table_row(printing *p, size_t n, const ly_str *names, const ly_
                            ly_err *err)
 {
     if (!values) {
+        if (n > MOST_COLUMNS)
+            return LY_FAIL(err, LY_E_INVALID,
+                           "%zu columns do not fit a table; ask with --json or --csv", n);
         p->table = ly_table_new(p->cli, n);
-        if (!p->table)
-            return LY_NOMEM(err);
-        for (size_t i = 0; i < n; i++)
-            ly_table_col(p->table, i, names[i].ptr, LY_LEFT, 80);
-        return LY_OK;
+        p->n = n;
+        for (size_t i = 0; p->table && i < n; i++)
+            p->heads[i] = ly_arena_copy(&p->arena, names[i]).ptr;
+        return p->table ? LY_OK : LY_NOMEM(err);
     }
     for (size_t i = 0; i < n; i++) {
         ly_buf_reset(&p->line);
         cell(&p->line, &values[i]);
+        p->is_text[i] |= values[i].kind == LY_VAL_TEXT || values[i].kind == LY_VAL_BLOB;
+        if (values[i].kind == LY_VAL_BLOB && values[i].text.len > SHOWN_BYTES) {
+            ly_buf_reset(&p->line);
+            ly_value head = values[i];
+            head.text.len = SHOWN_BYTES;
+            cell(&p->line, &head);
+            ly_buf_fmt(&p->line, " [%d of %zu bytes]", SHOWN_BYTES, values[i].text.len);
+        }
         ly_table_cell(p->table, ly_buf_view(&p->line));
     }
     return ly_buf_status(&p->line, "row", err);
+}
+
+static void print_table(printing *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        ly_table_col(p->table, i, p->heads[i] ? p->heads[i] : "",
+                     p->is_text[i] || !p->rows ? LY_LEFT : LY_RIGHT, 80);
+    ly_table_print(p->table);
 }
 
 static ly_status on_row(void *user, size_t n, const ly_str *names, const ly_value *values,
@@ -140,18 +165,22 @@ static int run_sql(ly_cli *cli)
     for (int i = 0; i < cli->n_args; i++)
         ly_buf_fmt(&sql, i ? " %s" : "%s", cli->args[i]);
     printing p = {.cli = cli};
+    bool timed_out = false;
+    ly_arena_init(&p.arena, 0, LY_MIB(4));
     ly_buf_init(&p.line, LY_MAX_OUTPUT_BYTES);
     ly_store_sql how = {.max_rows = cli->n >= 0 ? cli->n : DEFAULT_ROWS,
                         .max_ns = seconds * 1000000000,
                         .interrupted = interrupted,
                         .row = on_row,
-                        .user = &p};
+                        .user = &p,
+                        .ret_timed_out = &timed_out};
     bool cut = false;
     ly_err err = LY_ERR_INIT;
     ly_status st = ly_store_sql_run(store, ly_buf_view(&sql), &how, &cut, &err);
     if (p.table && !st)
-        ly_table_print(p.table);
+        print_table(&p);
     ly_table_free(p.table);
+    ly_arena_release(&p.arena);
     ly_buf_release(&p.line);
     ly_buf_release(&sql);
     ly_store_close(store);
@@ -159,9 +188,13 @@ static int run_sql(ly_cli *cli)
         return ly_cli_fail(cli, &err);
     if (ly_cli_interrupted())
         return ly_cli_signal_exit();
+    if (timed_out) {
+        ly_cli_note(cli, "stopped after %lld s with %lld row%s; --timeout SECONDS gives it longer",
+                    (long long)seconds, (long long)p.rows, p.rows == 1 ? "" : "s");
+        return LY_EXIT_EARLY;
+    }
     if (cut)
-        ly_cli_note(cli, "%lld rows, then a limit was reached; -n N and --timeout SECONDS raise it",
-                    (long long)p.rows);
+        ly_cli_note(cli, "the first %lld rows; -n N prints more, -n 0 all", (long long)p.rows);
     return cli->fail_empty && p.rows == 0 ? LY_EXIT_NO : LY_EXIT_DONE;
 }
 
@@ -177,7 +210,9 @@ static const ly_verb sql_verbs[] = {
      "content(span),\n"
      "attributes(span) and messages(span). Nothing can be changed. -n N limits the rows (1000; 0 = "
      "all).\n"
-     "--json: one object a line, columns as members; blobs as hex.",
+     "--json: one object a line, columns as members; blobs as hex. Exit code 6 when the time ran "
+     "out "
+     "before all rows were there.",
      "lydite sql \"SELECT model, count(*) AS calls, sum(cost) FROM v_traces GROUP BY model\"\n"
      "lydite sql --csv \"SELECT name, duration_ms FROM v_spans WHERE type = 'tool' ORDER BY 2 "
      "DESC\"",

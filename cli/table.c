@@ -9,7 +9,7 @@
 #include "viewer/viewer.h"
 
 #define GAP      2
-#define MAX_COLS 40
+#define MAX_COLS 256
 
 typedef struct column {
     const char *head;

@@ -416,6 +416,18 @@ static ly_status rows(session *x, sqlite3_stmt *s, bool *ret_cut, ly_err *err)
     return st;
 }
 
+/* json_each and json_tree declare a table when they are first used, which the authorizer would refuse. */
+static void connect_json(sqlite3 *sql)
+{
+    static const char *const uses[] = {"SELECT 1 FROM json_each('[]')",
+                                       "SELECT 1 FROM json_tree('[]')"};
+    for (size_t i = 0; i < LY_COUNT(uses); i++) {
+        sqlite3_stmt *s = NULL;
+        (void)sqlite3_prepare_v2(sql, uses[i], -1, &s, NULL);
+        (void)sqlite3_finalize(s);
+    }
+}
+
 ly_status ly_store_sql_run(ly_store *store, ly_str sql, const ly_store_sql *how, bool *ret_cut,
                            ly_err *err)
 {
@@ -427,6 +439,7 @@ ly_status ly_store_sql_run(ly_store *store, ly_str sql, const ly_store_sql *how,
         return st;
     ly_arena_init(&x.arena, LY_KIB(64), 0);
     functions_set(&x, true);
+    connect_json(db->sql);
     (void)sqlite3_set_authorizer(db->sql, authorize, &x);
     sqlite3_progress_handler(db->sql, STEPS_PER_CALL, on_progress, &x);
     int depth = sqlite3_limit(db->sql, SQLITE_LIMIT_EXPR_DEPTH, 200);
@@ -446,5 +459,7 @@ ly_status ly_store_sql_run(ly_store *store, ly_str sql, const ly_store_sql *how,
     ly_arena_release(&x.arena);
     if (!st && ret_cut)
         *ret_cut = cut;
+    if (!st && how->ret_timed_out)
+        *how->ret_timed_out = cut && x.stopped;
     return st;
 }

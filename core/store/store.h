@@ -572,6 +572,7 @@ typedef struct ly_store_sql {
     ly_status (*row)(void *user, size_t n, const ly_str *names, const ly_value *values,
                      ly_err *err);
     void *user;
+    bool *ret_timed_out; /* may be NULL: it was the time that ran out, not the rows */
 } ly_store_sql;
 /* Runs one statement of the user's over the views v_* (docs/SQL.md) and nothing else: reading only, no
  * pragma, no attach, no other table. LY_E_INVALID with SQLite's own message; *ret_cut = a limit ended

@@ -53,10 +53,11 @@ SELECT lower(hex(t.trace_id)) || '/' || lower(hex(s.span_id)) AS span,
             THEN 'lost' -- as ly_store_lost
         WHEN s.dur_ns IS NULL THEN 'pending'
         WHEN s.status = 1 THEN 'ok' ELSE 'unset' END AS status,
+    CASE s.origin WHEN 0 THEN 'app' WHEN 1 THEN 'eval' ELSE 'judge' END AS origin,
     strftime('%Y-%m-%dT%H:%M:%fZ', s.start_ns / 1e9, 'unixepoch') AS start,
     s.start_ns, s.start_ns + s.dur_ns AS end_ns, s.dur_ns / 1e6 AS duration_ms,
     s.ttft_ns / 1e6 AS ttft_ms,
-    sv.text AS service, ss.text AS session, us.text AS user,
+    sv.text AS service, ev.text AS env, rl.text AS release, ss.text AS session, us.text AS user,
     pv.text AS provider, rq.text AS request_model, rs.text AS response_model,
     op.text AS operation, ag.text AS agent, tl.text AS tool,
     pn.text AS prompt, pr.text AS prompt_version,
@@ -75,6 +76,8 @@ FROM span AS s
     LEFT JOIN resource AS rc ON rc.id = s.resource
     LEFT JOIN word AS nm ON nm.id = s.name
     LEFT JOIN word AS sv ON sv.id = s.service
+    LEFT JOIN word AS ev ON ev.id = s.env
+    LEFT JOIN word AS rl ON rl.id = s.release
     LEFT JOIN word AS ss ON ss.id = s.session
     LEFT JOIN word AS us ON us.id = s.user
     LEFT JOIN word AS pv ON pv.id = s.provider
