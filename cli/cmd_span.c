@@ -374,7 +374,8 @@ static int run_show(ly_cli *cli)
 static const ly_opt show_opts[] = {
     {"raw", 0, NULL, "the message as it came in, as OTLP/JSON", false},
     {"body", 0, NULL, "the messages and nothing else, whole", false},
-    {"curl", 0, NULL, "the model request as a curl line; the key is $OPENAI_API_KEY", false},
+    {"curl", 0, NULL,
+     "the model request as a curl line, in its provider's form; the key is a variable", false},
     {"trace", 0, "TRACE", "look for the span in this trace", false},
 };
 

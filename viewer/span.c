@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 #include "genai/normalise.h"
 #include "otlp/json.h"
+#include "viewer/curl.h"
 #include "viewer/json.h"
 #include "viewer/span.h"
 #include "viewer/text.h"
@@ -400,132 +401,6 @@ void ly_span_part(const ly_span_full *full, const ly_messages *m, ly_span_sectio
     }
 }
 
-/* ---- curl ------------------------------------------------------------------------------------ */
-
-/* Inside single quotes of a shell: ' ends, is quoted, begins again. */
-static void shell_quoted(ly_buf *out, ly_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\'') {
-            ly_buf_c(out, "'\\''");
-        } else {
-            ly_buf_char(out, text.ptr[i]);
-        }
-    }
-}
-
-static ly_status body_of(shower *s, ly_buf *body, ly_err *err)
-{
-    const ly_messages *m = &s->m;
-    ly_jsonw w;
-    ly_jsonw_init(&w, body, 0);
-    ly_jsonw_object(&w);
-    ly_jsonw_kv_str(&w, "model", ly_canon_model(&s->full->canon));
-    ly_jsonw_key(&w, "messages");
-    ly_jsonw_array(&w);
-    for (int pass = 0; pass < 2; pass++) {
-        const ly_message *list = pass == 0 ? m->system : m->input;
-        size_t n = pass == 0 ? m->n_system : m->n_input;
-        for (size_t i = 0; i < n; i++) {
-            ly_buf text;
-            ly_buf_init(&text, LY_MAX_OUTPUT_BYTES);
-            ly_str tool_id = LY_STR_NONE;
-            size_t calls = 0;
-            for (size_t k = 0; k < list[i].n_parts; k++) {
-                const ly_part *p = &list[i].parts[k];
-                if (p->kind == LY_PART_TEXT || p->kind == LY_PART_TOOL_RESULT) {
-                    ly_buf_str(&text, p->text);
-                }
-                if (p->kind == LY_PART_TOOL_RESULT) {
-                    tool_id = p->tool_id;
-                }
-                calls += p->kind == LY_PART_TOOL_CALL;
-            }
-            ly_jsonw_object(&w);
-            ly_jsonw_kv_str(&w, "role", list[i].role.len ? list[i].role : LY_S("user"));
-            ly_jsonw_kv_str(&w, "content", ly_buf_view(&text));
-            if (tool_id.len) {
-                ly_jsonw_kv_str(&w, "tool_call_id", tool_id);
-            }
-            if (calls > 0) {
-                ly_jsonw_key(&w, "tool_calls");
-                ly_jsonw_array(&w);
-                for (size_t k = 0; k < list[i].n_parts; k++) {
-                    const ly_part *p = &list[i].parts[k];
-                    if (p->kind != LY_PART_TOOL_CALL) {
-                        continue;
-                    }
-                    ly_jsonw_object(&w);
-                    ly_jsonw_kv_str(&w, "id", p->tool_id);
-                    ly_jsonw_kv_c(&w, "type", "function");
-                    ly_jsonw_key(&w, "function");
-                    ly_jsonw_object(&w);
-                    ly_jsonw_kv_str(&w, "name", p->tool_name);
-                    ly_jsonw_kv_str(&w, "arguments", p->arguments);
-                    ly_jsonw_object_end(&w);
-                    ly_jsonw_object_end(&w);
-                }
-                ly_jsonw_array_end(&w);
-            }
-            ly_jsonw_object_end(&w);
-            ly_buf_release(&text);
-        }
-    }
-    ly_jsonw_array_end(&w);
-    ly_jsonw_object_end(&w);
-    return ly_jsonw_end(&w, err);
-}
-
-/* What stands in an address: letters, digits and the marks that cannot end a word of the shell. */
-static bool plain_host(ly_str host)
-{
-    for (size_t i = 0; i < host.len; i++) {
-        char c = host.ptr[i];
-        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '.' || c == '-' || c == ':' || c == '[' || c == ']';
-        if (!ok) {
-            return false;
-        }
-    }
-    return host.len > 0;
-}
-
-static ly_status curl(shower *s, ly_err *err)
-{
-    const ly_canon *c = &s->full->canon;
-    if (c->type != LY_TYPE_GENERATION || s->m.n_input + s->m.n_system == 0) {
-        return LY_FAIL(err, LY_E_INVALID,
-                       c->type == LY_TYPE_GENERATION
-                           ? "this generation carries no messages to send again; `lydite connect` "
-                             "names the client's content switch"
-                           : "only a generation can be sent again as a curl line");
-    }
-    ly_buf body;
-    ly_buf_init(&body, LY_MAX_OUTPUT_BYTES);
-    ly_status st = body_of(s, &body, err);
-    if (st == LY_OK) {
-        ly_buf_c(s->out, "curl -sS ");
-        if (plain_host(c->server_address)) {
-            bool local = ly_str_eqc(c->server_address, "localhost") ||
-                         ly_str_starts(c->server_address, LY_S("127."));
-            ly_buf_fmt(s->out, "'%s://%.*s", local ? "http" : "https",
-                       LY_STR_ARG(c->server_address));
-            if (c->server_port > 0 && c->server_port != 443) {
-                ly_buf_fmt(s->out, ":%lld", (long long)c->server_port);
-            }
-            ly_buf_c(s->out, "/v1/chat/completions'");
-        } else {
-            ly_buf_c(s->out, "\"${OPENAI_BASE_URL:-https://api.openai.com/v1}/chat/completions\"");
-        }
-        ly_buf_c(s->out, " \\\n  -H 'content-type: application/json' \\\n"
-                         "  -H \"authorization: Bearer $OPENAI_API_KEY\" \\\n  -d '");
-        shell_quoted(s->out, ly_buf_view(&body));
-        ly_buf_c(s->out, "'\n");
-    }
-    ly_buf_release(&body);
-    return st;
-}
-
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void json_messages(ly_jsonw *w, const char *key, const ly_message *list, size_t n)
@@ -636,7 +511,7 @@ ly_status ly_viewer_print_span(ly_store *store, ly_trace_id trace, ly_span_id sp
         ly_buf_char(out, '\n');
         break;
     case LY_SPAN_CURL:
-        st = curl(&s, err);
+        st = ly_viewer_curl(s.full, &s.m, &arena, out, err);
         break;
     case LY_SPAN_JSON:
         st = json(&s, err);
