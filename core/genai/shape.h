@@ -78,12 +78,16 @@ void ly_shape_write_path(ly_shape shape, const ly_shape_request *req, ly_buf *ou
 typedef struct ly_shape_asked {
     ly_str model;
     bool stream;
-    int64_t max_output;        /* LY_UNKNOWN */
-    double temperature, top_p; /* LY_SHAPE_UNSET */
-    int64_t seed;              /* LY_UNKNOWN */
-    ly_str messages_json;      /* gen_ai.input.messages form: [{"role","parts":[...]}], or empty */
-    ly_str system_json; /* gen_ai.system_instructions form: [{"type":"text",...}], or empty */
-    ly_str tools_json;  /* tool definitions as sent, or empty */
+    int64_t max_output;                                             /* LY_UNKNOWN */
+    double temperature, top_p, frequency_penalty, presence_penalty; /* LY_SHAPE_UNSET */
+    int64_t seed, top_k;                                            /* LY_UNKNOWN */
+    ly_str effort;                                                  /* of reasoning, or empty */
+    const ly_str *stop;                                             /* in the arena */
+    size_t n_stop;
+    bool json;            /* JSON was asked for, with a schema or without */
+    ly_str messages_json; /* gen_ai.input.messages form: [{"role","parts":[...]}], or empty */
+    ly_str system_json;   /* gen_ai.system_instructions form: [{"type":"text",...}], or empty */
+    ly_str tools_json;    /* tool definitions as sent, or empty */
 } ly_shape_asked;
 
 LY_MUST_USE ly_status ly_shape_read_request(ly_shape shape, ly_str body, ly_arena *arena,

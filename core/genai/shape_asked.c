@@ -181,6 +181,38 @@ static ly_status read_messages(ly_shape shape, const ly_json *doc, ly_arena *are
     return status;
 }
 
+static bool read_stops(const ly_json *stop, ly_arena *arena, ly_shape_asked *asked)
+{
+    enum { STOPS_MAX = 64 };
+    const bool list = ly_json_is(stop, LY_JSON_ARRAY);
+    size_t n = list ? ly_json_count(stop) : ly_json_is(stop, LY_JSON_STRING);
+    n = n > STOPS_MAX ? STOPS_MAX : n;
+    ly_str *stops = n ? LY_ARENA_ARRAY(arena, ly_str, n) : NULL;
+    for (size_t i = 0; stops && i < n; i++) {
+        stops[i] = ly_json_str(list ? ly_json_at(stop, i) : stop);
+    }
+    asked->stop = stops;
+    asked->n_stop = stops ? n : 0;
+    return stops || !n;
+}
+
+/* "json_object", "json_schema"; Gemini: "application/json"; Ollama: "json" or the schema itself. */
+static bool asks_json(const ly_json *doc, const ly_json *options)
+{
+    const ly_json *kinds[] = {
+        ly_json_get(ly_json_get(doc, "response_format"), "type"),
+        ly_json_get(ly_json_get(ly_json_get(doc, "text"), "format"), "type"),
+        ly_json_get(ly_json_get(ly_json_get(doc, "output_config"), "format"), "type"),
+        ly_json_get(options, "responseMimeType"), ly_json_get(doc, "format")};
+    for (size_t i = 0; i < LY_COUNT(kinds); i++) {
+        if (ly_str_find(ly_json_str(kinds[i]), LY_S("json"), 0) != SIZE_MAX ||
+            ly_json_is(kinds[i], LY_JSON_OBJECT)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 ly_status ly_shape_read_request(ly_shape shape, ly_str body, ly_arena *arena,
                                 ly_shape_asked *ret_asked, ly_err *err)
 {
@@ -202,6 +234,9 @@ ly_status ly_shape_read_request(ly_shape shape, ly_str body, ly_arena *arena,
                         .seed = LY_UNKNOWN,
                         .temperature = LY_SHAPE_UNSET,
                         .top_p = LY_SHAPE_UNSET,
+                        .frequency_penalty = LY_SHAPE_UNSET,
+                        .presence_penalty = LY_SHAPE_UNSET,
+                        .top_k = LY_UNKNOWN,
                         .stream = shape == LY_SHAPE_OLLAMA};
     const ly_json *options = shape == LY_SHAPE_GEMINI   ? ly_json_get(doc, "generationConfig")
                              : shape == LY_SHAPE_OLLAMA ? ly_json_get(doc, "options")
@@ -217,6 +252,21 @@ ly_status ly_shape_read_request(ly_shape shape, ly_str body, ly_arena *arena,
     (void)ly_json_double(ly_json_get(options, shape == LY_SHAPE_GEMINI ? "topP" : "top_p"),
                          &a.top_p);
     (void)ly_json_i64(ly_json_get(options, "seed"), &a.seed);
+    const bool gemini = shape == LY_SHAPE_GEMINI;
+    (void)ly_json_i64(ly_json_get(options, gemini ? "topK" : "top_k"), &a.top_k);
+    (void)ly_json_double(ly_json_get(options, gemini ? "frequencyPenalty" : "frequency_penalty"),
+                         &a.frequency_penalty);
+    (void)ly_json_double(ly_json_get(options, gemini ? "presencePenalty" : "presence_penalty"),
+                         &a.presence_penalty);
+    const ly_json *effort = ly_json_get(doc, "reasoning_effort");
+    a.effort = ly_json_str(effort ? effort : ly_json_get(ly_json_get(doc, "reasoning"), "effort"));
+    a.json = asks_json(doc, options);
+    if (!read_stops(ly_json_get(options, gemini                        ? "stopSequences"
+                                         : shape == LY_SHAPE_ANTHROPIC ? "stop_sequences"
+                                                                       : "stop"),
+                    arena, &a)) {
+        return LY_NOMEM(err);
+    }
     const ly_json *tools = ly_json_get(doc, "tools");
     a.tools_json = tools ? tools->raw : LY_STR_NONE;
     status = read_messages(shape, doc, arena, &a, err);

@@ -5,6 +5,7 @@
 #include <lydite/curl.h>
 
 #include <curl/curl.h>
+#include <math.h>
 
 #include "base/arena.h"
 #include "base/limits.h"
@@ -22,6 +23,11 @@ struct lydite_curl_call {
     ly_buf event, data;
     ly_shape_stream *stream;
     bool looked, sse, lines;
+    bool asked_stream;
+    /* A stream that is one JSON array (Gemini without alt=sse): where its text has been read to */
+    bool array, in_string, escaped;
+    size_t array_at, array_from;
+    int array_depth;
 };
 
 /* ---- what the URL says ---- */
@@ -114,7 +120,8 @@ static void record_request(lydite_curl_call *call, ly_str body)
         return;
     }
     lydite_set_request_model(span, text_of(call, asked.model));
-    lydite_set_stream(span, asked.stream);
+    call->asked_stream |= asked.stream;
+    lydite_set_stream(span, call->asked_stream);
     lydite_set_max_tokens(span, asked.max_output);
     lydite_set_seed(span, asked.seed);
     if (asked.temperature > LY_SHAPE_UNSET / 2) {
@@ -122,6 +129,19 @@ static void record_request(lydite_curl_call *call, ly_str body)
     }
     if (asked.top_p > LY_SHAPE_UNSET / 2) {
         lydite_set_top_p(span, asked.top_p);
+    }
+    lydite_set_top_k(span, asked.top_k);
+    lydite_set_penalties(
+        span, asked.frequency_penalty > LY_SHAPE_UNSET / 2 ? asked.frequency_penalty : NAN,
+        asked.presence_penalty > LY_SHAPE_UNSET / 2 ? asked.presence_penalty : NAN);
+    lydite_set_reasoning_level(span, text_of(call, asked.effort));
+    lydite_set_output_type(span, asked.json ? "json" : NULL);
+    if (asked.n_stop) {
+        const char *stops[64];
+        for (size_t i = 0; i < asked.n_stop; i++) {
+            stops[i] = text_of(call, asked.stop[i]);
+        }
+        lydite_set_stop_sequences(span, stops, asked.n_stop);
     }
     lydite_set_messages_json(span, LYDITE_INPUT, text_of(call, asked.messages_json));
     const char *system = text_of(call, asked.system_json);
@@ -182,44 +202,26 @@ static void record_reply(lydite_curl_call *call, const ly_shape_reply *reply)
     }
 }
 
-static void record_outcome(lydite_curl_call *call, int curl_code)
-{
-    ly_shape_reply reply = {.tokens = LY_TOKENS_UNKNOWN};
-    long status = 0;
-    char type[32];
-    bool read = call->stream
-                    ? ly_shape_stream_end(call->stream, &call->arena, &reply, NULL) == LY_OK
-                    : call->kept.len && ly_shape_read_reply(call->shape, ly_buf_view(&call->kept),
-                                                            &call->arena, &reply, NULL) == LY_OK;
-    if (read) {
-        record_reply(call, &reply);
-    }
-    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (curl_code != CURLE_OK) {
-        snprintf(type, sizeof type, "curl_%d", curl_code);
-        record_error(call, type, ly_str_c(curl_easy_strerror((CURLcode)curl_code)));
-    } else if (status >= 400) {
-        snprintf(type, sizeof type, "%ld", status);
-        record_error(call, type, read ? reply.error_message : LY_STR_NONE);
-    } else if (read && (reply.error_type.len || reply.error_message.len)) {
-        const char *named = text_of(call, reply.error_type);
-        record_error(call, named ? named : "_OTHER", reply.error_message);
-    } else if (call->stream && !ly_shape_stream_done(call->stream)) {
-        record_error(call, "stream_cut", LY_S("the stream ended without its end mark"));
-    }
-}
-
 /* ---- the bytes on their way ---- */
 
-static void look_at_type(lydite_curl_call *call)
+/* Event streams, JSON lines and Gemini's array by their type; an event stream under another name by its
+ * first bytes, where a stream was asked for. */
+static void look_at_type(lydite_curl_call *call, ly_str bytes)
 {
     const char *type = NULL;
+    long status = 0;
     curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     ly_str t = ly_str_c(type);
+    const ly_str first = ly_str_trim(bytes);
+    const bool wants = call->asked_stream && status < 400;
     call->looked = true;
-    call->sse = ly_str_find(t, LY_S("event-stream"), 0) != SIZE_MAX;
+    call->sse = ly_str_find(t, LY_S("event-stream"), 0) != SIZE_MAX ||
+                (wants && first.len && first.ptr[0] != '{' && first.ptr[0] != '[' &&
+                 ly_str_find(t, LY_S("json"), 0) == SIZE_MAX);
     call->lines = ly_str_find(t, LY_S("ndjson"), 0) != SIZE_MAX;
-    if (call->sse || call->lines) {
+    call->array = call->shape == LY_SHAPE_GEMINI && !call->sse && first.len && first.ptr[0] == '[';
+    if (call->sse || call->lines || call->array) {
         call->stream = ly_shape_stream_new(call->shape, LY_MAX_REPLY_BYTES);
     }
 }
@@ -264,23 +266,55 @@ static void sse_line(lydite_curl_call *call, ly_str line)
     }
 }
 
+/* Each object of the array as soon as its brace has come. */
+static void watch_array(lydite_curl_call *call)
+{
+    const ly_str all = ly_buf_view(&call->kept);
+    for (; call->array_at < all.len; call->array_at++) {
+        const char c = all.ptr[call->array_at];
+        if (call->in_string) {
+            call->in_string = call->escaped || c != '"';
+            call->escaped = !call->escaped && c == '\\';
+        } else if (c == '"') {
+            call->in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (c == '{' && call->array_depth == 1) {
+                call->array_from = call->array_at;
+            }
+            call->array_depth++;
+        } else if (c == '}' || c == ']') {
+            if (--call->array_depth == 1 && c == '}') {
+                feed(call,
+                     ly_str_sub(all, call->array_from, call->array_at + 1 - call->array_from));
+            }
+        }
+    }
+}
+
+static void one_line(lydite_curl_call *call, ly_str line)
+{
+    if (call->sse) {
+        sse_line(call, line);
+    } else if (ly_str_trim(line).len) {
+        feed(call, line);
+    }
+}
+
 static void watch(lydite_curl_call *call, const char *bytes, size_t n)
 {
-    if (!call->looked) {
-        look_at_type(call);
+    if (!call->looked && n) {
+        look_at_type(call, ly_str_n(bytes, n));
     }
     ly_buf_add(&call->kept, bytes, n);
-    if (!call->stream) {
+    if (!call->stream || call->array) {
+        if (call->array) {
+            watch_array(call);
+        }
         return;
     }
     ly_str rest = ly_buf_view(&call->kept);
     for (size_t end; (end = ly_str_find_char(rest, '\n', 0)) != SIZE_MAX;) {
-        ly_str line = ly_str_sub(rest, 0, end);
-        if (call->sse) {
-            sse_line(call, line);
-        } else if (ly_str_trim(line).len) {
-            feed(call, line);
-        }
+        one_line(call, ly_str_sub(rest, 0, end));
         rest = ly_str_sub(rest, end + 1, rest.len);
     }
     size_t left = rest.len;
@@ -288,6 +322,49 @@ static void watch(lydite_curl_call *call, const char *bytes, size_t n)
         memmove(call->kept.ptr, rest.ptr, left);
     }
     ly_buf_cut(&call->kept, left);
+}
+
+/* Servers leave the last line feed or the last empty line away. */
+static void watch_end(lydite_curl_call *call)
+{
+    if (call->stream && !call->array) {
+        if (call->kept.len) {
+            one_line(call, ly_buf_view(&call->kept));
+        }
+        if (call->sse) {
+            sse_line(call, LY_STR_NONE);
+        }
+    }
+}
+
+/* ---- the outcome ---- */
+
+static void record_outcome(lydite_curl_call *call, int curl_code)
+{
+    ly_shape_reply reply = {.tokens = LY_TOKENS_UNKNOWN};
+    long status = 0;
+    char type[32];
+    watch_end(call);
+    bool read = call->stream
+                    ? ly_shape_stream_end(call->stream, &call->arena, &reply, NULL) == LY_OK
+                    : call->kept.len && ly_shape_read_reply(call->shape, ly_buf_view(&call->kept),
+                                                            &call->arena, &reply, NULL) == LY_OK;
+    if (read) {
+        record_reply(call, &reply);
+    }
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (curl_code != CURLE_OK) {
+        snprintf(type, sizeof type, "curl_%d", curl_code);
+        record_error(call, type, ly_str_c(curl_easy_strerror((CURLcode)curl_code)));
+    } else if (status >= 400) {
+        snprintf(type, sizeof type, "%ld", status);
+        record_error(call, type, read ? reply.error_message : LY_STR_NONE);
+    } else if (read && (reply.error_type.len || reply.error_message.len)) {
+        const char *named = text_of(call, reply.error_type);
+        record_error(call, named ? named : "_OTHER", reply.error_message);
+    } else if (call->stream && !ly_shape_stream_done(call->stream)) {
+        record_error(call, "stream_cut", LY_S("the stream ended without its end mark"));
+    }
 }
 
 static size_t on_bytes(char *bytes, size_t size, size_t n, void *user)
@@ -335,6 +412,7 @@ lydite_curl_call *lydite_curl_begin(lydite_tracer *tracer, void *easy,
     const place at = url_place(r.url);
     ly_str model = LY_STR_NONE;
     const bool embedding = ly_str_ends(at.path, LY_S("/embeddings"));
+    call->asked_stream = ly_str_ends(at.path, LY_S(":streamGenerateContent"));
     bool known = r.url && ly_shape_detect(at.host, at.path, &call->shape, &model);
     if (!known && embedding) {
         call->shape = LY_SHAPE_OPENAI_CHAT;

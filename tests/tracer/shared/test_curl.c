@@ -41,12 +41,13 @@ static void *serve(void *arg)
             }
         }
         for (const char *at = answer; *at;) {
-            /* In two halves, so that lines are cut in the middle. */
-            size_t n = strlen(at) > 40 ? 37 : strlen(at);
+            /* In pieces, so that lines are cut in the middle; chunked ones are cut by themselves. */
+            const bool whole = strstr(answer, "chunked") != NULL;
+            size_t n = !whole && strlen(at) > 40 ? 37 : strlen(at);
             if (write(fd, at, n) < 0) {
                 break;
             }
-            usleep(500);
+            usleep(whole ? 0 : 500);
             at += n;
         }
         close(fd);
@@ -278,12 +279,215 @@ static void test_other_urls_are_left_alone(void **state)
     assert_true(ly_str_eqc(ly_buf_view(&reply_text), "{}"));
 }
 
+/* ---- streams, cut at every byte ---- */
+
+/* HTTP chunks of `size` bytes: curl hands each to the hook by itself, so every line is cut everywhere. */
+static const char *chunked(const char *type, const char *body, size_t size)
+{
+    static ly_buf out;
+    ly_buf_release(&out);
+    ly_buf_init(&out, 1 << 20);
+    ly_buf_fmt(&out,
+               "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\nConnection: "
+               "close\r\n\r\n",
+               type);
+    for (size_t at = 0, len = strlen(body); at < len; at += size) {
+        size_t n = len - at < size ? len - at : size;
+        ly_buf_fmt(&out, "%zx\r\n", n);
+        ly_buf_add(&out, body + at, n);
+        ly_buf_c(&out, "\r\n");
+    }
+    ly_buf_c(&out, "0\r\n\r\n");
+    return ly_buf_text(&out);
+}
+
+static void test_streams_cut_at_every_byte(void **state)
+{
+    static const struct {
+        const char *name, *path, *request, *type, *body;
+        int64_t input, output;
+    } rows[] = {
+        {"chat", "/v1/chat/completions", "{\"model\":\"m\",\"stream\":true,\"messages\":[]}\n",
+         "text/event-stream; charset=utf-8",
+         "data: {\"id\":\"s\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":"
+         "\"assistant\",\"content\":\"caf\xC3\xA9 \"}}]}\n\n"
+         ": keep-alive\n\n"
+         "data: {\"id\":\"s\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\\u4f60 {]\"}}]}"
+         "\n\n"
+         "data: {\"id\":\"s\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}"
+         "\r\n\r\n"
+         "data: "
+         "{\"id\":\"s\",\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2}}"
+         "\n\ndata: [DONE]",
+         7, 2},
+        {"chat as plain text", "/v1/chat/completions",
+         "{\"model\":\"m\",\"stream\":true,\"messages\":[]}\n", "text/plain",
+         "data: {\"id\":\"s\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":"
+         "\"caf\xC3\xA9 \xE4\xBD\xA0 "
+         "{]\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":7,"
+         "\"completion_tokens\":2}}\n\ndata: [DONE]\n",
+         7, 2},
+        {"responses", "/v1/responses", "{\"model\":\"m\",\"stream\":true,\"input\":\"q\"}\n",
+         "text/event-stream",
+         "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"r\","
+         "\"model\":\"m\"}}\n\n"
+         "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\","
+         "\"output_index\":0,\"delta\":\"caf\xC3\xA9 \"}\n\n"
+         "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\","
+         "\"output_index\":0,\"delta\":\"\\u4f60 {]\"}\n\n"
+         "event: response.completed\ndata: "
+         "{\"type\":\"response.completed\",\"response\":{\"id\":\"r\","
+         "\"model\":\"m\",\"status\":\"completed\",\"output\":[{\"type\":\"message\",\"role\":"
+         "\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"caf\xC3\xA9 \\u4f60 "
+         "{]\"}]}],"
+         "\"usage\":{\"input_tokens\":7,\"output_tokens\":2}}}\n\n",
+         7, 2},
+        {"anthropic", "/v1/messages",
+         "{\"model\":\"c\",\"max_tokens\":9,\"stream\":true,\"messages\":[]}\n",
+         "text/event-stream",
+         "event: message_start\ndata: "
+         "{\"type\":\"message_start\",\"message\":{\"id\":\"a\",\"model\":"
+         "\"c\",\"usage\":{\"input_tokens\":7,\"output_tokens\":1}}}\n\n"
+         "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,"
+         "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"
+         "event: ping\ndata: {\"type\":\"ping\"}\n\n"
+         "event: content_block_delta\ndata: "
+         "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{"
+         "\"type\":\"text_delta\",\"text\":\"caf\xC3\xA9 \"}}\n\n"
+         "event: content_block_delta\ndata: "
+         "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{"
+         "\"type\":\"text_delta\",\"text\":\"\\u4f60 {]\"}}\n\n"
+         "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
+         "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+         "\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\n"
+         "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+         7, 2},
+        {"gemini", "/v1beta/models/g:streamGenerateContent?alt=sse&key=" SECRET,
+         "{\"contents\":[]}\n", "text/event-stream",
+         "data: "
+         "{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"caf\xC3\xA9 \""
+         "}]}}],\"modelVersion\":\"g\"}\r\n\r\n"
+         "data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"\\u4f60 "
+         "{]\""
+         "}]},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":7,"
+         "\"candidatesTokenCount\":2},\"modelVersion\":\"g\"}\r\n\r\n",
+         7, 2},
+        {"gemini's array", "/v1beta/models/g:streamGenerateContent?key=" SECRET,
+         "{\"contents\":[]}\n", "application/json; charset=UTF-8",
+         "[{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"caf\xC3\xA9 \""
+         "}]}}],\"modelVersion\":\"g\"}\n,\r\n"
+         "{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"\\u4f60 {]\""
+         "}]},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":7,"
+         "\"candidatesTokenCount\":2},\"modelVersion\":\"g\"}]\n",
+         7, 2},
+    };
+    static const size_t sizes[] = {1, 2, 7, 100000};
+    (void)state;
+    for (size_t i = 0; i < LY_COUNT(rows); i++) {
+        for (size_t k = 0; k < LY_COUNT(sizes); k++) {
+            const ly_span *span =
+                call(rows[i].path, rows[i].request, chunked(rows[i].type, rows[i].body, sizes[k]));
+            if (!span || span->status_code != LY_CODE_UNSET) {
+                fail_msg("%s in pieces of %zu: %.*s", rows[i].name, sizes[k],
+                         span ? (int)span->status_message.len : 7,
+                         span ? span->status_message.ptr : "no span");
+            }
+            has_part(span, "gen_ai.output.messages", "caf\xC3\xA9 \xE4\xBD\xA0 {]");
+            has_int(span, "gen_ai.usage.input_tokens", rows[i].input);
+            has_int(span, "gen_ai.usage.output_tokens", rows[i].output);
+            assert_non_null(
+                ly_attrs_get(&span->attrs, LY_S("gen_ai.response.time_to_first_chunk")));
+            /* the host got every byte */
+            assert_true(ly_str_eqc(ly_buf_view(&reply_text), rows[i].body));
+        }
+    }
+}
+
+static void test_parameters(void **state)
+{
+    (void)state;
+    const ly_span *span =
+        call("/v1/chat/completions",
+             "{\"model\":\"m\",\"temperature\":0.5,\"top_p\":0.9,\"frequency_penalty\":0.1,"
+             "\"presence_penalty\":-0.2,\"seed\":7,\"stop\":[\"a\",\"b\"],\"reasoning_effort\":"
+             "\"low\",\"response_format\":{\"type\":\"json_object\"},\"messages\":[]}\n",
+             OK_JSON "{}");
+    assert_non_null(span);
+    const ly_any *stop = ly_attrs_get(&span->attrs, LY_S("gen_ai.request.stop_sequences"));
+    assert_true(stop && stop->kind == LY_ANY_ARRAY && stop->array.n == 2);
+    const ly_any *penalty = ly_attrs_get(&span->attrs, LY_S("gen_ai.request.presence_penalty"));
+    assert_true(penalty && penalty->kind == LY_ANY_DOUBLE && penalty->real < -0.1);
+    has_str(span, "gen_ai.request.reasoning.level", "low");
+    has_str(span, "gen_ai.output.type", "json");
+    has_int(span, "gen_ai.request.seed", 7);
+}
+
+/* One handle for several calls, in a multi handle, one of them to nobody. */
+static void test_multi_and_reuse(void **state)
+{
+    (void)state;
+    lydite_options opts = LYDITE_OPTIONS_INIT;
+    lydite_tracer *t = NULL;
+    lydite_stats s = LYDITE_STATS_INIT;
+    char good[64], bad[64];
+    opts.export_fn = keep;
+    opts.ignore_env = true;
+    opts.schedule_ms = 3600000;
+    assert_int_equal(lydite_open(&opts, &t, NULL), LYDITE_OK);
+    ly_buf_release(&exported);
+    ly_buf_init(&exported, 1 << 20);
+    answer = OK_JSON "{\"id\":\"c\",\"choices\":[{\"message\":{\"content\":\"x\"}}]}";
+    snprintf(good, sizeof good, "http://127.0.0.1:%d/v1/chat/completions", port);
+    snprintf(bad, sizeof bad, "http://127.0.0.1:1/v1/chat/completions");
+    CURLM *multi = curl_multi_init();
+    CURL *easy = curl_easy_init();
+    for (int i = 0; i < 3; i++) {
+        lydite_curl_request request = LYDITE_CURL_REQUEST_INIT;
+        int running = 1, left = 0;
+        request.url = i == 1 ? bad : good;
+        request.body = "{\"model\":\"m\",\"messages\":[]}\n";
+        request.write = collect;
+        request.write_user = &reply_text;
+        lydite_curl_call *c = lydite_curl_begin(t, easy, &request);
+        assert_non_null(lydite_curl_span(c));
+        assert_null(lydite_current());
+        curl_multi_add_handle(multi, easy);
+        while (running) {
+            curl_multi_perform(multi, &running);
+            curl_multi_poll(multi, NULL, 0, 1000, NULL);
+        }
+        CURLMsg *m = curl_multi_info_read(multi, &left);
+        assert_non_null(m);
+        lydite_curl_end(c, (int)m->data.result);
+        curl_multi_remove_handle(multi, easy);
+    }
+    curl_easy_cleanup(easy);
+    curl_multi_cleanup(multi);
+    lydite_curl_end(NULL, 0);
+    assert_null(lydite_curl_begin(t, NULL, NULL));
+    assert_int_equal(lydite_close(t, 30000, &s), LYDITE_OK);
+    assert_int_equal(s.acknowledged, 3);
+    assert_int_equal(
+        ly_otlp_decode(ly_buf_view(&exported), LY_SIGNAL_TRACES, &arena, NULL, &batch, NULL),
+        LY_OK);
+    assert_int_equal(batch.n_spans, 3);
+    assert_int_equal(batch.spans[0].status_code, LY_CODE_UNSET);
+    has_str(&batch.spans[1], "error.type", "curl_7");
+    assert_int_equal(batch.spans[2].status_code, LY_CODE_UNSET);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_openai),     cmocka_unit_test(test_openai_stream),
-        cmocka_unit_test(test_stream_cut), cmocka_unit_test(test_anthropic_and_its_error),
-        cmocka_unit_test(test_gemini),     cmocka_unit_test(test_other_urls_are_left_alone),
+        cmocka_unit_test(test_openai),
+        cmocka_unit_test(test_openai_stream),
+        cmocka_unit_test(test_stream_cut),
+        cmocka_unit_test(test_anthropic_and_its_error),
+        cmocka_unit_test(test_gemini),
+        cmocka_unit_test(test_other_urls_are_left_alone),
+        cmocka_unit_test(test_streams_cut_at_every_byte),
+        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_multi_and_reuse),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }

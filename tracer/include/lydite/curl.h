@@ -19,6 +19,9 @@
  * What is never recorded: request headers, the URL's query and user part, and what looks like a key in a
  * provider's error text.
  *
+ * A stream is known by its type (text/event-stream, NDJSON), by its first bytes where the request asked
+ * for one, and for Gemini also as one JSON array.
+ *
  * The hook sees the bytes after curl has decoded them, hands each to your function first, and changes
  * nothing. It keeps at most 32 MiB of a reply for itself.
  *
