@@ -381,8 +381,10 @@ bool ly_app_has_work(const ly_app *app)
     if (app->store == NULL || app->stale) {
         return false;
     }
-    return app->preview.dirty || (app->preview.filter != NULL && app->preview.more) ||
-           (app->screen == LY_SCREEN_TRACES && !app->paging && ly_traces_has_work(app));
+    if (app->asking == LY_ASK_FILTER) {
+        return app->preview.dirty || (app->preview.filter != NULL && app->preview.more);
+    }
+    return app->screen == LY_SCREEN_TRACES && !app->paging && ly_traces_has_work(app);
 }
 
 bool ly_app_work(ly_app *app)

@@ -261,6 +261,10 @@ static void draw_heading(ly_app *app, int row)
     (void)ly_grid_put(g, row, 1, g->cols - 2, ly_buf_view(&app->cell), LY_INK_TITLE);
     ly_buf_reset(&app->cell);
     int used = ly_grid_puts(g, row + 1, 1, g->cols - 2, lenses[t->lens], LY_INK_DIM);
+    if (t->filter != NULL) {
+        ly_buf_fmt(&app->cell, "filter: %.*s  ",
+                   LY_STR_ARG(ly_str_sub(ly_buf_view(&t->filter_text), 0, (size_t)g->cols / 3)));
+    }
     ly_text_plural((int64_t)t->trace->n, "span", &app->cell);
     if (t->rows.n_hidden > 0) {
         ly_buf_fmt(&app->cell, ", %u folded", t->rows.n_hidden);
@@ -275,9 +279,6 @@ static void draw_heading(ly_app *app, int row)
     }
     if (t->bars > 0) {
         ly_buf_fmt(&app->cell, ", bars: %s", bars[t->bars]);
-    }
-    if (t->filter != NULL) {
-        ly_buf_fmt(&app->cell, ", filter: %s", ly_buf_text(&t->filter_text));
     }
     int room = g->cols - used - 4;
     int w = (int)ly_term_width(ly_buf_view(&app->cell));

@@ -502,10 +502,14 @@ static bool view_command(ly_app *app, ly_command command)
         zoom(t, 2);
         return true;
     case LY_DO_ZOOM_OUT:
-        zoom(t, 0.5);
-        return true;
     case LY_DO_ZOOM_RESET:
-        t->zoom_from = t->zoom_to = 0;
+        if (t->zoom_to <= t->zoom_from) {
+            ly_app_say(app, false, "the whole trace is shown");
+        } else if (command == LY_DO_ZOOM_OUT) {
+            zoom(t, 0.5);
+        } else {
+            t->zoom_from = t->zoom_to = 0;
+        }
         return true;
     case LY_DO_NEXT_PANE:
         t->detail_focus = !t->detail_focus && t->detail_rows > 0;

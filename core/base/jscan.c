@@ -518,11 +518,19 @@ static void put_low(ly_buf *out, char c)
     }
 }
 
+/* DEL, C1 controls, marks and overrides of direction: a terminal acts on them instead of showing them. */
+static bool drives_terminal(uint32_t cp)
+{
+    return (cp >= 0x7F && cp <= 0x9F) || cp == 0x200E || cp == 0x200F ||
+           (cp >= 0x202A && cp <= 0x202E) || (cp >= 0x2066 && cp <= 0x2069);
+}
+
 /* A character above 0x7E: as it is, or as escapes. */
 static void put_high(ly_buf *out, uint32_t cp, ly_str bytes, unsigned flags)
 {
     bool script = (flags & LY_JSTR_SCRIPT) && (cp == 0x2028 || cp == 0x2029);
-    if (!(flags & LY_JSTR_ASCII) && !script) {
+    bool hidden = (flags & LY_JSTR_VISIBLE) && drives_terminal(cp);
+    if (!(flags & LY_JSTR_ASCII) && !script && !hidden) {
         ly_buf_str(out, bytes);
     } else if (cp >= 0x10000) {
         put_u(out, 0xD800 + ((cp - 0x10000) >> 10));
@@ -534,7 +542,8 @@ static void put_high(ly_buf *out, uint32_t cp, ly_str bytes, unsigned flags)
 
 static bool stays(unsigned char c, unsigned flags)
 {
-    if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\' || (c == 0x7F && (flags & LY_JSTR_ASCII))) {
+    if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\' ||
+        (c == 0x7F && (flags & (LY_JSTR_ASCII | LY_JSTR_VISIBLE)))) {
         return false;
     }
     return !(flags & LY_JSTR_SCRIPT) || (c != '<' && c != '>' && c != '&');
@@ -568,7 +577,7 @@ bool ly_jstr_put(ly_buf *out, ly_str s, unsigned flags)
     }
     for (size_t i = 0; i < s.len;) {
         size_t from = i;
-        if (!(flags & ~(unsigned)LY_JSTR_NO_MARKS)) {
+        if (!(flags & ~(unsigned)(LY_JSTR_NO_MARKS | LY_JSTR_VISIBLE))) {
             i += plain_words(s.ptr + i, s.len - i);
         }
         while (i < s.len && stays((unsigned char)s.ptr[i], flags)) {

@@ -78,9 +78,11 @@ ly_status ly_jscan_fail(const ly_jscan *scan, const char *what, ly_err *err);
 size_t ly_jscan_unescape(ly_str raw, char *dst);
 
 enum {
-    LY_JSTR_ASCII = 1,   /* everything above 0x7E as \uXXXX */
-    LY_JSTR_SCRIPT = 2,  /* also escapes U+2028, U+2029, <, > and &: safe inside HTML */
-    LY_JSTR_NO_MARKS = 4 /* without the surrounding quotes */
+    LY_JSTR_ASCII = 1,    /* everything above 0x7E as \uXXXX */
+    LY_JSTR_SCRIPT = 2,   /* also escapes U+2028, U+2029, <, > and &: safe inside HTML */
+    LY_JSTR_NO_MARKS = 4, /* without the surrounding quotes */
+    LY_JSTR_VISIBLE =
+        8 /* also escapes DEL, C1 and what turns text about: for what a terminal may show */
 };
 /* Appends s as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD, one for each byte that
  * ly_utf8_next calls invalid; returns false when that happened. */

@@ -97,7 +97,7 @@ static bool put_value(writer *w, const ly_field_desc *desc, const ly_pb_field *f
 {
     switch (desc->type) {
     case LY_T_STRING:
-        ly_jstr_put(w->out, field->bytes, 0);
+        ly_jstr_put(w->out, field->bytes, LY_JSTR_VISIBLE);
         break;
     case LY_T_BYTES:
         put_base64(w->out, field->bytes);
@@ -253,7 +253,7 @@ static void put_schema(writer *w, ly_str schema)
 {
     if (schema.len > 0) {
         ly_buf_c(w->out, ",\"schemaUrl\":");
-        ly_jstr_put(w->out, schema, 0);
+        ly_jstr_put(w->out, schema, LY_JSTR_VISIBLE);
     }
 }
 
@@ -377,7 +377,7 @@ void ly_otlp_json_any(ly_buf *out, const ly_any *value)
         ly_buf_c(out, "null");
         break;
     case LY_ANY_STRING:
-        ly_jstr_put(out, value->str, 0);
+        ly_jstr_put(out, value->str, LY_JSTR_VISIBLE);
         break;
     case LY_ANY_BOOL:
         ly_buf_c(out, value->boolean ? "true" : "false");
@@ -404,7 +404,7 @@ void ly_otlp_json_any(ly_buf *out, const ly_any *value)
             if (i > 0) {
                 ly_buf_char(out, ',');
             }
-            ly_jstr_put(out, value->kvlist.items[i].key, 0);
+            ly_jstr_put(out, value->kvlist.items[i].key, LY_JSTR_VISIBLE);
             ly_buf_char(out, ':');
             ly_otlp_json_any(out, &value->kvlist.items[i].value);
         }

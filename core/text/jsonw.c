@@ -17,7 +17,7 @@ void ly_jsonw_init(ly_jsonw *w, ly_buf *out, unsigned flags)
 
 static unsigned string_flags(const ly_jsonw *w)
 {
-    return (w->flags & LY_JSONW_ASCII ? LY_JSTR_ASCII : 0) |
+    return LY_JSTR_VISIBLE | (w->flags & LY_JSONW_ASCII ? LY_JSTR_ASCII : 0) |
            (w->flags & LY_JSONW_SCRIPT ? LY_JSTR_SCRIPT : 0);
 }
 

@@ -103,7 +103,12 @@ static void strings(void **state)
 {
     (void)state;
     assert_string_equal(string_text(LY_S("\xc3\xa9 \xe2\x80\xa8 \xf0\x9f\x98\xb9 </x>&\x7f"), 0),
-                        "\"\xc3\xa9 \xe2\x80\xa8 \xf0\x9f\x98\xb9 </x>&\x7f\"");
+                        "\"\xc3\xa9 \xe2\x80\xa8 \xf0\x9f\x98\xb9 </x>&\\u007f\"");
+    /* What a terminal would act on is never raw: DEL, C1, overrides of direction. */
+    assert_string_equal(string_text(LY_S("\xc2\x9b"
+                                         "2J\xe2\x80\xae\xe2\x81\xa6"),
+                                    0),
+                        "\"\\u009b2J\\u202e\\u2066\"");
     assert_string_equal(
         string_text(LY_S("\xc3\xa9 \xe2\x80\xa8 \xf0\x9f\x98\xb9\x7f"), LY_JSONW_ASCII),
         "\"\\u00e9 \\u2028 \\ud83d\\ude39\\u007f\"");

@@ -3,301 +3,7 @@
  * UTF-8 and ASCII; then random keys and sizes over hostile traces: every row exactly as wide as the
  * screen, no byte below 0x20, the selection kept over a reload; and the writer's bytes.
  */
-#include "viewer/fixture.h"
-
-#include <unistd.h>
-
-#include "base/term.h"
-#include "genai/normalise.h"
-#include "otlp/decode.h"
-#include "otlp/encode.h"
-#include "prompts/prompt_file.h"
-#include "store/prompt.h"
-#include "store/run.h"
-#include "viewer/app.h"
-
-typedef struct made {
-    char path[64];
-    ly_arena arena;
-} made;
-
-static ly_kv kv(const char *key, const char *value)
-{
-    return (ly_kv){ly_str_c(key), {.kind = LY_ANY_STRING, .str = ly_str_c(value)}};
-}
-
-static ly_kv kv_int(const char *key, int64_t value)
-{
-    return (ly_kv){ly_str_c(key), {.kind = LY_ANY_INT, .integer = value}};
-}
-
-/* Stores fixture spans as one trace, through the wire and the rules, as a client's would be. */
-static void store_trace(made *m, ly_store *store, int number, const fixture_span *spans, size_t n,
-                        const char *session)
-{
-    static ly_resource resource;
-    static ly_scope scope;
-    ly_kv service = kv("service.name", "research");
-    ly_err err = LY_ERR_INIT;
-    ly_buf wire;
-    ly_buf_init(&wire, LY_MIB(1));
-    resource.attrs = (ly_attrs){&service, 1, 0};
-    ly_otlp_put_resource(&wire, &resource);
-    ly_resource *res = LY_ARENA_NEW(&m->arena, ly_resource);
-    assert_int_equal(ly_otlp_decode_resource(ly_arena_copy(&m->arena, ly_buf_view(&wire)), LY_S(""),
-                                             &m->arena, res),
-                     LY_OK);
-    ly_store_span *batch = LY_ARENA_ARRAY(&m->arena, ly_store_span, n);
-    for (size_t i = 0; i < n; i++) {
-        const fixture_span *f = &spans[i];
-        ly_kv *attrs = LY_ARENA_ARRAY(&m->arena, ly_kv, 16);
-        size_t k = 0;
-        if (f->type == LY_TYPE_AGENT) {
-            attrs[k++] = kv("gen_ai.operation.name", "invoke_agent");
-        } else if (f->type == LY_TYPE_GENERATION) {
-            attrs[k++] = kv("gen_ai.operation.name", "chat");
-            attrs[k++] = kv("gen_ai.provider.name", "openai");
-            attrs[k++] = kv("gen_ai.request.model", f->model ? f->model : "gpt-4o");
-            attrs[k++] =
-                kv("gen_ai.input.messages",
-                   "[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"compare "
-                   "two libraries\\u001b[2J\"}]}]");
-            attrs[k++] =
-                kv("gen_ai.output.messages",
-                   "[{\"role\":\"assistant\",\"parts\":[{\"type\":\"text\",\"content\":\"the "
-                   "first is older\"}],\"finish_reason\":\"stop\"}]");
-            if (f->tokens_in > 0) {
-                attrs[k++] = kv_int("gen_ai.usage.input_tokens", f->tokens_in);
-                attrs[k++] = kv_int("gen_ai.usage.output_tokens", f->tokens_out);
-            }
-        } else if (f->type == LY_TYPE_TOOL) {
-            attrs[k++] = kv("gen_ai.operation.name", "execute_tool");
-            attrs[k++] = kv("gen_ai.tool.name", f->name);
-            attrs[k++] = kv("gen_ai.tool.call.arguments", "{\"q\":\"c11 otlp\"}");
-        } else if (f->type == LY_TYPE_HTTP) {
-            attrs[k++] = kv("http.request.method", "GET");
-        } else if (f->type == LY_TYPE_DB) {
-            attrs[k++] = kv("db.system", "sqlite");
-        }
-        if (session) {
-            attrs[k++] = kv("gen_ai.conversation.id", session);
-        }
-        ly_span raw = {.name = ly_str_c(f->name),
-                       .kind = LY_KIND_INTERNAL,
-                       .start_ns = (uint64_t)(T0 + number * 60 * LY_NS_PER_SEC + f->start_ms * MS),
-                       .attrs = {attrs, k, 0},
-                       .status_code = f->error ? LY_CODE_ERROR : LY_CODE_UNSET,
-                       .status_message = ly_str_c(f->error),
-                       .resource = res,
-                       .scope = &scope};
-        raw.end_ns = raw.start_ns + (uint64_t)((f->dur_ms < 0 ? 0 : f->dur_ms) * MS);
-        raw.trace_id.b[0] = 0x7f;
-        raw.trace_id.b[15] = (uint8_t)(number + 1);
-        raw.span_id = span_id_of(f->id + (uint64_t)number * 1000);
-        raw.parent_id = f->parent ? span_id_of(f->parent + (uint64_t)number * 1000) : span_id_of(0);
-        ly_buf_reset(&wire);
-        ly_otlp_put_span(&wire, &raw);
-        ly_span *span = LY_ARENA_NEW(&m->arena, ly_span);
-        ly_canon *canon = LY_ARENA_NEW(&m->arena, ly_canon);
-        assert_int_equal(ly_otlp_decode_span(ly_arena_copy(&m->arena, ly_buf_view(&wire)), res,
-                                             &scope, &m->arena, span),
-                         LY_OK);
-        assert_int_equal(ly_genai_normalise(span, &m->arena, canon), LY_OK);
-        batch[i] = (ly_store_span){.span = span, .canon = canon, .priced = LY_PRICED_NONE};
-    }
-    ly_buf_release(&wire);
-    ly_store_batch all = {.spans = batch, .n_spans = n};
-    ly_status st = ly_store_ingest(store, &all, NULL, &err);
-    if (st != LY_OK) {
-        fail_msg("%s", err.text);
-    }
-}
-
-static const fixture_span small_spans[] = {
-    {1, 0, LY_TYPE_AGENT, "support-bot \xe6\x97\xa5\xe6\x9c\xac", 0, 2400, NULL, 0, 0, 0, NULL,
-     NULL, 0},
-    {2, 1, LY_TYPE_GENERATION, "chat", 100, 900, NULL, 300, 20, 0, "gpt-4o-mini", NULL, 0},
-    {3, 1, LY_TYPE_TOOL, "lookup\x1b]0;x\x07", 1100, 200, "not \n found", 0, 0, 0, NULL, NULL, 0},
-};
-
-/* A run of two targets over two rows: one case failed, one scored low with a reason, two well. */
-static void store_run(ly_store *store)
-{
-    ly_err err = LY_ERR_INIT;
-    uint8_t id[16];
-    assert_int_equal(ly_run_make(store, LY_S("greeting"),
-                                 LY_S("{\"targets\":[{\"name\":\"short\"},{\"name\":\"long\"}]}"),
-                                 LY_S("questions"), 1, id, &err),
-                     LY_OK);
-    static const double values[] = {0.9, 0.25, 1};
-    static const char *const reasons[] = {"says hello", "no\x1b[2J greeting\nat all", "warm"};
-    for (int i = 0; i < 4; i++) {
-        ly_score score = {.name = LY_S("politeness"),
-                          .value = values[i % 3],
-                          .reason = ly_str_c(reasons[i % 3]),
-                          .source = LY_SCORE_JUDGE};
-        ly_case_done done = {{.row = i / 2,
-                              .target = i % 2,
-                              .failed = i == 3,
-                              .output = LY_S("Good day,\nhow can I help?"),
-                              .error = LY_S("429 too many requests"),
-                              .duration_ns = 5,
-                              .cost_pico = LY_UNKNOWN,
-                              .tokens_in = 3,
-                              .tokens_out = LY_UNKNOWN},
-                             &score,
-                             i == 3 ? 0 : 1,
-                             false};
-        if (i != 2) {
-            done.about.trace_id.b[0] = 0x7f; /* of the traces stored above; the third has none */
-            done.about.trace_id.b[15] = (uint8_t)(i + 1);
-        }
-        assert_int_equal(ly_run_write(store, id, &done, 1, NULL, 0, &err), LY_OK);
-    }
-    assert_int_equal(ly_run_state(store, id, LY_S("done"), LY_S(""), &err), LY_OK);
-}
-
-static void store_prompts(made *m, ly_store *store)
-{
-    static const char *const bodies[] = {
-        "Be brief.\nGreet {{name}}.\n", "Be kind\x1b[31m.\nGreet {{name}}.\nAsk what is needed.\n"};
-    ly_err err = LY_ERR_INIT;
-    for (size_t i = 0; i < LY_COUNT(bodies); i++) {
-        ly_prompt_version version;
-        assert_int_equal(ly_prompt_put(store, LY_S("greet"), ly_str_c(bodies[i]),
-                                       i ? LY_S("kinder") : LY_S("first"), LY_S("ann"), &m->arena,
-                                       &version, &err),
-                         LY_OK);
-    }
-    assert_int_equal(ly_alias_set(store, LY_S("greet"), LY_S("live"), 1, -1, LY_S("ann"), LY_S(""),
-                                  NULL, LY_S(""), &err),
-                     LY_OK);
-}
-
-static ly_status diff(void *user, ly_str a, ly_str b, ly_buf *out, ly_err *err)
-{
-    bool changed;
-    (void)user;
-    return ly_text_diff(a, b, out, &changed, err);
-}
-
-static int set_up(void **state)
-{
-    static made m;
-    ly_err err = LY_ERR_INIT;
-    ly_store *store = NULL;
-    ly_store_opts opts = LY_STORE_OPTS_INIT;
-    int64_t left;
-    opts.role = LY_STORE_WRITER;
-    snprintf(m.path, sizeof m.path, "/tmp/lydite-screens-%ld.db", (long)getpid());
-    ly_arena_init(&m.arena, 0, 0);
-    ly_wall_fix(T0 + 3600 * LY_NS_PER_SEC);
-    if (ly_store_open(m.path, &opts, &store, &err) != LY_OK) {
-        fail_msg("%s", err.text);
-    }
-    for (int i = 0; i < 30; i++) {
-        store_trace(&m, store, i, small_spans, LY_COUNT(small_spans), i % 3 ? "session-1" : NULL);
-    }
-    /* Without the pending span and the orphans, whose ids the store would reject. */
-    store_trace(&m, store, 30, agent_spans, LY_COUNT(agent_spans) - 3, "session-2");
-    store_run(store);
-    store_prompts(&m, store);
-    assert_int_equal(ly_store_settle(store, 0, true, &left, &err), LY_OK);
-    ly_store_close(store);
-    *state = &m;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    made *m = *state;
-    static const char *const ends[] = {"", "-wal", "-shm"};
-    ly_arena_release(&m->arena);
-    for (int i = 0; i < 3; i++) {
-        char path[80];
-        snprintf(path, sizeof path, "%s%s", m->path, ends[i]);
-        unlink(path);
-    }
-    return 0;
-}
-
-static ly_app *open_app(const made *m, int rows, int cols, bool unicode)
-{
-    ly_err err = LY_ERR_INIT;
-    ly_store *store = NULL;
-    ly_app *app = NULL;
-    ly_store_opts store_opts = LY_STORE_OPTS_INIT;
-    ly_viewer_opts opts = {
-        .db_path = m->path, .unicode = unicode, .memory = true, .calls = {.diff = diff}};
-    if (ly_store_open(m->path, &store_opts, &store, &err) != LY_OK ||
-        ly_app_new(&opts, store, &app, &err) != LY_OK) {
-        fail_msg("%s", err.text);
-    }
-    app->now_ns = T0 + 3600 * LY_NS_PER_SEC;
-    assert_true(ly_app_resize(app, rows, cols));
-    return app;
-}
-
-/* Keys as text: a character each; \r Enter, \x1b Esc. */
-static void type(ly_app *app, const char *keys)
-{
-    for (; *keys; keys++) {
-        ly_app_key(app, (ly_key){.code = (unsigned char)*keys});
-    }
-    (void)ly_app_pause(app); /* nothing further comes: a figure was a screen */
-}
-
-/* Draws, with all that waits for an idle moment done. */
-static void draw(ly_app *app)
-{
-    ly_app_draw(app);
-    for (int i = 0; ly_app_has_work(app); i++) {
-        assert_true(i < 1000);
-        (void)ly_app_work(app);
-    }
-    ly_app_draw(app);
-}
-
-static void check_grid(const ly_app *app)
-{
-    ly_buf row;
-    ly_buf_init(&row, LY_MIB(1));
-    for (int r = 0; r < app->grid.rows; r++) {
-        ly_buf_reset(&row);
-        ly_grid_row_text(&app->grid, r, &row);
-        if (ly_term_width(ly_buf_view(&row)) != (size_t)app->grid.cols) {
-            fail_msg("row %d is %zu wide, not %d: %s", r, ly_term_width(ly_buf_view(&row)),
-                     app->grid.cols, ly_buf_text(&row));
-        }
-        for (size_t i = 0; i < row.len; i++) {
-            assert_true((unsigned char)row.ptr[i] >= 0x20 && row.ptr[i] != 0x7f);
-            if (!app->grid.unicode) {
-                assert_true((unsigned char)row.ptr[i] < 0x7f);
-            }
-        }
-    }
-    ly_buf_release(&row);
-}
-
-/* The screen as text, and below it the inks other than text, one letter a cell. */
-static void screen_text(const ly_app *app, bool inks, ly_buf *out)
-{
-    for (int r = 0; r < app->grid.rows; r++) {
-        size_t from = out->len;
-        ly_grid_row_text(&app->grid, r, out);
-        while (out->len > from && out->ptr[out->len - 1] == ' ') {
-            ly_buf_cut(out, out->len - 1);
-        }
-        ly_buf_char(out, '\n');
-    }
-    for (int r = 0; inks && r < app->grid.rows; r++) {
-        for (int c = 0; c < app->grid.cols; c++) {
-            const ly_glyph *g = &app->grid.cells[r * app->grid.cols + c];
-            ly_buf_char(out, g->selected ? '#' : "-dtsmowelAGTRJpc"[g->ink]);
-        }
-        ly_buf_char(out, '\n');
-    }
-}
+#include "viewer/store_fixture.h"
 
 static const struct {
     const char *name, *keys;
@@ -323,6 +29,14 @@ static const struct {
     {"stats", "7"},
     {"help", "?"},
     {"find", "/lookup\r"},
+    {"traces_sorted", "oo"},
+    {"traces_typing", "ftool:lookup"},
+    {"traces_copy", "y"},
+    {"trace_pane", "\rjjj\t"},
+    {"trace_bars", "\rb"},
+    {"trace_zoom", "\rwjjjjjjz"},
+    {"trace_page", "\rjj\r"},
+    {"trace_loop_filter", "\rfloop>2\r"},
 };
 
 static const struct {
@@ -330,11 +44,58 @@ static const struct {
     int rows, cols;
     bool unicode, inks;
 } sizes[] = {
-    {"40x12", 12, 40, true, false},
-    {"80x24", 24, 80, true, false},
-    {"80x24_ascii", 24, 80, false, true},
-    {"160x50", 50, 160, true, false},
+    {"40x12", 12, 40, true, false},   {"40x12_ascii", 12, 40, false, true},
+    {"80x24", 24, 80, true, true},    {"80x24_ascii", 24, 80, false, true},
+    {"160x50", 50, 160, true, false}, {"160x50_ascii", 50, 160, false, false},
 };
+
+/* The screen as a terminal without colours shows it: what is bold, underlined or reversed, a letter a cell. */
+static void mono_text(const ly_app *app, ly_buf *out)
+{
+    ly_buf bytes;
+    char attribute = '-';
+    ly_buf_init(&bytes, LY_MIB(4));
+    ly_grid_write(&app->grid, NULL, LY_SCHEME_MONO, -1, -1, &bytes);
+    /* Our own sequences alone: ESC [ ... letter. A cell is what follows, up to the next one. */
+    size_t pos = 0, row = 0, col = 0;
+    char *cells = ly_calloc((size_t)(app->grid.rows * app->grid.cols), 1);
+    assert_non_null(cells);
+    memset(cells, '-', (size_t)(app->grid.rows * app->grid.cols));
+    ly_str text = ly_buf_view(&bytes);
+    while (pos < text.len) {
+        if (text.ptr[pos] == '\x1b') {
+            size_t end = pos + 2;
+            while (text.ptr[end] < '@') {
+                end++;
+            }
+            ly_str body = ly_str_sub(text, pos + 2, end - pos - 2);
+            if (text.ptr[end] == 'm') {
+                bool reversed = ly_str_ends(body, LY_S("7"));
+                bool bold = ly_str_find(body, LY_S(";1"), 0) != SIZE_MAX;
+                bool under = ly_str_find(body, LY_S(";4"), 0) != SIZE_MAX;
+                attribute = reversed ? '#' : bold ? 'b' : under ? 'u' : '-';
+                assert_true(ly_str_find(body, LY_S(";3"), 0) == SIZE_MAX); /* no colour */
+            } else if (text.ptr[end] == 'H') {
+                row = (size_t)strtol(body.ptr, NULL, 10) - 1;
+                col = (size_t)strtol(strchr(body.ptr, ';') + 1, NULL, 10) - 1;
+            }
+            pos = end + 1;
+            continue;
+        }
+        int w;
+        (void)ly_term_cluster(text, &pos, &w);
+        for (int k = 0; k < w; k++) {
+            cells[row * (size_t)app->grid.cols + col + (size_t)k] = attribute;
+        }
+        col += (size_t)w;
+    }
+    for (int r = 0; r < app->grid.rows; r++) {
+        ly_buf_add(out, cells + r * app->grid.cols, (size_t)app->grid.cols);
+        ly_buf_char(out, '\n');
+    }
+    ly_free(cells);
+    ly_buf_release(&bytes);
+}
 
 static void golden_screens(void **state)
 {
@@ -353,12 +114,38 @@ static void golden_screens(void **state)
                          LY_INK_TEXT);
             ly_buf_reset(&out);
             screen_text(app, sizes[s].inks, &out);
+            if (sizes[s].inks && sizes[s].rows == 24 && !sizes[s].unicode) {
+                ly_buf_c(&out, "mono\n");
+                mono_text(app, &out);
+            }
             snprintf(name, sizeof name, "%s_%s.txt", scenes[i].name, sizes[s].name);
             golden(name, ly_buf_view(&out));
             ly_app_free(app);
         }
     }
     ly_buf_release(&out);
+}
+
+/* In mono nothing is lost: the state is a word, the type a letter, the selection a mark in column 0. */
+static void mono_says_all(void **state)
+{
+    ly_app *app = open_app(*state, 24, 80, false);
+    ly_buf row;
+    ly_buf_init(&row, LY_KIB(16));
+    type(app, "\ree");
+    draw(app);
+    size_t marked = 0;
+    for (int r = 0; r < 24; r++) {
+        marked += app->grid.cells[r * 80].text[0] == '>';
+        ly_buf_reset(&row);
+        ly_grid_row_text(&app->grid, r, &row);
+        if (app->grid.cells[r * 80].text[0] == '>') {
+            assert_non_null(strstr(ly_buf_text(&row), "!T web.fetch"));
+        }
+    }
+    assert_int_equal(marked, 1);
+    ly_buf_release(&row);
+    ly_app_free(app);
 }
 
 static void too_small(void **state)
@@ -569,7 +356,7 @@ static void a_version_leads_to_its_traces(void **state)
     assert_int_equal(app->screen, LY_SCREEN_TRACES);
     assert_string_equal(ly_buf_text(&app->traces.filter_text), "prompt:\"greet@v2\"");
     assert_non_null(app->traces.filter);
-    assert_int_equal(app->traces.n_shown, 0);
+    assert_int_equal(app->traces.n_shown, 31); /* all name that version */
     ly_app_free(app);
 }
 
@@ -580,6 +367,7 @@ int main(void)
         cmocka_unit_test(a_case_leads_to_its_trace),
         cmocka_unit_test(a_click_selects_when_the_mouse_is_on),
         cmocka_unit_test(a_version_leads_to_its_traces),
+        cmocka_unit_test(mono_says_all),
         cmocka_unit_test(too_small),
         cmocka_unit_test(an_unchanged_frame_writes_nothing),
         cmocka_unit_test(a_cursor_move_allocates_nothing),
