@@ -279,6 +279,11 @@ static ly_status redact_shared(void *user, bool scope, ly_str wire, ly_buf *out,
     return ly_redact_message(user, scope ? LY_REDACT_SCOPE : LY_REDACT_RESOURCE, wire, out, err);
 }
 
+static ly_status redact_words(void *user, ly_str text, ly_buf *out, ly_err *err)
+{
+    return ly_redact_text(user, text, out, err);
+}
+
 /* --rule NAME=PATTERN */
 static bool parse_rules(ly_cli *cli, ly_redact_rule *rules, size_t max, size_t *ret_n)
 {
@@ -312,7 +317,7 @@ static int run_redact(ly_cli *cli)
     int code = 0;
     ly_store *store = ly_cli_store(cli, LY_STORE_WRITER, &code);
     if (store) {
-        ly_store_edit how = {redact_item, redact_shared, go_on, redact};
+        ly_store_edit how = {redact_item, redact_shared, go_on, redact, redact_words};
         int64_t changed = 0;
         st = ly_store_rewrite(store, &how, cli->dry_run, &changed, &err);
         ly_store_close(store);
@@ -440,7 +445,12 @@ static const ly_verb db_verbs[] = {
     {"redact", "[GROUPS]", 0, 1, "apply redaction rules to what is stored",
      "GROUPS: secrets, pii, or both with a comma (secrets). What matches becomes [redacted:RULE] "
      "and the\n"
-     "old bytes are overwritten. --json: changed, places, dry_run.",
+     "old bytes are overwritten: in spans, logs, resources, scores, the ledger's names of users, "
+     "sessions\n"
+     "and services; quarantined items and cached replies that match go. Prompts and data sets stay "
+     "as "
+     "they\n"
+     "were written. --json: changed, places, dry_run.",
      "lydite db redact secrets --dry-run",
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT | LY_COMMON_DRY, redact_opts, 1, run_redact},
     {"rebuild", "", 0, 0, "make summaries, sessions and sums anew",

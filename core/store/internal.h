@@ -470,4 +470,8 @@ ly_status ly_call_span(ly_store *store, const ly_span *span, const ly_canon *can
 LY_MUST_USE ly_status ly_quarantine_put(ly_store *store, const char *kind, const ly_store_reject *r,
                                         ly_err *err);
 
+/* rewrite_text.c: adds to *changed. */
+LY_MUST_USE ly_status ly_rewrite_texts(ly_store *store, const ly_store_edit *how, bool dry_run,
+                                       int64_t *changed, ly_err *err);
+
 #endif

@@ -527,8 +527,12 @@ ly_status ly_store_rewrite(ly_store *store, const ly_store_edit *how, bool dry_r
             st = ly_removal_contents(&r.removal, err);
         if (!st)
             st = ly_removal_words(&r.removal, err);
-        if (!st)
-            st = ly_pages_scrub(store, err);
+    }
+    /* After the words that only the old records had are gone. */
+    if (!st)
+        st = ly_rewrite_texts(store, how, dry_run, &r.changed, err);
+    if (!st && !dry_run && r.changed) {
+        st = ly_pages_scrub(store, err);
         if (!st)
             st = ly_log_empty(store, err);
     }

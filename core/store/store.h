@@ -544,6 +544,9 @@ typedef struct ly_store_edit {
     ly_status (*edit_shared)(void *user, bool scope, ly_str wire, ly_buf *new_wire, ly_err *err);
     bool (*progress)(void *user, int64_t done, int64_t total);
     void *user;
+    /* The same for what is text: users, sessions and services that ledger lines name, reasons of scores;
+     * quarantined bytes and cached replies that match go. May be NULL. */
+    ly_status (*edit_text)(void *user, ly_str text, ly_buf *new_text, ly_err *err);
 } ly_store_edit;
 LY_MUST_USE ly_status ly_store_rewrite(ly_store *store, const ly_store_edit *how, bool dry_run,
                                        int64_t *ret_changed, ly_err *err);
