@@ -259,9 +259,10 @@ static int run_prune(ly_cli *cli)
                       (long long)sum.n_kept_evidence, cli->dry_run ? "true" : "false");
     else
         (void)fprintf(
-            cli->out, "%s %lld traces, %lld spans, %lld log records; kept %lld as evidence\n",
+            cli->out, "%s %lld trace%s, %lld span%s, %lld log record%s; kept %lld as evidence\n",
             cli->dry_run ? "would remove" : "removed", (long long)sum.n_traces,
-            (long long)sum.n_spans, (long long)sum.n_logs, (long long)sum.n_kept_evidence);
+            sum.n_traces == 1 ? "" : "s", (long long)sum.n_spans, sum.n_spans == 1 ? "" : "s",
+            (long long)sum.n_logs, sum.n_logs == 1 ? "" : "s", (long long)sum.n_kept_evidence);
     return more && !cli->dry_run ? stopped_early(cli, "the same command") : LY_EXIT_DONE;
 }
 

@@ -126,11 +126,11 @@ static void check_settled(doctor *d)
     if (i->n_dirty > 0 && age > 60 * LY_NS_PER_SEC)
         say(d, WARN, "summaries",
             "any collector settles them; lydite db rebuild makes all of them anew",
-            "%lld traces wait for their summary, the oldest for %lld s", (long long)i->n_dirty,
-            (long long)(age / LY_NS_PER_SEC));
+            "%lld trace%s without a summary, the oldest for %lld s", (long long)i->n_dirty,
+            i->n_dirty == 1 ? "" : "s", (long long)(age / LY_NS_PER_SEC));
     else
-        say(d, FINE, "summaries", NULL, "%lld traces, %lld unsettled", (long long)i->n_traces,
-            (long long)i->n_dirty);
+        say(d, FINE, "summaries", NULL, "%lld trace%s, %lld unsettled", (long long)i->n_traces,
+            i->n_traces == 1 ? "" : "s", (long long)i->n_dirty);
 }
 
 static const char *quarantine_remedy(const ly_quarantine_group *g)
@@ -279,11 +279,29 @@ static ly_status tally_traces(doctor *d, tally *t, ly_err *err)
     return status;
 }
 
+/* "span~s report^s" -> "spans report", of one "span reports". */
+static void inflect(char *dst, size_t size, const char *text, size_t n)
+{
+    size_t len = 0;
+    for (const char *p = text; *p && len + 1 < size; p++) {
+        if ((*p == '~' || *p == '^') && p[1] == 's') {
+            p++;
+            if ((p[-1] == '~') == (n != 1))
+                dst[len++] = 's';
+        } else {
+            dst[len++] = *p;
+        }
+    }
+    dst[len] = '\0';
+}
+
 static void finding(doctor *d, const char *what, size_t n, const char *at, const char *text,
                     const char *remedy)
 {
+    char words[256];
+    inflect(words, sizeof words, text, n);
     if (n > 0)
-        say(d, WARN, what, remedy, "%zu %s, e.g. %s", n, text, at[0] ? at : "-");
+        say(d, WARN, what, remedy, "%zu %s%s%s", n, words, at[0] ? ", e.g. " : "", at);
 }
 
 static void check_traces(doctor *d)
@@ -294,28 +312,29 @@ static void check_traces(doctor *d)
         say(d, BAD, "traces", "lydite db check", "%s", err.text);
         return;
     }
-    say(d, FINE, "traces", NULL, "looked at the newest %zu: %zu spans, %zu model calls", t.traces,
-        t.spans, t.generations);
-    finding(d, "tokens", t.overlap, t.overlap_at,
-            "spans report token classes that overlap otherwise than their convention says; read by "
-            "evidence",
-            "compare one with the provider's bill; update the client library");
+    say(d, FINE, "traces", NULL, "looked at the newest %zu: %zu span%s, %zu model call%s", t.traces,
+        t.spans, t.spans == 1 ? "" : "s", t.generations, t.generations == 1 ? "" : "s");
+    finding(
+        d, "tokens", t.overlap, t.overlap_at,
+        "span~s report^s token classes that overlap otherwise than their convention says; read by "
+        "evidence",
+        "compare one with the provider's bill; update the client library");
     finding(d, "tokens", t.dropped_usage, "",
-            "spans report negative, fractional or absurd counts; dropped",
+            "span~s report^s negative, fractional or absurd counts; dropped",
             "update the client library");
     finding(d, "tokens", t.lost, t.lost_at,
-            "model calls lost attributes at the client's limit, perhaps their usage",
+            "model call~s lost attributes at the client's limit, perhaps their usage",
             "set OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT higher in the client");
-    finding(d, "cost", t.cost_no_usage, t.cost_at, "spans give a cost without token counts",
+    finding(d, "cost", t.cost_no_usage, t.cost_at, "span~s give^s a cost without token counts",
             "the cost is taken as given; tokens stay unknown");
-    finding(d, "cost", t.unpriced, t.price_at, "model calls have tokens and no price",
+    finding(d, "cost", t.unpriced, t.price_at, "model call~s without a price for their tokens",
             "lydite price add, or lydite price import");
-    finding(d, "content", t.no_content, t.content_at, "model calls came without messages",
+    finding(d, "content", t.no_content, t.content_at, "model call~s came without messages",
             "lydite connect CLIENT names the client's content switch");
-    finding(d, "tree", t.orphans, t.orphan_at, "spans name a parent that never came",
+    finding(d, "tree", t.orphans, t.orphan_at, "span~s name^s a parent that never came",
             "another service does not send here, or the client dropped spans");
     finding(d, "clock", t.skew, t.skew_at,
-            "spans start before their parents, in the future, or end before they start",
+            "span~s start^s before the parent, in the future, or after the own end",
             "synchronise clocks");
 }
 
@@ -459,7 +478,8 @@ static int run_doctor(ly_cli *cli)
         ly_arena_release(&d.arena);
         return ly_cli_fail(cli, &err);
     }
-    say(&d, FINE, "database", NULL, "%s: %lld spans", d.db, (long long)d.info.n_spans);
+    say(&d, FINE, "database", NULL, "%s: %lld span%s", d.db, (long long)d.info.n_spans,
+        d.info.n_spans == 1 ? "" : "s");
     check_collector(&d);
     check_disk(&d);
     check_settled(&d);

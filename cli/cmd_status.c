@@ -182,8 +182,9 @@ static int print_text(ly_cli *cli, const status_view *v)
 {
     FILE *out = cli->out;
     const ly_store_info *i = &v->info;
-    fprintf(out, "database   %s: %lld traces, %lld spans, %lld log records\n", ly_cli_db(cli),
-            (long long)i->n_traces, (long long)i->n_spans, (long long)i->n_logs);
+    fprintf(out, "database   %s: %lld trace%s, %lld span%s, %lld log record%s\n", ly_cli_db(cli),
+            (long long)i->n_traces, i->n_traces == 1 ? "" : "s", (long long)i->n_spans,
+            i->n_spans == 1 ? "" : "s", (long long)i->n_logs, i->n_logs == 1 ? "" : "s");
     fprintf(out, "file       %.1f MiB, write-ahead log %.1f MiB, disk free %.1f GiB\n",
             (double)i->file_bytes / 1048576, (double)i->wal_bytes / 1048576,
             (double)i->disk_free_bytes / 1073741824);

@@ -135,7 +135,8 @@ int ly_trace_run_export(ly_cli *cli)
         exit_code = ly_cli_fail(cli, &err);
         goto out;
     }
-    ly_cli_note(cli, "%lld spans, %lld log records", (long long)e.n_spans, (long long)e.n_logs);
+    ly_cli_note(cli, "%lld span%s, %lld log record%s", (long long)e.n_spans,
+                e.n_spans == 1 ? "" : "s", (long long)e.n_logs, e.n_logs == 1 ? "" : "s");
 out:
     ly_buf_release(&e.out);
     ly_filter_free(filter);
@@ -281,6 +282,8 @@ int ly_trace_run_import(ly_cli *cli)
         ly_jsonw_kv_i64(&a.w, "rejected", (int64_t)(sum.rejected + sum.conflicts));
         return ly_answer_end(&a);
     }
+    if (exit_code != LY_EXIT_DONE && sum.received == 0)
+        return exit_code;
     ly_cli_note(cli, "%llu received, %llu stored, %llu known already, %llu rejected",
                 (unsigned long long)sum.received, (unsigned long long)sum.stored,
                 (unsigned long long)sum.merged, (unsigned long long)(sum.rejected + sum.conflicts));
@@ -317,8 +320,9 @@ static bool agreed(ly_cli *cli, const ly_store_removed *what)
                     what->n_traces == 1 ? "" : "s", what->n_traces == 1 ? "it" : "them");
         return false;
     }
-    (void)fprintf(stderr, "forget %lld traces with %lld spans? [y/N] ", (long long)what->n_traces,
-                  (long long)what->n_spans);
+    (void)fprintf(stderr, "forget %lld trace%s with %lld span%s? [y/N] ", (long long)what->n_traces,
+                  what->n_traces == 1 ? "" : "s", (long long)what->n_spans,
+                  what->n_spans == 1 ? "" : "s");
     return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
 }
 

@@ -13,10 +13,19 @@ typedef struct count_sql {
     size_t offset;
 } count_sql;
 
+/* Traces know how many spans they have once they are settled; of the others they are counted. */
+#define TEXT_OF(x) #x
+#define TEXT(x)    TEXT_OF(x)
+#define BASE(no)   "((" no ") << " TEXT(LY_SLOT_BITS) ")"
+#define SPANS_ESTIMATE                                                                          \
+    "SELECT (SELECT coalesce(sum(n_spans), 0) FROM trace) + (SELECT coalesce(sum("              \
+    "(SELECT count(*) FROM span WHERE span.id >= " BASE("d.trace") " AND span.id < " BASE(      \
+        "d.trace + 1") ") - t.n_spans), 0) FROM (SELECT trace FROM dirty LIMIT 1000) AS d JOIN" \
+                       " trace AS t ON t.no = d.trace)"
 #define FIELD(f) offsetof(ly_store_info, f)
 static const count_sql counts[] = {
     {"SELECT count(*) FROM trace", "SELECT count(*) FROM trace", FIELD(n_traces)},
-    {"SELECT count(*) FROM span", "SELECT coalesce(sum(n_spans), 0) FROM trace", FIELD(n_spans)},
+    {"SELECT count(*) FROM span", SPANS_ESTIMATE, FIELD(n_spans)},
     {"SELECT count(*) FROM log_record", "SELECT coalesce(sum(next_log - 1), 0) FROM epoch",
      FIELD(n_logs)},
     {"SELECT coalesce(sum(n), 0) FROM content",
