@@ -16,6 +16,24 @@
     "provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(\n"                   \
     "    endpoint=\"{http}/v1/traces\")))\n"
 
+/* OpenTelemetry's own instrumentations of GenAI libraries, started by its command. */
+#define PY_OTEL_INSTALL "pip install opentelemetry-distro opentelemetry-exporter-otlp "
+#define PY_OTEL_RUN     OTEL_ENV "opentelemetry-instrument --logs_exporter otlp python agent.py\n"
+#define PY_OTEL_CONTENT \
+    "export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY   # or EVENT_ONLY"
+
+/* An OpenInference instrumentor on a provider of its own. */
+#define PY_OPENINFERENCE(module, name)                                                 \
+    PY_PROVIDER "from openinference.instrumentation." module " import " name "\n" name \
+                "().instrument(tracer_provider=provider)\n"
+#define OPENINFERENCE_CONTENT \
+    "unset OPENINFERENCE_HIDE_INPUTS OPENINFERENCE_HIDE_OUTPUTS   # content is sent unless hidden"
+#define PY_FRAMEWORK(package, module, name)                                \
+    {                                                                      \
+        "python", PY_SDK_INSTALL "openinference-instrumentation-" package, \
+            PY_OPENINFERENCE(module, name), OPENINFERENCE_CONTENT, true    \
+    }
+
 #define JS_SDK(import, instrumentation)                                                        \
     "import { NodeSDK } from \"@opentelemetry/sdk-node\";\n"                                   \
     "import { OTLPTraceExporter } from \"@opentelemetry/exporter-trace-otlp-proto\";\n" import \
@@ -36,10 +54,9 @@ static const ly_connect_client clients[] = {
      "Any SDK in any language: set the endpoint. gRPC: {grpc} with PROTOCOL=grpc.",
      {{"shell", "", OTEL_ENV, GENAI_CONTENT, true},
       {"python",
-       "pip install opentelemetry-distro opentelemetry-exporter-otlp\nopentelemetry-bootstrap -a "
-       "install",
-       OTEL_ENV "opentelemetry-instrument python agent.py\n",
-       GENAI_CONTENT "\nexport OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental", false},
+       PY_OTEL_INSTALL "\\\n  opentelemetry-instrumentation-genai-openai   # or -genai-anthropic, "
+                       "-genai-langchain, -genai-openai-agents, …",
+       PY_OTEL_RUN, PY_OTEL_CONTENT, true},
       {"typescript", "npm install @opentelemetry/auto-instrumentations-node",
        OTEL_ENV
        "export NODE_OPTIONS=\"--require @opentelemetry/auto-instrumentations-node/register\"\n"
@@ -49,15 +66,13 @@ static const ly_connect_client clients[] = {
     {"openai",
      "open-ai",
      "OpenAI SDK",
-     "Cached and reasoning tokens are not sent by OpenTelemetry's own instrumentation; "
-     "OpenInference (`lydite connect phoenix`) sends them. Streams need stream_options "
-     "include_usage. Messages come as log records.",
-     {{"python",
-       "pip install opentelemetry-distro opentelemetry-exporter-otlp "
-       "opentelemetry-instrumentation-openai-v2",
-       OTEL_ENV "export OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED=true\n"
-                "opentelemetry-instrument python agent.py\n",
-       GENAI_CONTENT, false},
+     "Streams of chat completions need stream_options include_usage. Python: the older "
+     "opentelemetry-instrumentation-openai-v2 imports only with opentelemetry-util-genai==0.4b0 "
+     "and "
+     "sends no cached or reasoning tokens, as the TypeScript one; OpenInference (`lydite connect "
+     "phoenix`) does.",
+     {{"python", PY_OTEL_INSTALL "opentelemetry-instrumentation-genai-openai", PY_OTEL_RUN,
+       PY_OTEL_CONTENT, true},
       {"typescript",
        JS_SDK_INSTALL "@opentelemetry/instrumentation-openai "
                       "@opentelemetry/exporter-logs-otlp-proto",
@@ -82,18 +97,44 @@ static const ly_connect_client clients[] = {
        "", true}},
      2},
     {"openai-agents",
-     "agents|openlit",
-     "OpenAI Agents SDK (OpenLIT)",
-     "The agent spans carry no model output.",
-     {{"python", "pip install openlit",
-       "import openlit\n"
-       "openlit.init(otlp_endpoint=\"{http}\", application_name=\"my-agent\")\n",
-       "openlit.init(..., capture_message_content=True)   # the default", false},
+     "agents",
+     "OpenAI Agents SDK",
+     "OPENAI_AGENTS_DISABLE_TRACING=1 would turn these spans off, too. TypeScript: by OpenLIT; the "
+     "agent spans carry no model output.",
+     {{"python", PY_OTEL_INSTALL "opentelemetry-instrumentation-genai-openai-agents", PY_OTEL_RUN,
+       PY_OTEL_CONTENT, true},
       {"typescript", "npm install openlit",
-       "import Openlit from \"openlit\";\n"
+       "import { Openlit } from \"openlit\";   // before the client library is loaded\n"
        "Openlit.init({ otlpEndpoint: \"{http}\", applicationName: \"my-agent\" });\n",
        "Openlit.init({ ..., traceContent: true })   // the default", true}},
      2},
+    {"openlit",
+     "",
+     "OpenLIT",
+     "For Anthropic streams the cached tokens are not sent, for chat completions the reasoning.",
+     {{"python", "pip install openlit",
+       "import openlit\n"
+       "openlit.init(otlp_endpoint=\"{http}\", application_name=\"my-agent\")\n",
+       "openlit.init(..., capture_message_content=True)   # the default", true},
+      {"typescript", "npm install openlit",
+       "import { Openlit } from \"openlit\";   // before the client library is loaded\n"
+       "Openlit.init({ otlpEndpoint: \"{http}\", applicationName: \"my-agent\" });\n",
+       "Openlit.init({ ..., traceContent: true })   // the default", true}},
+     2},
+    {"gemini",
+     "google-genai|google",
+     "Google Gen AI SDK",
+     "",
+     {{"python", PY_OTEL_INSTALL "opentelemetry-instrumentation-google-genai \"google-genai<3\"",
+       PY_OTEL_RUN,
+       PY_OTEL_CONTENT "\nexport OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental", true}},
+     1},
+    {"bedrock",
+     "aws|boto3",
+     "AWS Bedrock by boto3",
+     "",
+     {PY_FRAMEWORK("bedrock", "bedrock", "BedrockInstrumentor")},
+     1},
     {"vercel-ai",
      "ai|ai-sdk|vercel",
      "Vercel AI SDK",
@@ -133,11 +174,8 @@ static const ly_connect_client clients[] = {
     {"llamaindex",
      "llama-index|llama_index",
      "LlamaIndex",
-     "The JavaScript instrumentation drops usage of streams and of embeddings.",
-     {{"python", PY_SDK_INSTALL "openinference-instrumentation-llama-index",
-       PY_PROVIDER "from openinference.instrumentation.llama_index import LlamaIndexInstrumentor\n"
-                   "LlamaIndexInstrumentor().instrument(tracer_provider=provider)\n",
-       "", false},
+     "Python needs llama-index-core 0.14.19 or newer. Streams and embeddings carry no usage.",
+     {PY_FRAMEWORK("llama-index", "llama_index", "LlamaIndexInstrumentor"),
       {"typescript", "npm install @traceloop/node-server-sdk llamaindex",
        "import * as traceloop from \"@traceloop/node-server-sdk\";\n"
        "import * as LlamaIndex from \"llamaindex\";\n"
@@ -159,14 +197,15 @@ static const ly_connect_client clients[] = {
     {"traceloop",
      "openllmetry",
      "Traceloop (OpenLLMetry)",
-     "Counts of OpenAI streams are the client's estimate; cached and reasoning tokens are not sent "
-     "for OpenAI.",
+     "TypeScript: counts of OpenAI streams are the client's estimate, cached and reasoning tokens "
+     "are not sent for OpenAI. Anthropic's SDK sends spans of its own, in traces of their own: "
+     "`lydite doctor` says what is counted twice.",
      {{"python", "pip install traceloop-sdk",
        "export TRACELOOP_BASE_URL={http}\n"
        "# in the program:\n"
        "from traceloop.sdk import Traceloop\n"
        "Traceloop.init(app_name=\"my-agent\", disable_batch=True)\n",
-       "export TRACELOOP_TRACE_CONTENT=true   # the default", false},
+       "export TRACELOOP_TRACE_CONTENT=true   # the default", true},
       {"typescript", "npm install @traceloop/node-server-sdk",
        "import * as traceloop from \"@traceloop/node-server-sdk\";\n"
        "traceloop.initialize({ appName: \"my-agent\", baseUrl: \"{http}\", disableBatch: true "
@@ -242,7 +281,7 @@ static const ly_connect_client clients[] = {
        "from lmnr import Laminar\n"
        "Laminar.initialize(project_api_key=\"local\", base_url=\"http://127.0.0.1\",\n"
        "                   http_port={http_port}, force_http=True)\n",
-       "", false},
+       "", true},
       {"typescript", "npm install @lmnr-ai/lmnr",
        "import { Laminar } from \"@lmnr-ai/lmnr\";\n"
        "Laminar.initialize({ projectApiKey: \"local\", baseUrl: \"http://127.0.0.1\",\n"
@@ -262,22 +301,66 @@ static const ly_connect_client clients[] = {
     {"google-adk",
      "adk",
      "Google ADK",
-     "",
-     {{"python", "pip install google-adk opentelemetry-exporter-otlp-proto-http",
-       OTEL_ENV "adk run my_agent\n",
-       "export ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true   # the default", false}},
+     "`adk run` sends nothing by itself: the provider is set in the agent's module.",
+     {{"python", PY_SDK_INSTALL "google-adk",
+       "# first lines of agent.py\n" PY_PROVIDER "from opentelemetry import trace\n"
+       "trace.set_tracer_provider(provider)\n",
+       "export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY", true}},
      1},
     {"genkit",
      "",
      "Genkit",
-     "",
-     {{"typescript", JS_SDK_INSTALL "genkit",
+     "Genkit brings OpenTelemetry 1.x: the exporter must fit it.",
+     {{"typescript",
+       "npm install genkit @opentelemetry/exporter-trace-otlp-proto@0.52.1 "
+       "@opentelemetry/sdk-trace-base@1",
+       "import { genkit } from \"genkit\";\n"
        "import { enableTelemetry } from \"genkit/tracing\";\n"
        "import { OTLPTraceExporter } from \"@opentelemetry/exporter-trace-otlp-proto\";\n"
-       "await enableTelemetry({ traceExporter: new OTLPTraceExporter({ url: \"{http}/v1/traces\" "
-       "}) "
-       "});\n",
-       "", false}},
+       "import { BatchSpanProcessor } from \"@opentelemetry/sdk-trace-base\";\n"
+       "const lydite = new BatchSpanProcessor(\n"
+       "  new OTLPTraceExporter({ url: \"{http}/v1/traces\" }));\n"
+       "await enableTelemetry({ spanProcessors: [lydite] });   // await lydite.forceFlush() at the "
+       "end\n",
+       "", true}},
+     1},
+    {"litellm", "", "LiteLLM", "", {PY_FRAMEWORK("litellm", "litellm", "LiteLLMInstrumentor")}, 1},
+    {"smolagents",
+     "",
+     "smolagents",
+     "Cached and reasoning tokens are not sent.",
+     {PY_FRAMEWORK("smolagents", "smolagents", "SmolagentsInstrumentor")},
+     1},
+    {"dspy",
+     "",
+     "DSPy",
+     "DSPy's own spans carry no usage: add `lydite connect litellm`.",
+     {PY_FRAMEWORK("dspy openinference-instrumentation-litellm", "dspy", "DSPyInstrumentor")},
+     1},
+    {"haystack",
+     "",
+     "Haystack",
+     "Cached and reasoning tokens are not sent.",
+     {PY_FRAMEWORK("haystack", "haystack", "HaystackInstrumentor")},
+     1},
+    {"agno",
+     "",
+     "Agno",
+     "Cached and reasoning tokens are not sent.",
+     {PY_FRAMEWORK("agno", "agno", "AgnoInstrumentor")},
+     1},
+    {"autogen",
+     "ag2",
+     "AutoGen AgentChat",
+     "Cached and reasoning tokens are not sent; add the OpenAI instrumentor for them.",
+     {PY_FRAMEWORK("autogen-agentchat", "autogen_agentchat", "AutogenAgentChatInstrumentor")},
+     1},
+    {"crewai",
+     "crew",
+     "CrewAI",
+     "CrewAI's spans carry no usage: add the instrumentor of the model's library (`lydite connect "
+     "litellm`, `phoenix`).",
+     {PY_FRAMEWORK("crewai", "crewai", "CrewAIInstrumentor")},
      1},
     {"claude-code",
      "claude",
@@ -297,7 +380,9 @@ static const ly_connect_client clients[] = {
     {"codex",
      "",
      "Codex",
-     "Token counts come in log records, hundreds of internal spans in traces.",
+     "Hundreds of internal spans a turn; both exporters are wanted, the model's name is in one and "
+     "the "
+     "tree in the other.",
      {{"toml", "npm install -g @openai/codex",
        "# ~/.codex/config.toml\n"
        "[otel]\n"
@@ -305,7 +390,7 @@ static const ly_connect_client clients[] = {
        "exporter = { otlp-http = { endpoint = \"{http}/v1/logs\", protocol = \"binary\" } }\n"
        "trace_exporter = { otlp-http = { endpoint = \"{http}/v1/traces\", protocol = \"binary\" } "
        "}\n",
-       "log_user_prompt = true   # in the same [otel] table", false}},
+       "log_user_prompt = true   # in the same [otel] table", true}},
      1},
     {"gemini-cli",
      "gemini",
@@ -325,7 +410,9 @@ static const ly_connect_client clients[] = {
      "LangWatch SDK",
      "",
      {{"python", "pip install langwatch",
-       "export LANGWATCH_ENDPOINT={http} LANGWATCH_API_KEY=local\n", "", false},
+       "export LANGWATCH_ENDPOINT={http} LANGWATCH_API_KEY=local\n"
+       "# in the program: import langwatch; langwatch.setup()\n",
+       "", true},
       {"typescript", "npm install langwatch @opentelemetry/sdk-node",
        "export LANGWATCH_ENDPOINT={http} LANGWATCH_API_KEY=local\n", "", false}},
      2},

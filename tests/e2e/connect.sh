@@ -15,7 +15,8 @@ for client in otel openai anthropic langchain llamaindex pydantic-ai traceloop p
     grep -q "^$client " "$dir/list" || fail "$client is not listed"
 done
 "$LYDITE" connect nobody 2>/dev/null && fail "an unknown client is accepted"
-"$LYDITE" connect openai --language python | grep -q 'untried' || fail "python is not marked untried"
+"$LYDITE" connect openai --language python | grep -q 'untried' && fail "python is marked untried"
+"$LYDITE" connect mlflow --language typescript | grep -q 'untried' || fail "MLflow for TypeScript is not marked untried"
 
 "$LYDITE" collect --grpc-port 0 --http-port 0 >"$dir/log" 2>&1 &
 pids=$!
@@ -33,12 +34,21 @@ send() { # attributes...
     id=$(printf '%016x' "$now")
     curl -sf -H 'Content-Type: application/json' "http://127.0.0.1:$port/v1/traces" -d "{\"resourceSpans\":[{\"resource\":{\"attributes\":[$2]},\"scopeSpans\":[{\"scope\":{\"name\":\"t\"},\"spans\":[{\"traceId\":\"$id$id\",\"spanId\":\"$id\",\"name\":\"chat m\",\"kind\":3,\"startTimeUnixNano\":\"$now\",\"endTimeUnixNano\":\"$((now + 1000000))\",\"attributes\":[$1]}]}]}]}" >/dev/null
 }
+# The span must come after the wait began, or it is not the first new one.
+waits() {
+    for _ in $(seq 300); do
+        grep -q 'waiting for' "$dir/waits" && return
+        sleep 0.1
+    done
+    fail "--check does not begin to wait"
+}
 attr() { printf '{"key":"%s","value":{"%s":"%s"}}' "$1" "$2" "$3"; }
 
-"$LYDITE" connect openai --check --wait 20 >"$dir/check" 2>/dev/null &
+: >"$dir/waits"
+"$LYDITE" connect openai --check --wait 60 >"$dir/check" 2>"$dir/waits" &
 checker=$!
 pids="$pids $checker"
-sleep 0.3   # the span must come after the wait began, or it is not the first new one
+waits
 send "$(attr gen_ai.operation.name stringValue chat)" ""
 code=0; wait "$checker" || code=$?
 [ "$code" = 1 ] || { cat "$dir/check"; fail "a span without anything passes: exit $code"; }
@@ -46,10 +56,11 @@ for what in model "token counts" messages "service name" session; do
     grep -q "missing: $what" "$dir/check" || { cat "$dir/check"; fail "\"$what\" is not said to be missing"; }
 done
 
-"$LYDITE" connect openai --check --wait 20 --json >"$dir/check" 2>/dev/null &
+: >"$dir/waits"
+"$LYDITE" connect openai --check --wait 60 --json >"$dir/check" 2>"$dir/waits" &
 checker=$!
 pids="$pids $checker"
-sleep 0.3
+waits
 send "$(attr gen_ai.operation.name stringValue chat),$(attr gen_ai.request.model stringValue gpt-4o),$(attr gen_ai.usage.input_tokens intValue 5),$(attr gen_ai.usage.output_tokens intValue 2),$(attr session.id stringValue s1),$(attr gen_ai.input.messages stringValue hi)" "$(attr service.name stringValue svc)"
 code=0; wait "$checker" || code=$?
 [ "$code" = 0 ] || { cat "$dir/check"; fail "a complete span does not pass: exit $code"; }
