@@ -281,8 +281,8 @@ static ly_status wrong_port(const char *name, const char *value, ly_err *err)
     return LY_FAIL(
         err, LY_E_UNSUPPORTED,
         "%s is %s: port 4318 is OTLP/HTTP, and liblydite speaks OTLP/gRPC; set %s to the "
-        "gRPC port, as a rule http://localhost:4317, or set LYDITE_ENDPOINT",
-        name, value, name);
+        "gRPC port, as a rule http://localhost:4317%s",
+        name, value, name, strcmp(name, "LYDITE_ENDPOINT") == 0 ? "" : ", or set LYDITE_ENDPOINT");
 }
 
 /* "http://h:p/path", "https://h", "unix:/p", "h:p" -> target and TLS. */
@@ -391,6 +391,9 @@ static ly_status read_otlp(const reader *r, ly_err *err)
     }
     value = env_first(r, gzips, &name);
     c->gzip = o->gzip || (value && ly_str_eq_nocase(ly_str_c(value), LY_S("gzip")));
+    if (value && !c->gzip && !ly_str_eq_nocase(ly_str_c(value), LY_S("none"))) {
+        note(r, "%s is %s: liblydite knows gzip and none; none is used", name, value);
+    }
     if (!copy_text(&c->ca_file, o->ca_file ? o->ca_file : env_first(r, certs, &name)) ||
         !copy_text(&c->cert_file,
                    o->cert_file ? o->cert_file : env_first(r, client_certs, &name)) ||

@@ -489,8 +489,12 @@ const char *lydite_stats_text(const lydite_stats *stats, char *buf, size_t size)
     const struct {
         const char *name;
         uint64_t n;
-    } rest[] = {
-        {"rejected", s.rejected}, {"spooled", s.spooled}, {"waiting", s.queued + s.sending}};
+    } rest[] = {{"rejected", s.rejected},
+                {"spooled", s.spooled},
+                {"waiting", s.queued + s.sending},
+                {"scores", s.scores},
+                {"of them dropped", s.scores_dropped},
+                {"of them waiting", s.scores_waiting}};
     for (size_t i = 0; i < LY_COUNT(rest); i++) {
         if (rest[i].n) {
             ly_buf_fmt(&text, ", %llu %s", (unsigned long long)rest[i].n, rest[i].name);
@@ -503,11 +507,20 @@ const char *lydite_stats_text(const lydite_stats *stats, char *buf, size_t size)
 
 /* ---- flush and close ---- */
 
-static int result_of(const lydite_stats *s)
+/* Who chose the exporter "none" has lost nothing by it. */
+static bool nothing_lost(const lydite_tracer *tracer, const lydite_stats *s)
 {
-    return s->acknowledged == s->ended                  ? LYDITE_OK
-           : s->queued + s->sending + s->scores_waiting ? LYDITE_E_TIMEOUT
-                                                        : LYDITE_E_LOST;
+    const bool none = tracer->config.exporter == LY_EXPORT_NONE;
+    return s->acknowledged + s->queued + s->sending +
+                   (none ? s->dropped[LYDITE_DROP_EXPORTER] : 0) ==
+               s->ended &&
+           (none || s->scores_dropped == 0);
+}
+
+static int result_of(const lydite_tracer *tracer, const lydite_stats *s)
+{
+    const bool waits = s->queued + s->sending + s->scores_waiting > 0;
+    return waits ? LYDITE_E_TIMEOUT : nothing_lost(tracer, s) ? LYDITE_OK : LYDITE_E_LOST;
 }
 
 static void give_stats(const lydite_stats *from, lydite_stats *to)
@@ -541,7 +554,7 @@ int lydite_flush(lydite_tracer *tracer, uint32_t timeout_ms, lydite_stats *stats
         return LYDITE_E_TIMEOUT;
     }
     /* What ended after the call began may be on the way; it is not this flush's. */
-    return s.acknowledged + s.queued + s.sending == s.ended ? LYDITE_OK : LYDITE_E_LOST;
+    return !tracer || nothing_lost(tracer, &s) ? LYDITE_OK : LYDITE_E_LOST;
 }
 
 static void tracer_free(lydite_tracer *tracer)
@@ -579,8 +592,9 @@ int lydite_close(lydite_tracer *tracer, uint32_t timeout_ms, lydite_stats *stats
     atomic_store(&ly_tracer_serials[tracer->index], 0);
     atomic_store(&ly_tracer_table[tracer->index], NULL);
     pthread_mutex_unlock(&registry_lock);
+    const int result = result_of(tracer, &s);
     if (stopped) {
         tracer_free(tracer);
     } /* else its thread is stuck in the host's function: the memory stays with it */
-    return result_of(&s);
+    return result;
 }

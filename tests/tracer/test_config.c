@@ -172,6 +172,7 @@ static void test_notes(void **state)
         {"OTEL_TRACES_SAMPLER", "jaeger_remote"},
         {"OTEL_TRACES_EXPORTER", "zipkin"},
         {"OTEL_RESOURCE_ATTRIBUTES", "novalue"},
+        {"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"},
         {"OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon"},
         {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "maybe"},
     };

@@ -389,13 +389,47 @@ static void test_deep_tree(void **state)
     assert_int_equal(s.acknowledged, DEEP);
 }
 
+static int no_scores(void *user, bool logs, const void *bytes, size_t len, size_t n)
+{
+    (void)user, (void)bytes, (void)len, (void)n;
+    return logs ? -1 : 0;
+}
+
+/* What close says: a lost score is a loss, what a chosen "none" leaves away is not. */
+static void test_what_close_says(void **state)
+{
+    (void)state;
+    lydite_options opts = LYDITE_OPTIONS_INIT;
+    lydite_stats s = LYDITE_STATS_INIT;
+    lydite_score score = LYDITE_SCORE_INIT;
+    char text[LYDITE_TEXT_MAX];
+    opts.export_fn = no_scores;
+    opts.ignore_env = true;
+    assert_int_equal(lydite_open(&opts, &t, NULL), LYDITE_OK);
+    lydite_span *span = lydite_start(t, LYDITE_STEP, "one");
+    score.name = "helpful";
+    score.label = "yes";
+    assert_int_equal(lydite_score_add(t, span, NULL, NULL, &score), LYDITE_OK);
+    lydite_end(span);
+    assert_int_equal(lydite_close(t, 60000, &s), LYDITE_E_LOST);
+    assert_int_equal(s.acknowledged, 1);
+    assert_int_equal(s.scores_dropped, 1);
+    assert_non_null(strstr(lydite_stats_text(&s, text, sizeof text), "1 of them dropped"));
+    opts.export_fn = NULL;
+    opts.exporter = "none";
+    assert_int_equal(lydite_open(&opts, &t, NULL), LYDITE_OK);
+    lydite_end(lydite_start(t, LYDITE_STEP, "one"));
+    assert_int_equal(lydite_flush(t, 60000, NULL), LYDITE_OK);
+    assert_int_equal(lydite_close(t, 60000, &s), LYDITE_OK);
+    assert_int_equal(s.dropped[LYDITE_DROP_EXPORTER], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_null_everywhere),
-        cmocka_unit_test(test_text_that_is_not_utf8),
-        cmocka_unit_test(test_too_much),
-        cmocka_unit_test(test_deep_tree),
+        cmocka_unit_test(test_null_everywhere), cmocka_unit_test(test_text_that_is_not_utf8),
+        cmocka_unit_test(test_too_much),        cmocka_unit_test(test_deep_tree),
+        cmocka_unit_test(test_what_close_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -256,8 +256,9 @@ LYDITE_API int lydite_stats_get(lydite_tracer *tracer, lydite_stats *stats);
 LYDITE_API const char *lydite_stats_text(const lydite_stats *stats, char *buf, size_t size);
 
 /* Sends now what ended before the call, and waits until it is settled, at most timeout_ms. LYDITE_OK:
- * all spans that ever ended were acknowledged; LYDITE_E_TIMEOUT: some are still on the way;
- * LYDITE_E_LOST: settled, but not all acknowledged. stats may be NULL. */
+ * all spans that ever ended were acknowledged, and no score was lost; LYDITE_E_TIMEOUT: some are still
+ * on the way; LYDITE_E_LOST: settled, but not all acknowledged (the exporter "none" apart). stats may be
+ * NULL. */
 LYDITE_API int lydite_flush(lydite_tracer *tracer, uint32_t timeout_ms, lydite_stats *stats);
 /* Flush, then end the exporter and free the tracer. What is left goes to the spool directory, or is
  * dropped and counted. No other thread may use the tracer any more; its open spans are dead handles. */
