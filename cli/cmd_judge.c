@@ -182,7 +182,15 @@ static int run_put(ly_cli *cli)
                            &w.arena, &v, &w.err);
     }
     int code = st ? ly_cli_fail(cli, &w.err) : LY_EXIT_DONE;
-    if (!st) {
+    if (!st && cli->json) {
+        ly_answer a;
+        ly_answer_begin(&a, cli);
+        ly_jsonw_key(&a.w, "judge");
+        ly_jsonw_fmt(&a.w, "rubric:%.*s@%lld", LY_STR_ARG(name), (long long)v.number);
+        ly_jsonw_kv_i64(&a.w, "version", v.number);
+        ly_jsonw_kv_bool(&a.w, "made", v.made_now);
+        (void)ly_answer_end(&a);
+    } else if (!st) {
         fprintf(cli->out, "%s judge %.*s@%lld; use it as --judge rubric:%.*s\n",
                 v.made_now ? "put" : "unchanged:", LY_STR_ARG(name), (long long)v.number,
                 LY_STR_ARG(name));
@@ -656,9 +664,10 @@ static const ly_opt audit_opts[] = {
 static const ly_verb verbs[] = {
     {"put", "NAME FILE", 2, 2, "keep a rubric file as a version of a judge",
      "Versions are kept as prompts called judge/NAME: lydite prompt log, diff and tag work on "
-     "them.",
+     "them. --json: judge version made.",
      "lydite judge put tone tone.yaml && lydite eval run ... --judge rubric:judge/tone",
-     LY_COMMON_DB | LY_COMMON_PLAIN | LY_COMMON_OUT, put_opts, LY_COUNT(put_opts), run_put},
+     LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_PLAIN | LY_COMMON_OUT, put_opts, LY_COUNT(put_opts),
+     run_put},
     {"audit", "[JUDGE]", 0, 1, "how far a judge may be trusted, by human labels",
      "With --data the judge is asked about rows that people labelled, each --label a column of one "
      "rater; with --run stored scores are compared with the labels of eval review. Printed with "

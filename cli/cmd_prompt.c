@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "cli/answer.h"
 #include "cli/cmd.h"
+#include "cli/prompt_verbs.h"
 #include "cli/work.h"
 #include "cli/eval_print.h"
 #include "cli/files.h"
@@ -631,6 +632,12 @@ static const ly_opt promote_opts[] = {
     {"force", 0, NULL, "move it whatever the run says; the verdict is kept beside the move",
      false}};
 
+static const ly_opt pull_opts[] = {
+    {"dir", 0, "DIR", "where files go (prompts)", false},
+    {"from", 0, "URL", "address of another collector, http://HOST:4318", false},
+    {"force", 0, NULL, "write over files that differ", false}};
+static const ly_opt push_opts[] = {{"message", 'm', "TEXT", "why, as with a commit", false}};
+
 #define WRITE LY_COMMON_READ
 static const ly_verb verbs[] = {
     {"put", "FILE", 1, 1, "keep a prompt file as a version; the same content is the same version",
@@ -673,6 +680,24 @@ static const ly_verb verbs[] = {
      LY_COUNT(promote_opts), run_promote},
     {"rollback", "NAME ALIAS", 2, 2, "point an alias where it pointed before its last move",
      "--json: as alias.", "lydite prompt rollback answer production", WRITE, NULL, 0, run_rollback},
+    {"stats", "NAME", 1, 1, "calls, cost and scores of each version",
+     "Calls and cost are the ledger's, those of evaluations apart; scores are of the newest run "
+     "that "
+     "has the version. --json: name version aliases calls_app calls_eval tokens_in tokens_out "
+     "cost_pico unpriced run scores (judge, rows, mean, low, high).",
+     "lydite prompt stats answer", LY_COMMON_READ | LY_COMMON_TIME, NULL, 0, ly_prompt_run_stats},
+    {"pull", "[NAME[@REF]...]", 0, -1, "versions into files, for an editor or a repository",
+     "Into --dir (prompts), as NAME.txt; without names the newest of all. A file that differs is "
+     "left alone without --force. With --from the versions come from the collector of another "
+     "Lydite into this registry (and into files where --dir is given). --json: did (wrote, "
+     "unchanged, put) name version file.",
+     "lydite prompt pull answer@production --dir prompts", LY_COMMON_READ, pull_opts,
+     LY_COUNT(pull_opts), ly_prompt_run_pull},
+    {"push", "[DIR|FILE]", 0, 1, "files into the registry, one version for each that changed",
+     "Every .txt and .md below DIR (prompts); its path there without the ending is the name. "
+     "--json: as pull.",
+     "lydite prompt pull && lydite prompt push prompts -m 'from the repository'", WRITE, push_opts,
+     LY_COUNT(push_opts), ly_prompt_run_push},
     {"rm", "NAME", 1, 1, "take a prompt off the list",
      "Versions that runs name stay readable by number; putting it again brings it back. "
      "--json: removed (the name).",
