@@ -37,6 +37,11 @@ bool ly_shape_detect(ly_str host, ly_str path, ly_shape *ret_shape, ly_str *ret_
         *ret_shape = LY_SHAPE_ANTHROPIC;
         return true;
     }
+    if (ly_str_starts(p, LY_S("/model/")) && ly_str_ends(p, LY_S("/converse"))) {
+        *ret_model = ly_str_sub(p, 7, p.len - 7 - 9);
+        *ret_shape = LY_SHAPE_BEDROCK;
+        return true;
+    }
     if (ly_str_ends(p, LY_S("/api/chat"))) {
         *ret_shape = LY_SHAPE_OLLAMA;
         return true;
@@ -58,6 +63,20 @@ bool ly_shape_detect(ly_str host, ly_str path, ly_shape *ret_shape, ly_str *ret_
     return false;
 }
 
+static void path_segment(ly_str text, ly_buf *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                     c == '-' || c == '.' || c == '_' || c == '~';
+        if (plain) {
+            ly_buf_char(out, (char)c);
+        } else {
+            ly_buf_fmt(out, "%%%02X", c);
+        }
+    }
+}
+
 void ly_shape_write_path(ly_shape shape, const ly_shape_request *req, ly_buf *out)
 {
     switch (shape) {
@@ -73,18 +92,14 @@ void ly_shape_write_path(ly_shape shape, const ly_shape_request *req, ly_buf *ou
     case LY_SHAPE_OLLAMA:
         ly_buf_c(out, "/api/chat");
         return;
+    case LY_SHAPE_BEDROCK:
+        ly_buf_c(out, "/model/");
+        path_segment(req->model, out);
+        ly_buf_c(out, "/converse");
+        return;
     case LY_SHAPE_GEMINI:
         ly_buf_c(out, "/models/");
-        for (size_t i = 0; i < req->model.len; i++) {
-            unsigned char c = (unsigned char)req->model.ptr[i];
-            bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                         (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' || c == '~';
-            if (plain) {
-                ly_buf_char(out, (char)c);
-            } else {
-                ly_buf_fmt(out, "%%%02X", c);
-            }
-        }
+        path_segment(req->model, out);
         ly_buf_c(out, req->stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
         return;
     case LY_SHAPE__COUNT:
@@ -114,6 +129,10 @@ ly_str ly_shape_finish(ly_shape shape, ly_str raw)
         {"function_call", "tool_call"},
         {"tool_use", "tool_call"},
         {"content_filter", "content_filter"},
+        {"content_filtered", "content_filter"},
+        {"guardrail_intervened", "content_filter"},
+        {"malformed_model_output", "error"},
+        {"malformed_tool_use", "error"},
         {"SAFETY", "content_filter"},
         {"RECITATION", "content_filter"},
         {"BLOCKLIST", "content_filter"},
@@ -189,6 +208,15 @@ static void usage_ollama(const ly_json *n, ly_shape_usage *u)
     take(n, "eval_count", &u->out);
 }
 
+static void usage_bedrock(const ly_json *n, ly_shape_usage *u)
+{
+    take(n, "inputTokens", &u->in);
+    take(n, "outputTokens", &u->out);
+    take(n, "totalTokens", &u->total);
+    take(n, "cacheReadInputTokens", &u->cache_read);
+    take(n, "cacheWriteInputTokens", &u->cache_write);
+}
+
 void ly_shape_usage_read(ly_shape shape, const ly_json *node, ly_shape_usage *usage)
 {
     switch (shape) {
@@ -204,6 +232,9 @@ void ly_shape_usage_read(ly_shape shape, const ly_json *node, ly_shape_usage *us
         return;
     case LY_SHAPE_OLLAMA:
         usage_ollama(node, usage);
+        return;
+    case LY_SHAPE_BEDROCK:
+        usage_bedrock(node, usage);
         return;
     case LY_SHAPE__COUNT:
         return;
@@ -223,6 +254,7 @@ const ly_json *ly_shape_usage_node(ly_shape shape, const ly_json *reply)
     case LY_SHAPE_OPENAI_CHAT:
     case LY_SHAPE_OPENAI_RESPONSES:
     case LY_SHAPE_ANTHROPIC:
+    case LY_SHAPE_BEDROCK:
     case LY_SHAPE__COUNT:
         node = ly_json_get(reply, "usage");
         break;
@@ -277,7 +309,7 @@ void ly_shape_usage_buckets(ly_shape shape, const ly_shape_usage *usage, ly_toke
     t.cache_write_1h = usage->cache_write_1h;
     t.in_audio = usage->in_audio;
     t.out_audio = usage->out_audio;
-    input_buckets(shape != LY_SHAPE_ANTHROPIC, usage, &t, &mode);
+    input_buckets(shape != LY_SHAPE_ANTHROPIC && shape != LY_SHAPE_BEDROCK, usage, &t, &mode);
     output_buckets(shape != LY_SHAPE_GEMINI, usage, &t, &mode);
     if (usage->in == LY_UNKNOWN && usage->out == LY_UNKNOWN && usage->total != LY_UNKNOWN) {
         t.unattributed = usage->total;

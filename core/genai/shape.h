@@ -24,7 +24,8 @@
     X(LY_SHAPE_OPENAI_RESPONSES, "openai-responses") \
     X(LY_SHAPE_ANTHROPIC, "anthropic")               \
     X(LY_SHAPE_GEMINI, "gemini")                     \
-    X(LY_SHAPE_OLLAMA, "ollama")
+    X(LY_SHAPE_OLLAMA, "ollama")                     \
+    X(LY_SHAPE_BEDROCK, "bedrock-converse")
 
 typedef enum ly_shape {
 #define LY_SHAPE_ENUM(id, name) id,

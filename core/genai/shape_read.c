@@ -135,6 +135,23 @@ static void read_anthropic(reading *r, const ly_json *doc)
     }
 }
 
+static void read_bedrock(reading *r, const ly_json *doc)
+{
+    const ly_json *content = ly_json_path(doc, "output.message.content");
+    for (size_t i = 0; i < ly_json_count(content); i++) {
+        const ly_json *block = ly_json_at(content, i), *tool = ly_json_get(block, "toolUse");
+        join(&r->text, ly_json_str(ly_json_get(block, "text")));
+        join(&r->reasoning,
+             ly_json_str(ly_json_path(block, "reasoningContent.reasoningText.text")));
+        if (tool) {
+            const ly_json *input = ly_json_get(tool, "input");
+            add_call(r, ly_json_str(ly_json_get(tool, "toolUseId")),
+                     ly_json_str(ly_json_get(tool, "name")), input ? input->raw : LY_S("{}"));
+        }
+    }
+    r->reply->finish_raw = ly_json_str(ly_json_get(doc, "stopReason"));
+}
+
 static void read_gemini(reading *r, const ly_json *doc)
 {
     const ly_json *candidate = ly_json_at(ly_json_get(doc, "candidates"), 0);
@@ -175,9 +192,15 @@ static void read_ollama(reading *r, const ly_json *doc)
 bool ly_shape_error(ly_shape shape, const ly_json *node, ly_shape_reply *reply)
 {
     const ly_json *error = ly_json_get(node, "error");
-    (void)shape;
     if (ly_json_is(error, LY_JSON_STRING)) {
         reply->error_message = ly_json_str(error);
+        return true;
+    }
+    if (shape == LY_SHAPE_BEDROCK && !ly_json_get(node, "output")) {
+        const ly_json *message = ly_json_get(node, "message");
+        message = message ? message : ly_json_get(node, "Message");
+        reply->error_type = ly_json_str(ly_json_get(node, "__type"));
+        reply->error_message = message ? ly_json_str(message) : LY_S("the provider gave no text");
         return true;
     }
     if (!ly_json_is(error, LY_JSON_OBJECT)) {
@@ -255,6 +278,9 @@ ly_status ly_shape_read_reply(ly_shape shape, ly_str body, ly_arena *arena,
         break;
     case LY_SHAPE_OLLAMA:
         read_ollama(&r, root);
+        break;
+    case LY_SHAPE_BEDROCK:
+        read_bedrock(&r, root);
         break;
     case LY_SHAPE__COUNT:
         break;

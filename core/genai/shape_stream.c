@@ -304,6 +304,7 @@ ly_status ly_shape_stream_feed(ly_shape_stream *stream, ly_str event, ly_str dat
     case LY_SHAPE_OLLAMA:
         feed_ollama(stream, doc);
         break;
+    case LY_SHAPE_BEDROCK: /* streams in a binary framing, which is not read */
     case LY_SHAPE__COUNT:
         break;
     }

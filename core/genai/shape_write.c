@@ -183,6 +183,44 @@ static void text_part(ly_jsonw *w, ly_str text)
     ly_jsonw_array_end(w);
 }
 
+/* [{"text": ...}] */
+static void text_blocks(ly_jsonw *w, ly_str text)
+{
+    ly_jsonw_array(w);
+    ly_jsonw_object(w);
+    ly_jsonw_kv_str(w, "text", text);
+    ly_jsonw_object_end(w);
+    ly_jsonw_array_end(w);
+}
+
+/* Converse. The model stands in the path. A schema is not sent: few models there take one. */
+static void write_bedrock(ly_jsonw *w, const ly_shape_request *req, ly_buf *system)
+{
+    if (has_system(req)) {
+        ly_jsonw_key(w, "system");
+        text_blocks(w, ly_buf_view(system));
+    }
+    ly_jsonw_key(w, "messages");
+    ly_jsonw_array(w);
+    for (size_t i = 0; i < req->n_msgs; i++) {
+        if (!is_system(&req->msgs[i])) {
+            ly_jsonw_object(w);
+            ly_jsonw_kv_str(w, "role", req->msgs[i].role);
+            ly_jsonw_key(w, "content");
+            text_blocks(w, req->msgs[i].text);
+            ly_jsonw_object_end(w);
+        }
+    }
+    ly_jsonw_array_end(w);
+    ly_jsonw_key(w, "inferenceConfig");
+    ly_jsonw_object(w);
+    ly_jsonw_kv_i64(w, "maxTokens", req->max_output);
+    number(w, "temperature", req->temperature);
+    number(w, "topP", req->top_p);
+    stops(w, "stopSequences", req);
+    ly_jsonw_object_end(w);
+}
+
 static void write_gemini(ly_jsonw *w, const ly_shape_request *req, ly_buf *system)
 {
     if (has_system(req)) {
@@ -275,6 +313,9 @@ ly_status ly_shape_write_request(ly_shape shape, const ly_shape_request *req, ly
         break;
     case LY_SHAPE_OLLAMA:
         write_ollama(&w, req);
+        break;
+    case LY_SHAPE_BEDROCK:
+        write_bedrock(&w, req, &system);
         break;
     case LY_SHAPE__COUNT:
         break;

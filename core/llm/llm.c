@@ -2,11 +2,13 @@
 #include "llm/llm.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "llm/llm_i.h"
+#include "llm/sigv4.h"
 #include "text/hash.h"
 #include "text/json.h"
 #include "text/jsonw.h"
@@ -274,19 +276,74 @@ static ly_http_verdict classify(void *user, const ly_http_reply *http, int64_t *
     return v;
 }
 
+/* Headers of a signed request; wiped after use. */
+typedef struct aws_headers {
+    char date[40], token[4096], authorization[1024];
+} aws_headers;
+
+/* Signs by AWS_ACCESS_KEY_ID and its secret; nothing without them (a local address needs none). */
+static ly_status sign_aws(job *j, ly_str path, aws_headers *h, const char **headers, size_t *n,
+                          ly_err *err)
+{
+    const ly_llm_model *m = j->call.model;
+    const char *id = getenv("AWS_ACCESS_KEY_ID"), *secret = getenv("AWS_SECRET_ACCESS_KEY");
+    const char *token = getenv("AWS_SESSION_TOKEN");
+    char host[sizeof m->host + 16];
+    if (!id || !*id || !secret || !*secret) {
+        return LY_OK;
+    }
+    (void)snprintf(host, sizeof host, m->port == LY_UNKNOWN ? "%s" : "%s:%lld", m->host,
+                   (long long)m->port);
+    ly_sigv4 in = {.method = "POST",
+                   .path = path,
+                   .host = ly_str_c(host),
+                   .content_type = LY_S("application/json"),
+                   .body = ly_buf_view(&j->body),
+                   .region = ly_llm_aws_region(),
+                   .service = "bedrock",
+                   .key_id = id,
+                   .secret = secret,
+                   .token = token};
+    ly_sigv4_signed made;
+    ly_buf value;
+    ly_buf_init(&value, sizeof h->authorization - 20);
+    ly_sigv4_date(ly_wall_ns(), in.date);
+    ly_status st = ly_sigv4_sign(&in, &value, &made, err);
+    int used = snprintf(h->token, sizeof h->token, "x-amz-security-token: %s", token ? token : "");
+    if (!st && (used < 0 || (size_t)used >= sizeof h->token)) {
+        st = LY_FAIL(err, LY_E_INVALID, "AWS_SESSION_TOKEN is too long");
+    }
+    if (!st) {
+        (void)snprintf(h->date, sizeof h->date, "x-amz-date: %s", in.date);
+        (void)snprintf(h->authorization, sizeof h->authorization, "Authorization: %s",
+                       ly_buf_text(&value));
+        headers[(*n)++] = h->date;
+        headers[(*n)++] = h->authorization;
+        if (token && *token) {
+            headers[(*n)++] = h->token;
+        }
+    }
+    explicit_bzero(&made, sizeof made);
+    ly_buf_release(&value);
+    return st;
+}
+
 static ly_status send_job(job *j, ly_err *err)
 {
     const ly_llm_model *m = j->call.model;
     char auth[1024], version[] = "anthropic-version: 2023-06-01", lane[LY_LLM_URL_MAX + 16];
     char type[] = "Content-Type: application/json";
-    const char *headers[4] = {type};
+    const char *headers[6] = {type};
+    aws_headers aws;
+    memset(&aws, 0, sizeof aws);
     size_t n = 1;
     const char *key = ly_llm_model_key(m);
     static const char *const forms[] = {[LY_AUTH_NONE] = NULL,
                                         [LY_AUTH_BEARER] = "Authorization: Bearer ",
                                         [LY_AUTH_ANTHROPIC] = "x-api-key: ",
                                         [LY_AUTH_GOOGLE] = "x-goog-api-key: ",
-                                        [LY_AUTH_AZURE] = "api-key: "};
+                                        [LY_AUTH_AZURE] = "api-key: ",
+                                        [LY_AUTH_AWS] = "Authorization: Bearer "};
     if (key && forms[m->auth]) {
         int len = snprintf(auth, sizeof auth, "%s%s", forms[m->auth], key);
         if (len < 0 || (size_t)len >= sizeof auth) {
@@ -306,6 +363,10 @@ static ly_status send_job(job *j, ly_err *err)
         ly_buf_reset(&j->body);
         status = ly_shape_write_request(m->shape, &j->call.request, &j->body, err);
     }
+    if (!status && m->auth == LY_AUTH_AWS && !key) {
+        status = sign_aws(j, ly_str_sub(ly_buf_view(&url), strlen(m->base), SIZE_MAX), &aws,
+                          headers, &n, err);
+    }
     if (!status) {
         (void)snprintf(lane, sizeof lane, "%s %s", m->base, m->key_env ? m->key_env : "");
         ly_http_request req = {
@@ -324,6 +385,7 @@ static ly_status send_job(job *j, ly_err *err)
         status = ly_http_submit(j->llm->http, &req, err);
     }
     explicit_bzero(auth, sizeof auth);
+    explicit_bzero(&aws, sizeof aws);
     ly_buf_release(&url);
     return status;
 }
@@ -551,6 +613,25 @@ static bool from_cache(job *j)
     return true;
 }
 
+/* Where the path names the model, the body does not: then the path belongs to what was asked. */
+static ly_status cache_key(job *j, ly_err *err)
+{
+    ly_buf base;
+    ly_shape shape = j->call.model->shape;
+    ly_buf_init(&base, LY_LLM_URL_MAX + LY_LLM_NAME_MAX * 3 + 64);
+    ly_buf_c(&base, j->call.model->base);
+    if (shape == LY_SHAPE_GEMINI || shape == LY_SHAPE_BEDROCK) {
+        ly_shape_write_path(shape, &j->call.request, &base);
+    }
+    ly_status st = ly_buf_status(&base, "request address", err);
+    if (!st) {
+        st = ly_llm_cache_key(ly_buf_view(&base), ly_buf_view(&j->body), j->call.repeat,
+                              j->call.salt, j->key, err);
+    }
+    ly_buf_release(&base);
+    return st;
+}
+
 ly_status ly_llm_submit(ly_llm *llm, const ly_llm_call *call, ly_err *err)
 {
     job *j = job_new(llm);
@@ -567,8 +648,7 @@ ly_status ly_llm_submit(ly_llm *llm, const ly_llm_call *call, ly_err *err)
     } /* the body is written once: for the cache's key and for sending */
     bool keyed = !j->call.no_cache && (llm->opts.hooks.cached || llm->opts.hooks.keep);
     if (!status && keyed) {
-        status = ly_llm_cache_key(ly_str_c(call->model->base), ly_buf_view(&j->body), call->repeat,
-                                  call->salt, j->key, err);
+        status = cache_key(j, err);
     }
     if (status) {
         job_free(j);

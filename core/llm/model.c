@@ -1,4 +1,5 @@
 /* Providers and model specs (llm.h). A further OpenAI-compatible provider is one row. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "genai/normalise.h"
@@ -25,6 +26,8 @@ static const provider providers[] = {
      "GEMINI_BASE_URL", "GEMINI_API_KEY", LY_AUTH_GOOGLE, false},
     {"azure", "azure.ai.openai", CHAT, "", "AZURE_OPENAI_BASE_URL", "AZURE_OPENAI_API_KEY",
      LY_AUTH_AZURE, false},
+    {"bedrock", "aws.bedrock", LY_SHAPE_BEDROCK, "", "BEDROCK_BASE_URL", "AWS_BEARER_TOKEN_BEDROCK",
+     LY_AUTH_AWS, false},
     {"mistral", "mistral_ai", CHAT, "https://api.mistral.ai/v1", "MISTRAL_BASE_URL",
      "MISTRAL_API_KEY", LY_AUTH_BEARER, true},
     {"groq", "groq", CHAT, "https://api.groq.com/openai/v1", "GROQ_BASE_URL", "GROQ_API_KEY",
@@ -146,6 +149,12 @@ ly_status ly_llm_model_parse(ly_str spec, ly_llm_model *ret_model, ly_err *err)
     if (base.len == 0) {
         base = ly_str_c(from_env ? from_env : p->base);
     }
+    char regional[128];
+    if (base.len == 0 && p->auth == LY_AUTH_AWS) {
+        (void)snprintf(regional, sizeof regional, "https://bedrock-runtime.%.60s.amazonaws.com",
+                       ly_llm_aws_region());
+        base = ly_str_c(regional);
+    }
     while (base.len && base.ptr[base.len - 1] == '/') {
         base.len--;
     }
@@ -173,6 +182,13 @@ ly_status ly_llm_model_parse(ly_str spec, ly_llm_model *ret_model, ly_err *err)
     return LY_OK;
 }
 
+const char *ly_llm_aws_region(void)
+{
+    const char *region = env("AWS_REGION");
+    region = region ? region : env("AWS_DEFAULT_REGION");
+    return region ? region : "us-east-1";
+}
+
 const char *ly_llm_model_key(const ly_llm_model *model)
 {
     return env(model->key_env);
@@ -182,6 +198,15 @@ ly_status ly_llm_model_check(const ly_llm_model *model, ly_err *err)
 {
     if (!model->key_env || env(model->key_env) || ly_price_address_local(ly_str_c(model->host))) {
         return LY_OK;
+    }
+    if (model->auth == LY_AUTH_AWS) {
+        if (env("AWS_ACCESS_KEY_ID") && env("AWS_SECRET_ACCESS_KEY")) {
+            return LY_OK;
+        }
+        return LY_FAIL(err, LY_E_DENIED,
+                       "model %s needs a key: set %s, or AWS_ACCESS_KEY_ID and "
+                       "AWS_SECRET_ACCESS_KEY",
+                       model->spec, model->key_env);
     }
     return LY_FAIL(err, LY_E_DENIED, "model %s needs a key: set %s", model->spec, model->key_env);
 }
