@@ -577,7 +577,9 @@ static const ly_verb verbs[] = {
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT | LY_COMMON_TIME, export_opts,
      LY_COUNT(export_opts), ly_trace_run_export},
     {"import", "FILE...", 1, -1, "read OTLP files into the database",
-     "OTLP/JSON (one document or JSON Lines) or protobuf, told apart by the first byte; - is "
+     "OTLP/JSON (one document, JSON Lines, an array) or protobuf (one message, or as the "
+     "collector's file "
+     "exporter writes it), told apart by the first byte; - is "
      "standard "
      "input. Importing a file twice changes nothing. --json: received stored known rejected.",
      "lydite trace import trace.jsonl\nlydite trace export @last | lydite trace import --db b.db -",

@@ -154,6 +154,9 @@ static ly_status begin_replay(replay *r, const char *const *files, int n, ly_err
     if (st == LY_OK) {
         st = ly_trace_import_files(store, files, n, NULL, &sum, err);
     }
+    if (st == LY_OK && sum.received == 0) {
+        st = LY_FAIL(err, LY_E_FORMAT, "%s: no spans and no log records in it", files[0]);
+    }
     ly_store_close(store);
     return st;
 }
@@ -300,7 +303,8 @@ static const ly_opt view_opts[] = {
 
 static const ly_verb verbs[] = {
     {NULL, "[FILE...|FILTER]", 0, -1, "look at traces on the terminal, live",
-     "An argument that is a file (or -) is replayed: OTLP/JSON or protobuf. Other arguments are a "
+     "An argument that is a file (or -) is replayed: OTLP/JSON (documents on a line each, over "
+     "several, or in an array) or protobuf. Other arguments are a "
      "filter (lydite trace list --help). Where the output is no terminal, or with --plain, the "
      "list "
      "is printed once, as by `trace list`. Screens: Traces, Trace (steps, waterfall, messages), "

@@ -197,28 +197,95 @@ static ly_status import_piece(importer *im, ly_str bytes, ly_otlp_format format,
     return st;
 }
 
-/* One document, or one a line when the text does not read as one. */
+/* The length of the object that the text begins with; all of it where the object does not end. */
+static size_t object_length(ly_str text)
+{
+    size_t depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (quoted) {
+            i += c == '\\';
+            quoted = c != '"';
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '{') {
+            depth++;
+        } else if (c == '}' && --depth == 0) {
+            return i + 1;
+        }
+    }
+    return text.len;
+}
+
+/* Documents one after another: one a line, over several lines, or as an array. */
 static ly_status import_json(importer *im, ly_str text, ly_err *err)
 {
-    ly_str rest = text, line;
-    ly_str first = ly_str_trim(ly_str_sub(text, 0, ly_str_find_char(text, '\n', 0)));
-    bool lines = first.len > 1 && first.ptr[first.len - 1] == '}' && first.len < text.len;
-    size_t number = 0;
-    if (!lines) {
-        return import_piece(im, text, LY_OTLP_JSON, err);
-    }
-    while (ly_str_split(&rest, '\n', &line)) {
-        number++;
-        line = ly_str_trim(line);
-        if (line.len == 0) {
+    size_t line = 1, at = 0;
+    while (at < text.len) {
+        char c = text.ptr[at];
+        line += c == '\n';
+        if (c != '{') {
+            if (strchr(" \t\r\n,[]", c) == NULL || c == '\0') {
+                return LY_FAIL(err, LY_E_FORMAT,
+                               "line %zu: OTLP/JSON is objects with resourceSpans or resourceLogs",
+                               line);
+            }
+            at++;
             continue;
         }
-        ly_status st = import_piece(im, line, LY_OTLP_JSON, err);
+        ly_str doc = ly_str_sub(text, at, object_length(ly_str_sub(text, at, text.len)));
+        ly_status st = import_piece(im, doc, LY_OTLP_JSON, err);
         if (st != LY_OK) {
-            return ly_err_wrap(err, "line %zu", number);
+            return ly_err_wrap(err, "document at line %zu", line);
         }
+        for (size_t i = 0; i < doc.len; i++) {
+            line += doc.ptr[i] == '\n';
+        }
+        at += doc.len;
     }
     return LY_OK;
+}
+
+/* One message, or several, each behind its length in four bytes (the collector's file exporter). */
+static ly_status import_proto(importer *im, ly_str bytes, ly_err *err)
+{
+    if (bytes.len > 4 && bytes.ptr[0] == '\0') {
+        while (bytes.len > 4) {
+            const unsigned char *p = (const unsigned char *)bytes.ptr;
+            size_t n = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+            if (n > bytes.len - 4) {
+                return LY_FAIL(err, LY_E_FORMAT, "the file is cut off");
+            }
+            ly_status st = import_piece(im, ly_str_sub(bytes, 4, n), LY_OTLP_PROTO, err);
+            if (st != LY_OK) {
+                return st;
+            }
+            bytes = ly_str_sub(bytes, 4 + n, bytes.len);
+        }
+        return LY_OK;
+    }
+    ly_status st = import_piece(im, bytes, LY_OTLP_PROTO, err);
+    return st == LY_E_FORMAT || st == LY_E_INVALID
+               ? LY_FAIL(err, st, "neither OTLP/JSON nor OTLP protobuf")
+               : st;
+}
+
+static ly_status import_bytes(importer *im, ly_str bytes, ly_err *err)
+{
+    if (ly_str_starts(bytes, LY_S("\x1f\x8b"))) {
+        return LY_FAIL(err, LY_E_FORMAT,
+                       "packed by gzip; unpack it: gunzip -c FILE | lydite ... -");
+    }
+    if (ly_str_starts(bytes, LY_S("\xef\xbb\xbf"))) {
+        bytes = ly_str_sub(bytes, 3, bytes.len);
+    }
+    ly_str text = ly_str_trim(bytes);
+    if (text.len == 0) {
+        return LY_OK;
+    }
+    return text.ptr[0] == '{' || text.ptr[0] == '[' ? import_json(im, text, err)
+                                                    : import_proto(im, bytes, err);
 }
 
 ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n, const char *key,
@@ -234,10 +301,7 @@ ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n
         ly_buf_init(&bytes, LY_GIB(2));
         st = read_all(paths[i], &bytes, err);
         if (st == LY_OK) {
-            ly_str text = ly_str_trim(ly_buf_view(&bytes));
-            st = text.len > 0 && text.ptr[0] == '{'
-                     ? import_json(&im, text, err)
-                     : import_piece(&im, ly_buf_view(&bytes), LY_OTLP_PROTO, err);
+            st = import_bytes(&im, ly_buf_view(&bytes), err);
             if (st != LY_OK) {
                 st = ly_err_wrap(err, "%s", paths[i]);
             }
