@@ -25,7 +25,8 @@ static const char head[] =
     "td:first-child,th:first-child,td:last-child,th:last-child{text-align:left}\n"
     "th{font-weight:600;border-bottom:1px solid #8888}\n"
     ".t{font:12px ui-monospace,monospace;opacity:.7}.e{color:#c22}.dim{opacity:.65}\n"
-    "svg{display:block}pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0 .6rem;\n"
+    "td:first-child{max-width:60ch;overflow:hidden;text-overflow:ellipsis}\n"
+    "svg{display:block;overflow:visible}pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0 .6rem;\n"
     "padding:.5rem .7rem;border-left:3px solid #8888}\n"
     "details{margin:.3rem 0}summary{cursor:pointer}\n"
     "</style>\n<title>";
@@ -38,6 +39,7 @@ typedef struct page {
     ly_buf *out;
     ly_buf cell;
     ly_arena work;
+    size_t calls; /* steps with messages so far */
 } page;
 
 static void cell_text(page *p)
@@ -258,6 +260,7 @@ static ly_status messages_of(page *p, const ly_node *n, ly_err *err)
         m.tool_result.len == 0 && m.query.len == 0) {
         return LY_OK;
     }
+    p->calls++;
     ly_buf_c(p->out, "<details><summary>");
     ly_buf_fmt(p->out, "<span class=\"t\">%c</span> ", ly_type_letter(n->canon.type));
     ly_text_label(n, true, &p->cell);
@@ -278,7 +281,6 @@ static ly_status messages_of(page *p, const ly_node *n, ly_err *err)
 
 static ly_status messages(page *p, ly_err *err)
 {
-    size_t calls = 0;
     ly_status st = LY_OK;
     ly_buf_c(p->out, "<h2>Messages</h2>\n");
     for (size_t i = 0; i < p->trace->n && st == LY_OK; i++) {
@@ -286,8 +288,11 @@ static ly_status messages(page *p, ly_err *err)
         if (ly_type_plumbing(n->canon.type)) {
             continue;
         }
-        if (++calls > MAX_PAGE_CALLS) {
-            ly_buf_fmt(p->out, "<p>[%d of more steps shown]</p>\n", MAX_PAGE_CALLS);
+        if (p->calls == MAX_PAGE_CALLS) {
+            ly_buf_fmt(p->out,
+                       "<p class=\"dim\">[the messages of the first %d steps; `lydite span show "
+                       "SPAN` prints those of any other]</p>\n",
+                       MAX_PAGE_CALLS);
             break;
         }
         st = messages_of(p, n, err);
