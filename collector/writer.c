@@ -13,9 +13,10 @@
 
 #include "collector/impl.h"
 
-#define GROUP_WAIT_NS   (5 * LY_NS_PER_MS)
-#define GROUP_ITEMS     512
-#define GROUP_BYTES     LY_MIB(1)
+#define GROUP_WAIT_NS (5 * LY_NS_PER_MS)
+#define GROUP_ITEMS   512
+/* As they came: a history that is sent again is a fifteenth of it in the file. */
+#define GROUP_BYTES     LY_MIB(4)
 #define GROUP_REQUESTS  256
 #define SETTLE_SLICE_NS (5 * LY_NS_PER_MS)
 /* Under load settling gets this part of the time, so that nothing stays dirty for long and requests do not

@@ -430,7 +430,8 @@ static int overload(const options *o)
     snprintf(db, sizeof db, "%s/overload.db", side_dir);
     pid_t pid = side_start(db, NULL, true, &found);
     client_begin(&c, o, found.grpc_port);
-    int64_t steady_ns = (o->seconds > 50 ? o->seconds / 5 : 10) * LY_NS_PER_SEC;
+    /* Long enough for what grows at first: caches, and the keeper's buffers. */
+    int64_t steady_ns = (o->seconds > 75 ? o->seconds / 5 : 15) * LY_NS_PER_SEC;
     double peak = closed_loop(&c, steady_ns, pid, &steady);
     size_t refused = c.refused;
     double good = open_loop(&c, 3 * peak / (double)o->batch, o->seconds * LY_NS_PER_SEC, pid, &most,
