@@ -214,6 +214,37 @@ def a_name(rng, c):
             "ends_with": rng.choice(["", "us."]) + value, "contains": rng.choice(["", "us."]) + value + rng.choice(["", "-v1:0"])}[kind]
 
 
+def edges(rng, model, when):
+    """A moment at which the prices of the model change, or the second before or after it."""
+    if not isinstance(model["prices"], list) or rng.random() < 0.4:
+        return when
+    row = rng.choice(model["prices"]).get("constraint") or {}
+    at = None
+    if "start_date" in row:
+        at = int(datetime.datetime.fromisoformat(row["start_date"] + "T00:00:00+00:00").timestamp())
+    elif "start_time" in row:
+        clock = datetime.time.fromisoformat(rng.choice([row["start_time"], row["end_time"]]).replace("Z", "+00:00"))
+        at = when - when % 86400 + clock.hour * 3600 + clock.minute * 60
+    return when if at is None else at + rng.choice([-1, 0, 1])
+
+
+def at_a_tier(rng, prices, usage):
+    """The whole input exactly at the start of a tier, or one more."""
+    starts = [t["start"] for p in prices.values() if isinstance(p, dict) for t in p["tiers"]]
+    if not starts or rng.random() < 0.6:
+        return usage
+    return {"input_tokens": rng.choice(starts) + rng.choice([0, 1]), "output_tokens": rng.randrange(0, 100), "requests": 1}
+
+
+def address(rng, providers, provider):
+    """A URL by which the provider is found, where its pattern is plain."""
+    url = provider["api_pattern"].replace("\\.", ".")
+    if rng.random() < 0.8 or not re.fullmatch(r"https://[a-z0-9./-]+", url):
+        return provider["id"]
+    first = next(p for p in providers if re.match(p["api_pattern"], url + "/v1"))
+    return url + "/v1" if first is provider else provider["id"]
+
+
 def main():
     path, seed, per_model = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     providers = json.load(open(path), parse_float=Decimal, parse_int=int)
@@ -224,13 +255,14 @@ def main():
                 name = rng.choice([model["id"], a_name(rng, model["match"])])
                 if rng.random() < 0.2:
                     name = name.upper()
-                when = rng.randrange(1735689600, 1830297600)
                 found = find_model(providers, provider, name.lower())
+                when = rng.randrange(1735689600, 1830297600)
+                when = edges(rng, found, when) if found else when
                 prices = prices_at(found, when) if found else {}
-                usage = random_usage(rng, prices)
+                usage = at_a_tier(rng, prices, random_usage(rng, prices))
                 expected = literal_price(found, prices, usage) if found else "unknown_model"
                 pairs = ",".join(f"{k}={n}" for k, n in usage.items())
-                print(provider["id"], name, when, pairs, expected, sep="\t")
+                print(address(rng, providers, provider), name, when, pairs, expected, sep="\t")
 
 
 main()

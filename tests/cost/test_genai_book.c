@@ -99,7 +99,11 @@ static bool check_line(ly_str line)
     expected = line;
     int64_t seconds, amount;
     assert_true(ly_str_to_i64(when, &seconds));
-    ly_price_ask ask = {.provider = provider, .model = model, .at_ns = seconds * 1000000000};
+    bool url = ly_str_starts(provider, LY_S("https://"));
+    ly_price_ask ask = {.provider = url ? LY_S("") : provider,
+                        .address = url ? provider : LY_S(""),
+                        .model = model,
+                        .at_ns = seconds * 1000000000};
     ly_usage usage;
     parse_usage(pairs, &usage);
     ly_price_hit hit = ly_price_find(book, &ask);
