@@ -129,6 +129,7 @@ static int execute(ly_eval_session *s, const uint8_t run_id[16], double budget_u
                          .timeout_ms = (int64_t)(timeout * 1000),
                          .progress = show_progress,
                          .interrupted = interrupted,
+                         .on_behalf_of = ly_eval_user(),
                          .record = ly_cli_flag(s->cli, "no-trace") ? NULL : store_spans,
                          .user = s};
     s->show_progress = isatty(STDERR_FILENO) && !s->cli->quiet;

@@ -93,6 +93,12 @@ static bool room(void *money)
            ly_budget_room(m->gate, want);
 }
 
+ly_str ly_eval_user(void)
+{
+    const char *user = getenv("LYDITE_USER");
+    return ly_str_c(user ? user : "");
+}
+
 ly_status ly_eval_money_open(const char *db, const char *run, int64_t budget_pico,
                              const ly_price_book *book, const ly_suite *suite,
                              ly_eval_money **ret_money, ly_err *err)
@@ -106,6 +112,7 @@ ly_status ly_eval_money_open(const char *db, const char *run, int64_t budget_pic
     m->at_ns = ly_wall_ns();
     ly_gate_ask ask = {.by_call = true,
                        .service = LY_S(LY_EVAL_SERVICE),
+                       .user = ly_eval_user(),
                        .run = budget_pico > 0 ? ly_str_c(run) : LY_STR_NONE,
                        .limit_pico = budget_pico};
     ly_status status = ly_budget_gate_open(db, &ask, &m->gate, err);

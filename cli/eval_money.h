@@ -15,6 +15,9 @@ typedef struct ly_eval_money ly_eval_money;
 LY_MUST_USE ly_status ly_eval_money_open(const char *db, const char *run, int64_t budget_pico,
                                          const ly_price_book *book, const ly_suite *suite,
                                          ly_eval_money **ret_money, ly_err *err);
+/* On whose behalf evaluations and judges call (LYDITE_USER): their spans have it as user.id, so that a
+ * budget of that user holds them. Empty = nobody's. */
+ly_str ly_eval_user(void);
 /* Sets reserve, settle and money; nothing for NULL. */
 void ly_eval_money_use(ly_eval_money *money, ly_eval_opts *opts);
 /* NULL is allowed. */

@@ -19,6 +19,7 @@ struct ly_recorder {
     ly_buf spans; /* ScopeSpans.spans fields, one after another */
     ly_status failed;
     uint64_t ids; /* state of the id generator, seeded from the kernel */
+    ly_str user;
 };
 
 /* Attributes of one span in the making. */
@@ -71,6 +72,11 @@ ly_status ly_recorder_new(ly_str run_hex, ly_recorder **ret, ly_err *err)
     }
     *ret = rec;
     return LY_OK;
+}
+
+void ly_recorder_for(ly_recorder *rec, ly_str user)
+{
+    rec->user = user;
 }
 
 void ly_recorder_free(ly_recorder *rec)
@@ -156,6 +162,7 @@ void ly_record_call(ly_recorder *rec, const ly_record_place *place, ly_origin or
     ly_shape_write_output_messages(&result->reply, &output);
     (void)snprintf(name, sizeof name, "chat %s", call->model->name);
     add_str(&a, "lydite.origin", ly_str_c(ly_origin_name(origin)));
+    add_str(&a, "user.id", rec->user);
     add_str(&a, "gen_ai.operation.name", LY_S("chat"));
     add_str(&a, "gen_ai.provider.name", ly_str_c(call->model->provider));
     add_str(&a, "gen_ai.request.model", ly_str_c(call->model->name));
@@ -215,6 +222,7 @@ void ly_record_case(ly_recorder *rec, const ly_record_place *place, const ly_tar
 {
     attrs a = {.n = 0};
     add_str(&a, "lydite.origin", LY_S("eval"));
+    add_str(&a, "user.id", rec->user);
     add_str(&a, "lydite.span.type", LY_S("step"));
     add_str(&a, "lydite.run", rec->run);
     add_str(&a, "lydite.case.target", target->name);
@@ -248,6 +256,7 @@ void ly_record_judgement(ly_recorder *rec, const ly_record_place *place, const l
     ly_buf_c(&name, "judge ");
     ly_buf_str(&name, ly_judge_name(judge));
     add_str(&a, "lydite.origin", LY_S("judge"));
+    add_str(&a, "user.id", rec->user);
     add_str(&a, "lydite.span.type", LY_S("evaluator"));
     add_str(&a, "lydite.run", rec->run);
     add_str(&a, "lydite.judge.hash", ly_str_c(ly_judge_hash(judge)));

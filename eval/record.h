@@ -19,6 +19,9 @@ typedef ly_status (*ly_record_fn)(void *user, ly_str otlp, ly_err *err);
 
 LY_MUST_USE ly_status ly_recorder_new(ly_str run_hex, ly_recorder **ret, ly_err *err);
 void ly_recorder_free(ly_recorder *rec);
+/* On whose behalf the calls are made: `user.id` of every span from now on. The text must stay; empty =
+ * nobody's. */
+void ly_recorder_for(ly_recorder *rec, ly_str user);
 
 /* Where a span of ours hangs. */
 typedef struct ly_record_place {

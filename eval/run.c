@@ -446,6 +446,9 @@ static ly_status set_up(ly_engine *e, ly_err *err)
     if (!st && e->opts->record) {
         st = ly_recorder_new(ly_str_c(hex), &e->rec, err);
     }
+    if (!st && e->rec) {
+        ly_recorder_for(e->rec, e->opts->on_behalf_of);
+    }
     if (!st) {
         st = fresh_batch(e, err);
     }

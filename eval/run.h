@@ -57,6 +57,7 @@ typedef struct ly_eval_opts {
     int64_t timeout_ms;                                      /* of a command or URL; 0 = 600 000 */
     void (*progress)(void *user, const ly_eval_progress *p); /* a few times a second; may be NULL */
     bool (*interrupted)(void *user);                         /* may be NULL */
+    ly_str on_behalf_of; /* whose calls these are: user.id of their spans; empty = nobody's */
     ly_record_fn record; /* stores spans, on the writing thread; NULL = none are made */
     void *user;
 } ly_eval_opts;

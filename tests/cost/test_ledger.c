@@ -2,8 +2,6 @@
  * The kept sums against a full scan of the ledger, in every order of arrival; repair; repricing; the
  * report's parts; leases under a cap from several threads.
  */
-#include <pthread.h>
-
 #include "../store/support.h"
 
 #include "cost/book.h"
@@ -571,71 +569,6 @@ static void zones(void **state)
     ly_zone_free(zone);
 }
 
-/* ---- leases ---- */
-
-#define WORKERS 4
-#define LIMIT   (1000 * 1000000LL)
-
-typedef struct worker {
-    pthread_t thread;
-    const char *db;
-    int64_t paid;
-    size_t refused;
-} worker;
-
-static void *spend(void *user)
-{
-    worker *w = user;
-    ly_err err = LY_ERR_INIT;
-    ly_budget_gate *gate = NULL;
-    ly_gate_ask ask = {.run = LY_S("r1"), .limit_pico = LIMIT, .origin = LY_ORIGIN_EVAL};
-    uint64_t seed = (uint64_t)(uintptr_t)w;
-    if (ly_budget_gate_open(w->db, &ask, &gate, &err) != LY_OK) {
-        return NULL;
-    }
-    for (int i = 0; i < 200; i++) {
-        int64_t worst = 20 * 1000000LL, paid = (int64_t)(next_random(&seed) % 20) * 1000000;
-        if (ly_budget_reserve(gate, worst, &err) != LY_OK) {
-            w->refused++;
-            continue;
-        }
-        ly_budget_settle(gate, worst, paid);
-        w->paid += paid;
-    }
-    ly_budget_gate_close(gate);
-    return NULL;
-}
-
-/* Gates of several threads, each with its own handle as a process has: together never past the cap, and
- * not far below it either. */
-static void gates(void **state)
-{
-    (void)state;
-    folder f = folder_make();
-    ly_store *store = open_writer(f.db);
-    worker workers[WORKERS] = {{0}};
-    int64_t paid = 0, held, spent;
-    size_t refused = 0;
-    ly_err err = LY_ERR_INIT;
-    for (size_t i = 0; i < WORKERS; i++) {
-        workers[i].db = f.db;
-        assert_int_equal(pthread_create(&workers[i].thread, NULL, spend, &workers[i]), 0);
-    }
-    for (size_t i = 0; i < WORKERS; i++) {
-        (void)pthread_join(workers[i].thread, NULL);
-        paid += workers[i].paid;
-        refused += workers[i].refused;
-    }
-    assert_true(paid <= LIMIT);
-    assert_true(paid > LIMIT - WORKERS * 3 * 20 * 1000000LL);
-    assert_true(refused > 0);
-    assert_ok(ly_lease_sum(store, LY_S("run:r1"), 0, &held, &spent, &err), err);
-    assert_int_equal(held, 0);
-    assert_int_equal(spent, paid);
-    ly_store_close(store);
-    folder_remove(&f);
-}
-
 static void budgets(void **state)
 {
     (void)state;
@@ -785,17 +718,11 @@ static void books(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_of_arrival),
-        cmocka_unit_test(reprice),
-        cmocka_unit_test(verify_repairs),
-        cmocka_unit_test(retention),
-        cmocka_unit_test(sealed_lines),
-        cmocka_unit_test(dearest),
-        cmocka_unit_test(report),
-        cmocka_unit_test(zones),
-        cmocka_unit_test(gates),
-        cmocka_unit_test(budgets),
-        cmocka_unit_test(books),
+        cmocka_unit_test(order_of_arrival), cmocka_unit_test(reprice),
+        cmocka_unit_test(verify_repairs),   cmocka_unit_test(retention),
+        cmocka_unit_test(sealed_lines),     cmocka_unit_test(dearest),
+        cmocka_unit_test(report),           cmocka_unit_test(zones),
+        cmocka_unit_test(budgets),          cmocka_unit_test(books),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,4 +55,13 @@ half=$(awk "BEGIN { printf \"%.6f\", $full * 0.5 / 1e12 }")
 grep -hq 'budget:one-model has' e3 r3 || bad "the budget is not named: $(cat e3)"
 "$LYDITE" budget check one-model >/dev/null || bad "the model's budget was passed"
 "$LYDITE" "${run[@]}" --prompt "$q/short.txt" --model openai:paid-4 >r4 2>e4 || bad "another model was stopped: $(cat e4)"
+
+# a budget of a user holds the runs that are made on that user's behalf, and no others
+"$LYDITE" budget set ada --limit "$half" --per month --user ada || bad "budget set"
+LYDITE_USER=ada "$LYDITE" "${run[@]}" --prompt "$q/short.txt" --model openai:paid-5 >r5 2>e5; [ $? = 6 ] || bad "the user's budget stopped nothing: $(cat r5 e5)"
+grep -hq 'budget:ada has' e5 r5 || bad "the budget is not named: $(cat e5)"
+"$LYDITE" budget check ada >/dev/null || bad "the user's budget was passed"
+LYDITE_USER=eve "$LYDITE" "${run[@]}" --prompt "$q/short.txt" --model openai:paid-6 >r6 2>e6 || bad "another user was stopped: $(cat e6)"
+"$LYDITE" cost --origin eval --by user --json >users; grep -q '"user":"eve"' users || bad "eve's calls are not booked on her: $(cat users)"
+
 echo ok
