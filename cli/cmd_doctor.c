@@ -182,8 +182,27 @@ static void check_quarantine(doctor *d)
 
 /* -------------------------------------------------------------------- traces */
 
+/* A counted call, to find the one that another instrumentation told in a trace of its own. */
+typedef struct told {
+    ly_trace_id trace;
+    int64_t start_ns, end_ns, in, out;
+    uint64_t response_key, service_key, name_key;
+    const char *dialect;
+    char name[40];
+    bool twin;
+} told;
+
+enum {
+    CALLS_MOST = 20000,
+    CALLS_AHEAD = 64, /* calls that begin while one runs and are compared with it */
+};
+
 /* Counts over the newest traces; each with one example. */
 typedef struct tally {
+    told *calls;
+    size_t n_calls, twins;
+    int64_t twin_tokens;
+    char twin_at[80];
     size_t traces, spans, generations;
     size_t overlap, dropped_usage, cost_no_usage, unpriced, no_content, orphans, skew, lost;
     char overlap_at[80], cost_at[80], content_at[80], orphan_at[80], skew_at[80], price_at[80],
@@ -232,6 +251,74 @@ static void tally_node(tally *t, const ly_node *n, ly_trace_id id)
     }
 }
 
+static void keep_call(tally *t, const ly_node *n, ly_trace_id id)
+{
+    const ly_canon *c = &n->canon;
+    if (!t->calls || t->n_calls == CALLS_MOST || n->mark.kind != LY_MARK_COUNTED ||
+        n->end_ns == LY_UNKNOWN)
+        return;
+    told *one = &t->calls[t->n_calls++];
+    *one = (told){.trace = id,
+                  .start_ns = n->start_ns,
+                  .end_ns = n->end_ns,
+                  .in = ly_tokens_in(&c->tokens),
+                  .out = ly_tokens_out(&c->tokens),
+                  .response_key = n->response_key,
+                  .service_key = ly_tree_key(c->service),
+                  .name_key = ly_tree_key(n->name),
+                  .dialect = c->dialect};
+    snprintf(one->name, sizeof one->name, "%.*s", (int)(n->name.len < 39 ? n->name.len : 39),
+             n->name.ptr ? n->name.ptr : "");
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const told *x = a, *y = b;
+    return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
+}
+
+/* `y` begins while `x` runs. One response id is one call; else all that both say must agree, and they must
+ * be told by different instrumentations: equal calls of one program at one time are told alike. */
+static bool is_twin(const told *x, const told *y)
+{
+    static const int64_t slack_ns = 20 * LY_NS_PER_MS;
+    if (memcmp(&x->trace, &y->trace, sizeof x->trace) == 0)
+        return false;
+    if (x->response_key && y->response_key)
+        return x->response_key == y->response_key &&
+               (x->name_key != y->name_key || strcmp(x->dialect, y->dialect) != 0);
+    return x->service_key == y->service_key && x->in == y->in && x->out == y->out && x->in > 0 &&
+           x->name_key != y->name_key && y->end_ns <= x->end_ns + slack_ns;
+}
+
+static void find_twins(tally *t)
+{
+    if (t->n_calls)
+        qsort(t->calls, t->n_calls, sizeof *t->calls, by_start);
+    for (size_t i = 0; i < t->n_calls; i++) {
+        told *x = &t->calls[i];
+        for (size_t j = i + 1; !x->twin && j < t->n_calls && j <= i + CALLS_AHEAD; j++) {
+            told *y = &t->calls[j];
+            if (y->start_ns > x->end_ns)
+                break;
+            if (y->twin || !is_twin(x, y))
+                continue;
+            y->twin = true;
+            t->twins++;
+            t->twin_tokens +=
+                (y->in == LY_UNKNOWN ? 0 : y->in) + (y->out == LY_UNKNOWN ? 0 : y->out);
+            if (!t->twin_at[0]) {
+                char hex[2][33];
+                ly_hex_encode(x->trace.b, sizeof x->trace.b, hex[0]);
+                ly_hex_encode(y->trace.b, sizeof y->trace.b, hex[1]);
+                snprintf(t->twin_at, sizeof t->twin_at, "%.8s (%.20s) and %.8s (%.20s)", hex[0],
+                         x->name, hex[1], y->name);
+            }
+            break;
+        }
+    }
+}
+
 static void tally_trace(tally *t, const ly_trace *trace)
 {
     ly_trace_id id = trace->row.trace_id;
@@ -239,6 +326,7 @@ static void tally_trace(tally *t, const ly_trace *trace)
     for (size_t i = 0; i < trace->n; i++) {
         const ly_node *n = &trace->nodes[i];
         tally_node(t, n, id);
+        keep_call(t, n, id);
         if (n->mark.orphan) {
             t->orphans++;
             EXAMPLE(t, orphan_at, n, id);
@@ -306,14 +394,22 @@ static void finding(doctor *d, const char *what, size_t n, const char *at, const
 
 static void check_traces(doctor *d)
 {
-    tally t = {0};
+    tally t = {.calls = LY_ARENA_ARRAY(&d->arena, told, CALLS_MOST)};
     ly_err err = LY_ERR_INIT;
     if (tally_traces(d, &t, &err)) {
         say(d, BAD, "traces", "lydite db check", "%s", err.text);
         return;
     }
+    find_twins(&t);
     say(d, FINE, "traces", NULL, "looked at the newest %zu: %zu span%s, %zu model call%s", t.traces,
         t.spans, t.spans == 1 ? "" : "s", t.generations, t.generations == 1 ? "" : "s");
+    if (t.twins)
+        say(d, WARN, "twice",
+            "two instrumentations tell of one call, each in a trace of its own: leave one out, or "
+            "open a "
+            "span around both so that they share a trace",
+            "%zu model call%s counted in two traces, %lld tokens too many, e.g. %s", t.twins,
+            t.twins == 1 ? " is" : "s are", (long long)t.twin_tokens, t.twin_at);
     finding(
         d, "tokens", t.overlap, t.overlap_at,
         "span~s report^s token classes that overlap otherwise than their convention says; read by "
@@ -499,7 +595,7 @@ static const ly_opt doctor_opts[] = {
 static const ly_verb doctor_verbs[] = {
     {NULL, "", 0, 0, "what is wrong, and what to do about it",
      "Looks at the collector, the disk, the quarantine and the newest 200 traces: token classes "
-     "that overlap,\n"
+     "that overlap, calls counted in two traces,\n"
      "cost without usage, calls without price or messages, orphans, clocks. Exit code 1 when "
      "something is\n"
      "bad. --json: one object a line: level (ok, warn, bad), what, found, remedy.",
