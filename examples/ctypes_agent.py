@@ -3,7 +3,6 @@
 import ctypes
 import os
 import sys
-
 ly = ctypes.CDLL(os.environ.get("LIBLYDITE", "liblydite.so.0"))
 for name in ("lydite_start", "lydite_open", "lydite_current"):
     getattr(ly, name).restype = ctypes.c_void_p if name != "lydite_open" else ctypes.c_int
@@ -35,5 +34,7 @@ with Step(tracer, AGENT, "ctypes agent"):
         ly.lydite_add_text(call, INPUT, b"user", b"Which Python is this?")
         ly.lydite_add_text(call, OUTPUT, b"assistant", sys.version.encode())
         ly.lydite_set_tokens(call, ctypes.c_int64(6), ctypes.c_int64(12))
-if ly.lydite_close(tracer, 5000, None) != 0:
-    print("not all spans were delivered", file=sys.stderr)
+stats, text = (ctypes.c_uint64 * 64)(512), ctypes.create_string_buffer(512)  # lydite_stats begins with its size
+if ly.lydite_close(tracer, 5000, stats) != 0:
+    ly.lydite_stats_text(stats, text, 512)
+    print(text.value.decode(), file=sys.stderr)

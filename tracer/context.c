@@ -543,37 +543,54 @@ static void state_for_sending(ly_str state, ly_buf *out)
     }
 }
 
-static void inject(const lydite_span *span, const char *const names[3], lydite_inject_fn set,
-                   void *user)
+/* Empty texts are not sent. */
+static void send_all(const char *parent, ly_str state, ly_str baggage, const char *const names[3],
+                     lydite_inject_fn set, void *user)
 {
-    ly_slot *slot = ly_span_any(span);
-    char parent[56];
-    if (!slot || !set) {
-        return;
-    }
-    lydite_traceparent(span, parent);
-    set(user, names[0], parent);
-    if (!slot->bag) {
-        return;
-    }
     ly_buf text;
     ly_buf_init(&text, MAX_BAGGAGE_BYTES + 1);
-    state_for_sending(slot->bag->trace_state, &text);
+    if (*parent) {
+        set(user, names[0], parent);
+        state_for_sending(state, &text);
+    }
     if (text.len) {
         set(user, names[1], ly_buf_text(&text));
     }
     ly_buf_reset(&text);
-    ly_buf_str(&text, slot->bag->baggage);
+    ly_buf_str(&text, baggage);
     if (text.len) {
         set(user, names[2], ly_buf_text(&text));
     }
     ly_buf_release(&text);
 }
 
+static void inject(const lydite_span *span, const char *const names[3], lydite_inject_fn set,
+                   void *user)
+{
+    const ly_slot *slot = ly_span_any(span);
+    char parent[56];
+    if (slot && set) {
+        lydite_traceparent(span, parent);
+        send_all(parent, slot->bag ? slot->bag->trace_state : LY_STR_NONE,
+                 slot->bag ? slot->bag->baggage : LY_STR_NONE, names, set, user);
+    }
+}
+
+static const char *const header_names[3] = {"traceparent", "tracestate", "baggage"};
+
+void lydite_context_inject(const lydite_context *context, lydite_inject_fn set, void *user)
+{
+    char parent[56];
+    if (context && set) {
+        lydite_context_traceparent(context, parent);
+        send_all(parent, ly_buf_view(&context->state), ly_buf_view(&context->baggage), header_names,
+                 set, user);
+    }
+}
+
 void lydite_inject(const lydite_span *span, lydite_inject_fn set, void *user)
 {
-    static const char *const names[3] = {"traceparent", "tracestate", "baggage"};
-    inject(span, names, set, user);
+    inject(span, header_names, set, user);
 }
 
 static void set_environment(void *user, const char *name, const char *value)
@@ -585,5 +602,8 @@ static void set_environment(void *user, const char *name, const char *value)
 void lydite_inject_env(const lydite_span *span, lydite_inject_fn set, void *user)
 {
     static const char *const names[3] = {"TRACEPARENT", "TRACESTATE", "BAGGAGE"};
+    for (int i = 0; !set && i < 3 && ly_span_any(span); i++) {
+        unsetenv(names[i]); /* what another span left there is not this one's */
+    }
     inject(span, names, set ? set : set_environment, user);
 }

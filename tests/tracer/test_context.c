@@ -321,12 +321,64 @@ static void test_environment(void **state)
     unsetenv("TRACEPARENT");
 }
 
+static void gather(void *user, const char *name, const char *value)
+{
+    ly_buf_fmt(user, "%s=%s\n", name, value);
+}
+
+/* A process without tracing passes on what came; the environment holds nothing of another span. */
+static void test_passed_on(void **state)
+{
+    (void)state;
+    ly_buf text;
+    ly_buf_init(&text, 4096);
+    lydite_context *context = lydite_context_new();
+    lydite_context_header(context, "traceparent",
+                          "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    lydite_context_header(context, "Tracestate", "a=b,c=d");
+    lydite_context_header(context, "baggage", "k=v");
+    lydite_context_inject(context, gather, &text);
+    assert_string_equal(
+        ly_buf_text(&text),
+        "traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\ntracestate=a=b,c=d\n"
+        "baggage=k=v\n");
+    lydite_context_free(context);
+    context = lydite_context_new();
+    ly_buf_reset(&text);
+    lydite_context_header(context, "traceparent", "rubbish");
+    lydite_context_header(context, "tracestate", "a=b");
+    lydite_context_header(context, "baggage", "k=v");
+    lydite_context_inject(context, gather, &text);
+    assert_string_equal(ly_buf_text(&text), "baggage=k=v\n");
+    lydite_context_inject(context, NULL, NULL);
+    lydite_context_inject(NULL, gather, &text);
+    lydite_context_free(context);
+    ly_buf_release(&text);
+
+    lydite_options opts = LYDITE_OPTIONS_INIT;
+    lydite_tracer *t = NULL;
+    opts.exporter = "none";
+    opts.ignore_env = true;
+    assert_int_equal(lydite_open(&opts, &t, NULL), LYDITE_OK);
+    setenv("BAGGAGE", "other=1", 1);
+    setenv("TRACESTATE", "other=1", 1);
+    lydite_span *span = lydite_start(t, LYDITE_AGENT, "a");
+    lydite_inject_env(span, NULL, NULL);
+    assert_non_null(getenv("TRACEPARENT"));
+    assert_null(getenv("BAGGAGE"));
+    assert_null(getenv("TRACESTATE"));
+    unsetenv("TRACEPARENT");
+    lydite_end(span);
+    (void)lydite_close(t, 1000, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_traceparent),   cmocka_unit_test(test_continues_or_begins),
         cmocka_unit_test(test_tracestate),    cmocka_unit_test(test_baggage),
         cmocka_unit_test(test_baggage_alone), cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_passed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -563,7 +563,10 @@ LYDITE_API void lydite_context_header(lydite_context *context, const char *name,
 LYDITE_API void lydite_context_env(lydite_context *context);
 /* Whether a valid traceparent came. */
 LYDITE_API bool lydite_context_valid(const lydite_context *context);
-/* The header to pass on when this process makes no span of its own. "" when there is none. */
+/* What came, to pass on when this process makes no span of its own (tracing is off, say): the headers
+ * of lydite_inject, or traceparent alone, which is "" when there is none. */
+LYDITE_API void lydite_context_inject(const lydite_context *context, lydite_inject_fn set,
+                                      void *user);
 LYDITE_API void lydite_context_traceparent(const lydite_context *context, char out[56]);
 
 /* Baggage: passed to spans started under this one and injected with them; never an attribute. value
