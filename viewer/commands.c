@@ -364,6 +364,7 @@ void ly_app_key(ly_app *app, ly_key key)
 {
     if (key.code == LY_KEY_PRESS) {
         if (app->asking == LY_ASK_NOTHING && app->mouse) {
+            app->message[0] = '\0';
             (void)ly_app_pause(app);
             click(app, key.row, key.col);
         }

@@ -370,6 +370,9 @@ void ly_typing_key(ly_app *app, ly_key key)
         stop_typing(app);
         return;
     }
+    if (key.pasted && (key.code == LY_KEY_ENTER || key.code == LY_KEY_TAB)) {
+        key.code = ' '; /* lines that are pasted become one */
+    }
     if (key.code == LY_KEY_UP || key.code == LY_KEY_DOWN) {
         if (app->asking == LY_ASK_FILTER) {
             recall(app, key.code == LY_KEY_UP ? 1 : -1);
