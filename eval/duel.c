@@ -97,23 +97,33 @@ ly_status ly_duel_take(ly_report *r, size_t judge, const ly_score *s, ly_arena *
     return LY_OK;
 }
 
+/* Rows that were won or lost outright are pairs of yes and no (lost, won), whose interval and test hold also
+ * where every row went one way; shares of repeats are compared as numbers. */
 static ly_status compare_duel(ly_report *r, ly_report_duel *d, ly_err *err)
 {
-    double *x = ly_calloc((size_t)r->n_rows * 2 + 1, sizeof *x), *zero = x + r->n_rows;
+    double *lost = ly_calloc((size_t)r->n_rows * 2 + 1, sizeof *lost), *won = lost + r->n_rows;
     size_t n = 0;
-    if (!x) {
+    bool whole_rows = true;
+    if (!lost) {
         return LY_NOMEM(err);
     }
     for (int64_t i = 0; i < r->n_rows; i++) {
         if (d->counts[i] > 0) {
-            x[n++] = d->net[i] / d->counts[i];
+            double net = d->net[i] / d->counts[i];
+            whole_rows = whole_rows && (net == 0 || net == 1 || net == -1);
+            won[n] = net > 0 ? net : 0;
+            lost[n++] = net < 0 ? -net : 0;
         }
+    }
+    for (size_t i = 0; i < n && !whole_rows; i++) {
+        won[i] -= lost[i];
+        lost[i] = 0;
     }
     ly_prng rng;
     ly_prng_stream(&rng, 1, r->judges[d->judge].name, LY_S("duel"));
     ly_compare_opts opts = {.level = r->level, .margin = r->margin};
-    ly_status st = ly_compare(zero, x, n, &opts, &rng, &d->c, err);
-    ly_free(x);
+    ly_status st = ly_compare(lost, won, n, &opts, &rng, &d->c, err);
+    ly_free(lost);
     int64_t settled = d->wins + d->losses + d->ties;
     d->win_rate = settled ? ((double)d->wins + 0.5 * (double)d->ties) / (double)settled : NAN;
     d->consistent = ly_wilson(settled, settled + d->unsettled, r->level);

@@ -270,6 +270,36 @@ static int64_t count_of(ly_str value)
     return ly_str_to_i64(value, &n) ? n : -1;
 }
 
+/* anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{remaining,reset}, and Mistral's tokens a
+ * minute. Of several kinds of tokens the scarcest counts, and the latest reset. */
+static void quota_header(call *c, ly_str name, ly_str value)
+{
+    static const char prefix[] = "anthropic-ratelimit-";
+    size_t skip = sizeof prefix - 1;
+    if (header_is(name, "x-ratelimitbysize-remaining-minute")) {
+        c->left_tokens = count_of(value);
+    } else if (header_is(name, "ratelimitbysize-reset")) {
+        c->reset_tokens_ms = ly_http_parse_reset(value);
+    }
+    if (name.len <= skip || !header_is(ly_str_sub(name, 0, skip), prefix)) {
+        return;
+    }
+    ly_str rest = ly_str_sub(name, skip, SIZE_MAX);
+    int64_t ms = ly_http_parse_reset(value), left = count_of(value);
+    if (header_is(rest, "requests-remaining")) {
+        c->left_requests = left;
+    } else if (header_is(rest, "requests-reset")) {
+        c->reset_requests_ms = ms;
+    } else if (header_is(rest, "tokens-remaining") || header_is(rest, "input-tokens-remaining") ||
+               header_is(rest, "output-tokens-remaining")) {
+        c->left_tokens =
+            left >= 0 && (c->left_tokens < 0 || left < c->left_tokens) ? left : c->left_tokens;
+    } else if (header_is(rest, "tokens-reset") || header_is(rest, "input-tokens-reset") ||
+               header_is(rest, "output-tokens-reset")) {
+        c->reset_tokens_ms = ms > c->reset_tokens_ms ? ms : c->reset_tokens_ms;
+    }
+}
+
 static size_t on_header(char *ptr, size_t size, size_t n, void *user)
 {
     call *c = user;
@@ -305,6 +335,8 @@ static size_t on_header(char *ptr, size_t size, size_t n, void *user)
         c->reset_requests_ms = ly_http_parse_reset(value);
     } else if (header_is(name, "x-ratelimit-reset-tokens")) {
         c->reset_tokens_ms = ly_http_parse_reset(value);
+    } else {
+        quota_header(c, name, value);
     }
     return size * n;
 }

@@ -8,6 +8,11 @@ int64_t ly_http_parse_reset(ly_str value)
     size_t i = 0;
     bool any = false;
     value = ly_str_trim(value);
+    int64_t at;
+    if (ly_str_find_char(value, 'T', 0) == 10 && ly_time_parse(value, &at)) {
+        int64_t now = ly_wall_ns();
+        return at > now ? (at - now) / LY_NS_PER_MS : 0;
+    }
     while (i < value.len) {
         size_t from = i;
         while (i < value.len &&

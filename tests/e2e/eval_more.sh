@@ -69,6 +69,13 @@ R
 has '"candidate":"column:b","against":"column:a","judgements":4,"won":1,"lost":3,"tie":0,"unsettled":0' pair.json
 has '"candidate":"column:c","against":"column:a","judgements":4,"won":0,"lost":4,"tie":0,"unsettled":0' pair.json
 has '"smoothed":true' pair.json # column:c never won
+# lost every time: there is an interval, and a verdict once there are enough rows
+printf 'question,expected,a,b\n' >many.csv
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "q$i,red green,red green $i,red" >>many.csv; done
+"$LYDITE" eval run --data many.csv --target column:a --target column:b --judge pairwise --judge-model openai:m \
+  --json >pair.json 2>err || bad "pairwise, lost: $(cat err)"
+has '"net":-1,"interval":\[-1' pair.json
+has '"verdict":"regressed"' pair.json
 cat >first.json <<'R'
 {"rules":[{"reply":{"text":"{\"reasoning\":\"the first\",\"attempted_manipulation\":false,\"verdict\":\"A\"}"}}]}
 R

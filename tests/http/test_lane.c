@@ -23,6 +23,14 @@ static void header_values(void **state)
     for (size_t i = 0; i < LY_COUNT(v); i++) {
         assert_int_equal(ly_http_parse_reset(ly_str_c(v[i].text)), v[i].ms);
     }
+    /* A time: what is left until then. */
+    ly_buf later;
+    ly_buf_init(&later, 64);
+    ly_time_format(ly_wall_ns() + 90 * LY_NS_PER_SEC, 0, &later);
+    int64_t left = ly_http_parse_reset(ly_buf_view(&later));
+    assert_true(left > 30000 && left <= 91000);
+    assert_int_equal(ly_http_parse_reset(LY_S("2001-01-01T00:00:00Z")), 0);
+    ly_buf_release(&later);
     int64_t now = ly_civil_to_ns(
         (ly_civil){.year = 1994, .month = 11, .day = 6, .hour = 8, .minute = 49, .second = 7});
     assert_int_equal(ly_http_parse_retry_after(LY_S("120"), now), 120000);
