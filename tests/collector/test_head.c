@@ -284,14 +284,58 @@ static void foreign_paths(void **state)
     has(ly_buf_text(&k->answer), "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:");
 }
 
+/* R16, R17, R19, R21: every shape of a value, members of the future at each level, empty envelopes, null. */
+static void every_value_shape(void **state)
+{
+    static const char body[] =
+        "{\"resourceSpans\":[{},{\"resource\":null,\"scopeSpans\":[{}]},{\"future\":{\"a\":[1]},"
+        "\"resource\":{\"future\":1,\"attributes\":[]},\"scopeSpans\":[{\"scope\":{\"future\":[]},"
+        "\"spans\":[{\"traceId\":\"5B8EFFF798038103D269B633813FC60C\",\"spanId\":"
+        "\"eee19b7ec3c1b174\",\"name\":\"x\",\"future\":{},\"kind\":\"SPAN_KIND_CLIENT\","
+        "\"status\":null,"
+        "\"startTimeUnixNano\":1544712660000000001,\"endTimeUnixNano\":\"1544712661000000000\","
+        "\"droppedAttributesCount\":\"3\",\"links\":null,\"attributes\":["
+        "{\"key\":\"s\",\"value\":{\"stringValue\":\"\"}},{\"key\":\"b\",\"value\":{\"boolValue\":"
+        "false}},"
+        "{\"key\":\"i\",\"value\":{\"intValue\":\"9223372036854775807\"}},"
+        "{\"key\":\"n\",\"value\":{\"intValue\":9223372036854775807}},"
+        "{\"key\":\"d\",\"value\":{\"doubleValue\":\"NaN\"}},"
+        "{\"key\":\"a\",\"value\":{\"arrayValue\":{\"values\":[{\"intValue\":1},{},null,"
+        "{\"kvlistValue\":{\"values\":[{\"key\":\"k\"}]}}]}}},"
+        "{\"key\":\"y\",\"value\":{\"bytesValue\":\"AP8=\"}},{\"key\":\"e\",\"value\":{}},"
+        "{\"key\":\"m\"},{\"key\":\"u\",\"value\":{\"futureValue\":1}}]}]}]}]}";
+    kit *k = *state;
+    assert_int_equal(kit_post(k, "/v1/traces", KIT_JSON, ly_str_c(body)), 200);
+    assert_string_equal(ly_buf_text(&k->answer), "{}");
+    assert_int_equal(kit_stats(k).stored, 1);
+}
+
+/* R4: however many spans are rejected, the answer is one short line. */
+static void many_rejections_fit(void **state)
+{
+    kit *k = *state;
+    ly_buf body;
+    ly_buf_init(&body, LY_MIB(8));
+    ly_buf_c(&body, "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[");
+    for (int i = 0; i < 20000; i++)
+        ly_buf_fmt(&body, "%s{\"traceId\":\"00\",\"name\":\"bad %d\"}", i ? "," : "", i);
+    ly_buf_c(&body, "]}]}]}");
+    assert_int_equal(kit_post(k, "/v1/traces", KIT_JSON, ly_buf_view(&body)), 200);
+    has(ly_buf_text(&k->answer), "\"rejectedSpans\":\"20000\"");
+    assert_true(k->answer.len < 1024);
+    assert_int_equal(kit_stats(k).rejected, 20000);
+    ly_buf_release(&body);
+}
+
 int main(void)
 {
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        WITH(framing),          WITH(expect_continue),
-        WITH(several_in_a_row), cmocka_unit_test(origins_and_hosts),
-        WITH(browsers),         WITH(refused_bytes_are_counted),
-        WITH(too_deep),         WITH(foreign_paths),
+        WITH(framing),           WITH(expect_continue),
+        WITH(several_in_a_row),  cmocka_unit_test(origins_and_hosts),
+        WITH(browsers),          WITH(refused_bytes_are_counted),
+        WITH(too_deep),          WITH(foreign_paths),
+        WITH(every_value_shape), WITH(many_rejections_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,6 +144,37 @@ static void grpc_headers(void **state)
     ly_rpc_reply_release(&reply);
 }
 
+/* What the server's SETTINGS frame says; gRPC's core keeps to it. */
+static uint32_t setting(const uint8_t *frame, size_t n, uint16_t id)
+{
+    for (size_t i = 0; i + 6 <= n; i += 6) {
+        if ((frame[i] << 8 | frame[i + 1]) == id)
+            return (uint32_t)frame[i + 2] << 24 | (uint32_t)frame[i + 3] << 16 |
+                   (uint32_t)frame[i + 4] << 8 | frame[i + 5];
+    }
+    return 0;
+}
+
+static void grpc_streams(void **state)
+{
+    kit *k = *state;
+    uint8_t in[512];
+    int fd = kit_dial(k, k->grpc);
+    put_bytes(fd, ly_str_n("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33));
+    size_t n = 0, len = 0;
+    while (n < 9 + len || n < 9) {
+        ssize_t got = recv(fd, in + n, sizeof in - n, 0);
+        assert_true(got > 0);
+        n += (size_t)got;
+        len = (size_t)in[1] << 8 | in[2];
+        assert_true(9 + len <= sizeof in);
+    }
+    assert_int_equal(in[3], 4); /* SETTINGS comes first */
+    assert_int_equal(setting(in + 9, len, 3), 10);
+    assert_int_equal(setting(in + 9, len, 6), 2048);
+    close(fd);
+}
+
 static void hold_all_room(kit *k, int fds[2])
 {
     for (int i = 0; i < 2; i++) {
@@ -257,6 +288,7 @@ int main(void)
         WITH(silent_connections_are_closed),
         WITH(grpc_message_that_never_comes),
         WITH(grpc_headers),
+        WITH(grpc_streams),
         WITH(http_waits_for_room),
         WITH(a_stop_answers_those_that_wait),
         WITH(listens_again_after_descriptors_ran_out),
