@@ -91,6 +91,13 @@ static void reject_log(const ly_ingest_config *config, ly_ingest_job *job, const
                                  .hash_only = config->redact != NULL});
 }
 
+/* The arena ends it with a NUL. */
+static const char *reject_text(const ly_ingest_job *job, ly_reject reason)
+{
+    return reason == LY_REJECT_MALFORMED && ly_str_given(job->batch.fault) ? job->batch.fault.ptr
+                                                                           : ly_reject_text(reason);
+}
+
 static const char REDACTION_TEXT[] = "a redaction rule could not be applied, so it was not kept";
 
 static ly_status prepare_spans(const ly_ingest_config *config, ly_ingest_job *job, ly_err *err)
@@ -103,7 +110,7 @@ static ly_status prepare_spans(const ly_ingest_config *config, ly_ingest_job *jo
     for (size_t i = 0; i < n; i++) {
         ly_span *span = &job->batch.spans[i];
         if (span->reject) {
-            reject_span(config, job, span, (size_t)span->reject, ly_reject_text(span->reject));
+            reject_span(config, job, span, (size_t)span->reject, reject_text(job, span->reject));
             continue;
         }
         if (config->redact && ly_ingest_redact_span(config->redact, job, span, err)) {
@@ -132,7 +139,7 @@ static ly_status prepare_logs(const ly_ingest_config *config, ly_ingest_job *job
     for (size_t i = 0; i < n; i++) {
         ly_log_record *log = &job->batch.logs[i];
         if (log->reject)
-            reject_log(config, job, log, (size_t)log->reject, ly_reject_text(log->reject));
+            reject_log(config, job, log, (size_t)log->reject, reject_text(job, log->reject));
         else if (config->redact && ly_ingest_redact_log(config->redact, job, log, err))
             reject_log(config, job, log, LY_INGEST_REASON_REDACT, REDACTION_TEXT);
         else

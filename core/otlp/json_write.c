@@ -204,7 +204,7 @@ static bool says_all(writer *w, const ly_message_desc *desc, ly_str wire, size_t
     size_t room = LY_TRANSCODE_ROOM(text.len), len;
     ly_buf_reset(&w->scratch);
     char *dst = ly_buf_room(&w->scratch, room);
-    return dst && ly_transcode(text, desc, (uint8_t *)dst, room, &len, NULL) == LY_OK &&
+    return dst && ly_transcode(text, desc, (uint8_t *)dst, room, &len, NULL, NULL) == LY_OK &&
            len == wire.len && memcmp(dst, wire.ptr, len) == 0;
 }
 

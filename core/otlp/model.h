@@ -198,6 +198,7 @@ typedef struct ly_otlp_batch {
     size_t n_points;   /* metrics are only counted */
     size_t n_rejected; /* spans or logs with reject != 0 */
     ly_reject first_reject;
+    ly_str fault; /* JSON: what was wrong with the first malformed item; may be not given */
 } ly_otlp_batch;
 
 /* The last attribute of that key, or NULL. (OTLP keys are unique; where a client repeats one, the last

@@ -195,7 +195,7 @@ static ly_status to_proto(ly_str bytes, ly_otlp_format format, const ly_message_
     if (!dst) {
         return LY_NOMEM(err);
     }
-    ly_status status = ly_transcode(bytes, desc, dst, room, &len, err);
+    ly_status status = ly_transcode(bytes, desc, dst, room, &len, NULL, err);
     *ret = ly_str_n(dst, len);
     return status;
 }

@@ -22,8 +22,10 @@ typedef struct coder {
     ly_jscan scan;
     uint8_t *at, *end;
     bool item_bad; /* something in the current item has the wrong type */
-    bool full;     /* the buffer */
-    bool failed;   /* the request cannot be read: scan.failed and scan.why say why */
+    ly_str member;
+    ly_transcode_fault fault;
+    bool full;   /* the buffer */
+    bool failed; /* the request cannot be read: scan.failed and scan.why say why */
 } coder;
 
 static bool give_up(coder *c, const char *why)
@@ -58,6 +60,10 @@ static bool wrong(coder *c, const ly_message_desc *desc)
 {
     if (desc->frame) {
         return give_up(c, "a member of the wrong type");
+    }
+    if (!ly_str_given(c->fault.member)) {
+        c->fault.member = c->member;
+        ly_jscan_place(&c->scan, &c->fault.line, &c->fault.column);
     }
     c->item_bad = true;
     c->failed = c->failed || !ly_jscan_skip(&c->scan);
@@ -418,6 +424,7 @@ static bool put_fields(coder *c, const ly_message_desc *desc, unsigned depth)
         }
         const ly_field_desc *field = find(c, desc, &hint);
         if (field) {
+            c->member = field->json;
             if (!put_member(c, desc, field, depth)) {
                 return false;
             }
@@ -444,9 +451,12 @@ static bool put_fields(coder *c, const ly_message_desc *desc, unsigned depth)
 }
 
 ly_status ly_transcode(ly_str text, const ly_message_desc *desc, uint8_t *dst, size_t room_bytes,
-                       size_t *ret_len, ly_err *err)
+                       size_t *ret_len, ly_transcode_fault *ret_fault, ly_err *err)
 {
-    coder c = {.at = dst, .end = dst + room_bytes};
+    coder c = {.member = LY_STR_NONE,
+               .fault = {.member = LY_STR_NONE},
+               .at = dst,
+               .end = dst + room_bytes};
     ly_jscan_init(&c.scan, text, LY_JSCAN_MAX_DEPTH);
     ly_jtoken token = next(&c);
     if (token != LY_J_OBJECT && token != LY_J_ERROR) {
@@ -459,5 +469,7 @@ ly_status ly_transcode(ly_str text, const ly_message_desc *desc, uint8_t *dst, s
         return ly_jscan_fail(&c.scan, "OTLP/JSON", err);
     }
     *ret_len = (size_t)(c.at - dst);
+    if (ret_fault)
+        *ret_fault = c.fault;
     return LY_OK;
 }

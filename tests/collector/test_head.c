@@ -310,6 +310,31 @@ static void every_value_shape(void **state)
     assert_int_equal(kit_stats(k).stored, 1);
 }
 
+/* R7: the reason says which member, and where. */
+static void the_reason_names_the_member(void **state)
+{
+    static const struct {
+        const char *members, *reason;
+    } rows[] = {
+        {"\"kind\":\"BOGUS\"", "kind has a value that does not fit (line 2, column "},
+        {"\"name\":5", "name has a value that does not fit (line 2, "},
+        {"\"startTimeUnixNano\":\"2024-01-01\"", "startTimeUnixNano has a value"},
+        {"\"attributes\":{\"a\":1}", "attributes has a value"},
+        {"\"attributes\":[{\"key\":\"k\",\"value\":{\"intValue\":1.5}}]", "intValue has a value"},
+        {"\"traceId\":\"00\"", "trace_id must be 16 bytes"},
+    };
+    kit *k = *state;
+    for (size_t i = 0; i < LY_COUNT(rows); i++) {
+        char body[512];
+        snprintf(body, sizeof body,
+                 "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[\n{\"traceId\":"
+                 "\"5b8efff798038103d269b633813fc60c\",\"spanId\":\"eee19b7ec3c1b174\",%s}]}]}]}",
+                 rows[i].members);
+        assert_int_equal(kit_post(k, "/v1/traces", KIT_JSON, ly_str_c(body)), 200);
+        has(ly_buf_text(&k->answer), rows[i].reason);
+    }
+}
+
 /* R4: however many spans are rejected, the answer is one short line. */
 static void many_rejections_fit(void **state)
 {
@@ -331,11 +356,17 @@ int main(void)
 {
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        WITH(framing),           WITH(expect_continue),
-        WITH(several_in_a_row),  cmocka_unit_test(origins_and_hosts),
-        WITH(browsers),          WITH(refused_bytes_are_counted),
-        WITH(too_deep),          WITH(foreign_paths),
-        WITH(every_value_shape), WITH(many_rejections_fit),
+        WITH(framing),
+        WITH(expect_continue),
+        WITH(several_in_a_row),
+        cmocka_unit_test(origins_and_hosts),
+        WITH(browsers),
+        WITH(refused_bytes_are_counted),
+        WITH(too_deep),
+        WITH(foreign_paths),
+        WITH(every_value_shape),
+        WITH(the_reason_names_the_member),
+        WITH(many_rejections_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
