@@ -32,7 +32,6 @@ grep -q 'twice' "$dir/out" && { cat "$dir/out"; fail "different calls are called
     span 4 4 anthropic.messages.create 1010 1090 30 8 "$(id m1)"
 } >"$dir/twins.jsonl"
 "$LYDITE" trace import -q --db "$dir/b.db" "$dir/twins.jsonl" >/dev/null || fail "import"
-code=0; "$LYDITE" doctor --db "$dir/b.db" >"$dir/out" 2>&1 || code=$?
-[ "$code" = 1 ] || fail "doctor exits $code"
+"$LYDITE" doctor --db "$dir/b.db" >"$dir/out" 2>&1 || true
 grep -q 'warn  twice .*2 model calls are counted in two traces, 66 tokens too many' "$dir/out" ||
     { cat "$dir/out"; fail "the twins are not found"; }
