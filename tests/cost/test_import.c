@@ -190,6 +190,24 @@ static void litellm_all_keys(void **state)
     ly_price_book_free(book);
 }
 
+/* A unit that is not known here takes nothing from the others, and is told with its model. */
+static void unknown_unit(void **state)
+{
+    (void)state;
+    static const char text[] = "[{\"id\":\"acme\",\"name\":\"Acme\",\"api_pattern\":\"https://"
+                               "api\",\"models\":[{\"id\":\"m\","
+                               "\"match\":{\"equals\":\"m\"},\"prices\":{\"input_mtok\":1,\"output_"
+                               "music_mtok\":7,\"output_mtok\":2}}]}]";
+    ly_import_notes notes;
+    ly_price_book *book = read(text, &notes);
+    static const asked row = {"acme", "m", "", 10, 0, 0, 0, 5, 10 * 1000000 + 5 * 2000000};
+    check(book, &row);
+    assert_int_equal(notes.n_keys, 1);
+    assert_string_equal(notes.keys[0].key, "output_music_mtok");
+    assert_string_equal(notes.keys[0].model, "m");
+    ly_price_book_free(book);
+}
+
 static void other_units(void **state)
 {
     (void)state;
@@ -275,8 +293,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(litellm_prices), cmocka_unit_test(litellm_all_keys),
-        cmocka_unit_test(other_units),    cmocka_unit_test(bad_documents),
-        cmocka_unit_test(deep_clause),
+        cmocka_unit_test(unknown_unit),   cmocka_unit_test(other_units),
+        cmocka_unit_test(bad_documents),  cmocka_unit_test(deep_clause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

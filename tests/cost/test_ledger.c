@@ -355,6 +355,59 @@ static void assert_same_top(ly_store *store, ly_cost_key key, int64_t from, int6
     ly_arena_release(&arena);
 }
 
+/* Retention and rebuild leave every month's and every day's sum as it was, by whatever it is grouped. */
+static void same_months(ly_store *store)
+{
+    static const ly_cost_key by[][2] = {{LY_KEY_MONTH, LY_KEY_MODEL},
+                                        {LY_KEY_DAY, LY_KEY_PROVIDER},
+                                        {LY_KEY_DAY, LY_KEY_USER},
+                                        {LY_KEY_HOUR, LY_KEY_SESSION}};
+    enum { N = LY_COUNT(by) };
+    ly_cost_report before[N], after;
+    ly_arena arena;
+    ly_err err = LY_ERR_INIT;
+    bool more = true;
+    ly_store_removed removed;
+    ly_retention rule = {.keep_app_ns = LY_NS_PER_DAY,
+                         .now_ns = ly_wall_ns() + 400 * LY_NS_PER_DAY};
+    ly_store_rebuild how = {.normalise = false};
+    ly_arena_init(&arena, 0, 0);
+    for (size_t i = 0; i < N; i++) {
+        ly_cost_ask ask = {.by = {by[i][0], by[i][1]},
+                           .n_by = 2,
+                           .from_ns = INT64_MIN,
+                           .until_ns = INT64_MAX,
+                           .before_from_ns = LY_UNKNOWN,
+                           .origin = -1};
+        assert_ok(ly_cost_report_make(store, &ask, &arena, &before[i], &err), err);
+        assert_true(before[i].n_rows > 2);
+    }
+    while (more) {
+        assert_ok(ly_store_prune(store, &rule, false, &removed, &more, &err), err);
+    }
+    assert_ok(ly_store_rebuild_run(store, &how, &err), err);
+    for (size_t i = 0; i < N; i++) {
+        ly_cost_ask ask = {.by = {by[i][0], by[i][1]},
+                           .n_by = 2,
+                           .from_ns = INT64_MIN,
+                           .until_ns = INT64_MAX,
+                           .before_from_ns = LY_UNKNOWN,
+                           .origin = -1};
+        assert_ok(ly_cost_report_make(store, &ask, &arena, &after, &err), err);
+        assert_int_equal(after.n_rows, before[i].n_rows);
+        for (size_t r = 0; r < after.n_rows; r++) {
+            const ly_cost_row *a = &before[i].rows[r], *b = &after.rows[r];
+            assert_true(ly_str_eq(a->key[0], b->key[0]) && ly_str_eq(a->key[1], b->key[1]));
+            assert_int_equal(a->amount_pico, b->amount_pico);
+            assert_int_equal(a->n, b->n);
+            assert_int_equal(a->n_unpriced, b->n_unpriced);
+            assert_int_equal(a->tokens_in, b->tokens_in);
+            assert_int_equal(a->tokens_out, b->tokens_out);
+        }
+    }
+    ly_arena_release(&arena);
+}
+
 static void dearest(void **state)
 {
     (void)state;
@@ -362,7 +415,7 @@ static void dearest(void **state)
     ly_store *store = open_writer(f.db);
     ly_err err = LY_ERR_INIT;
     uint64_t seed = 7;
-    int64_t wrong, day = LY_NS_PER_DAY, base = 20454 * day; /* 2026-01-01 */
+    int64_t wrong, day = LY_NS_PER_DAY, base = 20479 * day; /* 2026-01-26 */
     char users[120][8], sessions[300][8]; /* many enough that the index way is given up, too */
     enum { CALLS = 900, BATCH = 90 };
     for (size_t i = 0; i < LY_COUNT(users); i++) {
@@ -378,7 +431,8 @@ static void dearest(void **state)
             made_say(&m, (say){.trace = k + 1,
                                .span = k + 1,
                                /* sessions of three calls, a few minutes each, over nine days */
-                               .start_ms = (uint64_t)(k * 864000 + next_random(&seed) % 400000),
+                               .start_ms = (uint64_t)(25LL * 86400000 + (int64_t)k * 864000 +
+                                                      (int64_t)(next_random(&seed) % 400000)),
                                .operation = "chat",
                                .provider = "openai",
                                .model = next_random(&seed) % 20 ? "gpt-5" : "nobody",
@@ -409,6 +463,7 @@ static void dearest(void **state)
     }
     assert_ok(ly_usage_verify(store, false, &wrong, &err), err);
     assert_int_equal(wrong, 0);
+    same_months(store);
     ly_store_close(store);
     folder_remove(&f);
 }
