@@ -7,7 +7,7 @@
 #include "store/score.h"
 
 typedef struct event {
-    const char *name, *model, *session, *response;
+    const char *name, *model, *session, *response, *key;
     uint64_t trace, span; /* 0 = none */
     int64_t in, out;
     uint64_t at_ms;
@@ -44,7 +44,7 @@ static ly_store_result ingest_event(ly_store *store, event e)
     ly_log_record read;
     assert_int_equal(ly_otlp_decode_log(ly_buf_view(&wire), &resource, &scope, &arena, &read),
                      LY_OK);
-    ly_store_log item = {.log = &read};
+    ly_store_log item = {.log = &read, .access_key = ly_str_c(e.key ? e.key : "")};
     ly_store_batch batch = {.logs = &item, .n_logs = 1};
     ly_store_result result = LY_CONFLICT;
     ly_err err = LY_ERR_INIT;
@@ -208,6 +208,55 @@ static ly_priced price_flat(void *user, const ly_canon *canon, int64_t at_ns)
     return (ly_priced){*(int64_t *)user, LY_PRICE_OK, 1, 0};
 }
 
+static ly_priced price_by_key(void *user, const ly_canon *canon, int64_t at_ns)
+{
+    (void)user;
+    (void)at_ns;
+    bool keyed = ly_str_eqc(canon->access_key, "team-a");
+    return (ly_priced){keyed ? 5 : 9, LY_PRICE_OK, 1, 0};
+}
+
+/* The key that a record came in with is known when its call is priced: of a log without a span, of a span
+ * that gets its counts from a log, and after the rules are applied anew. */
+static void calls_of_logs_cost_by_their_key(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *store = open_writer(f.db);
+    ly_err err = LY_ERR_INIT;
+    ly_arena arena;
+    ly_arena_init(&arena, 0, 0);
+    ly_store_price_with(store, price_by_key, NULL);
+    event e = {.name = DETAILS, .model = "m", .in = 10, .out = 4, .at_ms = 10};
+    e.trace = e.span = 1;
+    e.key = "team-a";
+    assert_int_equal(ingest_event(store, e), LY_STORED);
+    e.trace = e.span = 2;
+    e.key = NULL;
+    assert_int_equal(ingest_event(store, e), LY_STORED);
+    settle_all(store);
+    assert_int_equal(load_trace(store, 1, &arena)->row.cost_pico, 5);
+    assert_int_equal(load_trace(store, 2, &arena)->row.cost_pico, 9);
+    made m = made_new(1); /* the span with the key, its counts in a log without one */
+    made_say(&m, (say){.trace = 3, .span = 3, .operation = "chat", .model = "m"});
+    m.canons[0].access_key = LY_S("team-a");
+    m.items[0].priced = LY_PRICED_NONE;
+    ingest_made(store, &m, NULL);
+    made_free(&m);
+    e.trace = e.span = 3;
+    assert_int_equal(ingest_event(store, e), LY_STORED);
+    settle_all(store);
+    assert_int_equal(load_trace(store, 3, &arena)->row.cost_pico, 5);
+    ly_store_rebuild how = {.normalise = true, .price = price_by_key};
+    assert_ok(ly_store_rebuild_run(store, &how, &err), err);
+    settle_all(store);
+    for (int i = 1; i <= 3; i++)
+        assert_int_equal(load_trace(store, (uint64_t)i, &arena)->row.cost_pico, i == 2 ? 9 : 5);
+    ly_arena_release(&arena);
+    ly_store_close(store);
+    folder_remove(&f);
+}
+
 static void calls_of_logs_cost_by_the_book_in_force(void **state)
 {
     (void)state;
@@ -253,6 +302,7 @@ int main(void)
         cmocka_unit_test(a_log_enriches_its_span),
         cmocka_unit_test(a_log_alone_is_a_call),
         cmocka_unit_test(a_log_without_a_trace_makes_one),
+        cmocka_unit_test(calls_of_logs_cost_by_their_key),
         cmocka_unit_test(calls_of_logs_cost_by_the_book_in_force),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
