@@ -22,8 +22,10 @@
 /* Under load settling gets this part of the time, so that nothing stays dirty for long and requests do not
  * wait for it: a slice may begin when (SETTLE_SHARE - 1) times the last one's length has passed. */
 #define SETTLE_SHARE 3
-/* ... but not more often than this: a slice has a price of its own. */
+/* ... but not more often than this: a slice has a price of its own. Where a slice was not enough, one
+ * follows each commit, and they become longer while that goes on: settling keeps up with what comes in. */
 #define SETTLE_PAUSE_NS (20 * LY_NS_PER_MS)
+#define SETTLE_LONGEST  8 /* slices in one */
 /* Nothing came for so long: idle. Short, but longer than a client takes to send its next request. */
 #define IDLE_NS (3 * LY_NS_PER_MS)
 /* What is dirty is not due yet. */
@@ -42,6 +44,7 @@ typedef struct writer {
     int64_t dirty;       /* traces left to settle */
     int64_t settled_ns;  /* when the last slice ended */
     int64_t settle_cost; /* how long it took */
+    int behind;          /* slices one after another that were not enough */
     bool stuck;          /* it settled nothing: what is dirty is not due */
 } writer;
 
@@ -195,6 +198,7 @@ static void settle(writer *w, int64_t budget_ns, bool all)
     ly_store_lazy(w->c->writer_store, false);
     w->settled_ns = ly_mono_ns();
     w->settle_cost = w->settled_ns - start;
+    w->behind = w->settle_cost >= budget_ns ? w->behind + 1 : 0;
     w->stuck = status != LY_OK || left >= w->dirty;
     if (status == LY_OK)
         w->dirty = left;
@@ -216,7 +220,15 @@ static bool settle_is_due(const writer *w, bool idle)
     if (w->dirty == 0)
         return false;
     int64_t passed = ly_mono_ns() - w->settled_ns;
-    return idle || (passed > SETTLE_PAUSE_NS && passed > (SETTLE_SHARE - 1) * w->settle_cost);
+    return idle || w->behind > 0 ||
+           (passed > SETTLE_PAUSE_NS && passed > (SETTLE_SHARE - 1) * w->settle_cost);
+}
+
+/* Longer by one each sixteen times that it was not enough. */
+static int64_t slice_length(const writer *w)
+{
+    int times = 1 + w->behind / 16;
+    return (times < SETTLE_LONGEST ? times : SETTLE_LONGEST) * SETTLE_SLICE_NS;
 }
 
 void *ly_writer_main(void *arg)
@@ -233,7 +245,7 @@ void *ly_writer_main(void *arg)
             maybe_restart_log(w);
         }
         if (settle_is_due(w, status == LY_E_TIMEOUT))
-            settle(w, SETTLE_SLICE_NS, false);
+            settle(w, slice_length(w), false);
     }
     settle(w, LY_NS_PER_SEC, true);
     return NULL;
