@@ -551,7 +551,10 @@ static const ly_verb verbs[] = {
      "Counts generations unless the filter names a type; \"!\" means that the call itself does not "
      "match. The last 7 days unless --since says otherwise, beside the same time before (vs). A "
      "score's mean is over the traces of the group. --fail-if exits 1 when a group has such a "
-     "figure: errors>2% errors>5 p50 p95 p99 ttft (durations) tokens/s cost calls score.NAME. "
+     "figure: errors>2% errors>5 p95>8s (p50, p99, ttft likewise) tokens/s<20 cost>5 calls<1 "
+     "tokens>2M tokens_in tokens_out unpriced>0 score.NAME<0.8; one that is not known (a score "
+     "nobody gave) "
+     "is told of and does not fail. "
      "--json: one object a line with the keys of --by, calls errors p50_ns p95_ns p99_ns "
      "ttft_p50_ns tokens_per_s tokens_in tokens_out cost_usd unpriced scores (mean, n) before (the "
      "same of the time before, or null). --csv: the same fields, scores and before as JSON.",

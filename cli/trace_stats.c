@@ -190,22 +190,44 @@ static int judge(ly_cli *cli, const ly_stat_query *q, const ly_stat_row *rows, s
                  const ly_stat_test *tests, size_t n_tests)
 {
     int exit_code = LY_EXIT_DONE;
+    /* Nothing came in: no calls, no errors, and of the rest nothing is known. */
+    const ly_stat_row none = {.p50_ns = LY_UNKNOWN,
+                              .p95_ns = LY_UNKNOWN,
+                              .p99_ns = LY_UNKNOWN,
+                              .ttft_p50_ns = LY_UNKNOWN,
+                              .tokens_per_s = NAN,
+                              .tokens_in = LY_UNKNOWN,
+                              .tokens_out = LY_UNKNOWN,
+                              .cost_pico = LY_UNKNOWN};
     for (size_t t = 0; t < n_tests; t++) {
-        for (size_t i = 0; i < n; i++) {
+        bool known = false;
+        for (size_t i = 0; i < (n ? n : 1); i++) {
+            const ly_stat_row *row = n ? &rows[i] : &none;
             double value;
             ly_buf who;
-            if (!ly_stat_test_fails(&tests[t], &rows[i], &value)) {
+            bool fails = ly_stat_test_fails(&tests[t], row, &value);
+            known = known || !isnan(value);
+            if (!fails) {
                 continue;
             }
             exit_code = LY_EXIT_NO;
             ly_buf_init(&who, LY_KIB(16));
-            for (size_t k = 0; k < q->n_by; k++) {
+            ly_buf figure;
+            ly_buf_init(&figure, 256);
+            for (size_t k = 0; n && k < q->n_by; k++) {
                 ly_buf_fmt(&who, "%s %.*s ", ly_stat_key_name(q->by[k]),
-                           LY_STR_ARG(rows[i].keys[k]));
+                           LY_STR_ARG(row->keys[k].len ? row->keys[k] : LY_S("-")));
             }
-            ly_cli_note(cli, "%sfails --fail-if %s (%s is %.4g)", ly_buf_text(&who),
-                        ly_cli_opt_at(cli, "fail-if", (int)t), tests[t].what, value);
+            ly_stat_test_value(&tests[t], value, &figure);
+            ly_cli_note(cli, "%sfails --fail-if '%s': %s is %s", ly_buf_text(&who),
+                        ly_cli_opt_at(cli, "fail-if", (int)t), tests[t].what, ly_buf_text(&figure));
             ly_buf_release(&who);
+            ly_buf_release(&figure);
+        }
+        if (!known) {
+            ly_cli_note(cli, "--fail-if '%s' is about nothing: no %s%s is known in that time",
+                        ly_cli_opt_at(cli, "fail-if", (int)t), tests[t].of_score ? "score " : "",
+                        tests[t].what);
         }
     }
     return exit_code;

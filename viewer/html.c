@@ -26,7 +26,8 @@ static const char head[] =
     "th{font-weight:600;border-bottom:1px solid #8888}\n"
     ".t{font:12px ui-monospace,monospace;opacity:.7}.e{color:#c22}.dim{opacity:.65}\n"
     "td:first-child{max-width:60ch;overflow:hidden;text-overflow:ellipsis}\n"
-    "svg{display:block;overflow:visible}pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0 .6rem;\n"
+    "svg{display:block;overflow:visible}pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:."
+    "2rem 0 .6rem;\n"
     "padding:.5rem .7rem;border-left:3px solid #8888}\n"
     "details{margin:.3rem 0}summary{cursor:pointer}\n"
     "</style>\n<title>";

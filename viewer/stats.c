@@ -1,3 +1,4 @@
+#include "viewer/viewer.h"
 #include "viewer/stats.h"
 
 #include <math.h>
@@ -373,11 +374,11 @@ const ly_stat_row *ly_stat_find(const ly_stat_row *rows, size_t n, const ly_stat
 
 static ly_status bad_test(ly_str text, ly_err *err)
 {
-    return LY_FAIL(
-        err, LY_E_INVALID,
-        "--fail-if \"%.*s\": write errors>2%%, p95>8s, ttft>1s, tokens/s<20, cost>5, calls<10 "
-        "or score.NAME<0.8",
-        LY_STR_ARG(text));
+    return LY_FAIL(err, LY_E_INVALID,
+                   "--fail-if \"%.*s\": write errors>2%%, errors>5, p95>8s (p50, p99, ttft), "
+                   "tokens/s<20, cost>5, "
+                   "calls<1, tokens>2M (tokens_in, tokens_out), unpriced>0 or score.NAME<0.8",
+                   LY_STR_ARG(text));
 }
 
 ly_status ly_stat_test_parse(ly_str text, ly_stat_test *ret_test, ly_err *err)
@@ -405,16 +406,30 @@ ly_status ly_stat_test_parse(ly_str text, ly_stat_test *ret_test, ly_err *err)
     int64_t ns;
     bool percent = value.len > 1 && value.ptr[value.len - 1] == '%';
     static const char *const times[] = {"p50", "p95", "p99", "ttft"};
-    static const char *const numbers[] = {"errors", "calls", "tokens/s", "cost"};
+    static const char *const numbers[] = {"errors", "calls",     "tokens/s",   "cost",
+                                          "tokens", "tokens_in", "tokens_out", "unpriced"};
     bool is_time = false, is_number = t.of_score;
     for (size_t i = 0; i < LY_COUNT(times) && !t.of_score; i++) {
         is_time |= strcmp(t.what, times[i]) == 0;
+    }
+    for (size_t i = 0; i < LY_COUNT(numbers) && !t.of_score; i++) {
         is_number |= strcmp(t.what, numbers[i]) == 0;
+    }
+    double factor = 1;
+    if (!t.of_score && strcmp(t.what, "cost") == 0 && value.len > 1 && value.ptr[0] == '$') {
+        value = ly_str_sub(value, 1, value.len);
+    } else if (is_number && !percent && value.len > 1) {
+        char unit = value.ptr[value.len - 1];
+        factor = unit == 'k' ? 1e3 : unit == 'M' ? 1e6 : 1;
+        value = ly_str_sub(value, 0, value.len - (factor > 1));
+    }
+    if (percent && !t.of_score && strcmp(t.what, "errors") != 0) {
+        return bad_test(text, err);
     }
     if (is_time && ly_duration_parse(value, &ns)) {
         t.limit = (double)ns;
     } else if (is_number && ly_str_to_double(ly_str_sub(value, 0, value.len - percent), &t.limit)) {
-        t.limit = percent ? t.limit / 100 : t.limit;
+        t.limit = percent ? t.limit / 100 : t.limit * factor;
         /* "errors>2%" is a share; "errors>2" a count. */
         if (!t.of_score && strcmp(t.what, "errors") == 0 && percent) {
             (void)ly_str_copy(LY_S("error share"), t.what, sizeof t.what);
@@ -451,11 +466,35 @@ static double figure(const ly_stat_test *t, const ly_stat_row *r)
     if (strcmp(t->what, "cost") == 0) {
         return r->cost_pico == LY_UNKNOWN ? NAN : (double)r->cost_pico / 1e12;
     }
+    if (strncmp(t->what, "tokens", 6) == 0) {
+        bool in = strcmp(t->what, "tokens_out") != 0 && r->tokens_in != LY_UNKNOWN;
+        bool out = strcmp(t->what, "tokens_in") != 0 && r->tokens_out != LY_UNKNOWN;
+        return in || out ? (in ? (double)r->tokens_in : 0) + (out ? (double)r->tokens_out : 0)
+                         : NAN;
+    }
+    if (strcmp(t->what, "unpriced") == 0) {
+        return (double)r->n_unpriced;
+    }
     int64_t ns = strcmp(t->what, "p50") == 0   ? r->p50_ns
                  : strcmp(t->what, "p95") == 0 ? r->p95_ns
                  : strcmp(t->what, "p99") == 0 ? r->p99_ns
                                                : r->ttft_p50_ns;
     return ns == LY_UNKNOWN ? NAN : (double)ns;
+}
+
+void ly_stat_test_value(const ly_stat_test *t, double v, ly_buf *out)
+{
+    if (isnan(v)) {
+        ly_buf_c(out, "not known");
+    } else if (!t->of_score && (t->what[0] == 'p' || strcmp(t->what, "ttft") == 0)) {
+        ly_viewer_duration((int64_t)v, out);
+    } else if (!t->of_score && strcmp(t->what, "error share") == 0) {
+        ly_buf_fmt(out, "%.3g%%", 100 * v);
+    } else if (!t->of_score && strcmp(t->what, "cost") == 0) {
+        ly_viewer_money((int64_t)(v * 1e12), out);
+    } else {
+        ly_buf_fmt(out, "%.6g", v);
+    }
 }
 
 bool ly_stat_test_fails(const ly_stat_test *t, const ly_stat_row *row, double *ret_value)

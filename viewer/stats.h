@@ -7,7 +7,7 @@
 
 #include "store/store.h"
 
-#define LY_STAT_KEYS   4
+#define LY_STAT_KEYS   8
 #define LY_STAT_SCORES 16
 
 /* "model" "service" "prompt" "env" "day" "type" "tool" "agent" "provider" "name" "user" "session"
@@ -66,13 +66,15 @@ const ly_stat_row *ly_stat_find(const ly_stat_row *rows, size_t n, const ly_stat
 /* A condition of --fail-if: "errors>2%", "p95>8s", "score.groundedness<0.8", "cost>5", "calls<10",
  * "ttft>1s", "tokens/s<20". */
 typedef struct ly_stat_test {
-    char what[128]; /* errors calls p50 p95 p99 ttft tokens/s cost, or a score's name */
+    char what[128]; /* errors, calls, p50, ... or a score's name */
     bool of_score;
     int op; /* one of < L for <=, > G for >= as a character */
     double limit;
 } ly_stat_test;
 LY_MUST_USE ly_status ly_stat_test_parse(ly_str text, ly_stat_test *ret_test, ly_err *err);
 /* True when the row violates it; *ret_value the figure. An unknown figure violates nothing. */
+/* The figure as a person reads it: a duration, a share, an amount. */
+void ly_stat_test_value(const ly_stat_test *test, double value, ly_buf *out);
 bool ly_stat_test_fails(const ly_stat_test *test, const ly_stat_row *row, double *ret_value);
 
 #endif
