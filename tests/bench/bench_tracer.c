@@ -365,11 +365,19 @@ static void contract_cd(const char *endpoint)
 
 /* ---- what it weighs ---- */
 
-static int count_objects(struct dl_phdr_info *info, size_t size, void *user)
+typedef struct loaded {
+    int objects;
+    size_t bytes; /* of liblydite, as mapped */
+} loaded;
+
+static int look_at_object(struct dl_phdr_info *info, size_t size, void *user)
 {
-    (void)info;
+    loaded *l = user;
     (void)size;
-    ++*(int *)user;
+    l->objects++;
+    for (int i = 0; strstr(info->dlpi_name, "liblydite.so") && i < info->dlpi_phnum; i++) {
+        l->bytes += info->dlpi_phdr[i].p_type == PT_LOAD ? info->dlpi_phdr[i].p_memsz : 0;
+    }
     return 0;
 }
 
@@ -377,11 +385,13 @@ static void weight(void)
 {
     Dl_info info;
     struct stat st;
-    int objects = 0;
-    dl_iterate_phdr(count_objects, &objects);
+    loaded l = {0};
+    dl_iterate_phdr(look_at_object, &l);
     if (dladdr((void *)(uintptr_t)&lydite_open, &info) && stat(info.dli_fname, &st) == 0) {
-        printf("library: %ld bytes with symbols; objects loaded before export: %d\n",
-               (long)st.st_size, objects);
+        printf(
+            "library: %zu bytes loaded (file with symbols %ld); objects in the process before an "
+            "export: %d\n",
+            l.bytes, (long)st.st_size, l.objects);
     }
 }
 
@@ -436,6 +446,9 @@ int main(int argc, char **argv)
         contract_b(endpoint);
     }
     contract_cd(endpoint);
+    loaded after = {0};
+    dl_iterate_phdr(look_at_object, &after);
+    printf("objects in the process after an export over gRPC: %d\n", after.objects);
     if (pid > 0) {
         kill(pid, SIGTERM);
         waitpid(pid, NULL, 0);
