@@ -157,10 +157,11 @@ typedef struct ly_traces_state {
     bool follow, sessions, absolute;
     int sort; /* column of sort_names, 0 = time */
     bool reverse;
-    bool stopped;  /* the search for more matches was stopped by ^c */
-    int64_t n_new; /* arrived while paused */
-    int origin;    /* 0 app, 1 eval, 2 judge, 3 any */
-    int64_t total; /* traces of the file, an estimate; LY_UNKNOWN */
+    bool stopped;     /* the search for more matches was stopped by ^c */
+    char failed[200]; /* why rows could not be read; empty = they could */
+    int64_t n_new;    /* arrived while paused */
+    int origin;       /* 0 app, 1 eval, 2 judge, 3 any */
+    int64_t total;    /* traces of the file, an estimate; LY_UNKNOWN */
     ly_filter *filter;
     ly_buf filter_text;
 } ly_traces_state;

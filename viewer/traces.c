@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/term.h"
+#include "base/utf8.h"
 #include "viewer/app.h"
 
 #define PAGE_ROWS 500
@@ -194,6 +195,16 @@ static void keep_selection(ly_traces_state *s)
     }
 }
 
+/* Says it, and looks no further by itself: the next change of the file or of the filter tries again. */
+static void fail(ly_app *app, const ly_err *err)
+{
+    ly_traces_state *s = &app->traces;
+    (void)ly_str_copy(ly_utf8_cut(ly_str_c(err->text), sizeof s->failed - 1), s->failed,
+                      sizeof s->failed);
+    s->more = false;
+    ly_app_say(app, true, "%s", err->text);
+}
+
 static void reload(ly_app *app)
 {
     ly_traces_state *s = &app->traces;
@@ -205,10 +216,11 @@ static void reload(ly_app *app)
     s->n = 0;
     s->key = (ly_store_key){0};
     s->more = true;
+    s->failed[0] = '\0';
     /* As many as were there, so that a reader far down stays. */
     do {
         if (read_page(app, &s->key, &s->more, &rows, &n, &err) != LY_OK) {
-            ly_app_say(app, true, "%s", err.text);
+            fail(app, &err);
             break;
         }
         if (!append(s, rows, n)) {
@@ -240,7 +252,7 @@ static void load_more(ly_app *app)
         return;
     }
     if (read_page(app, &s->key, &s->more, &rows, &n, &err) != LY_OK) {
-        ly_app_say(app, true, "%s", err.text);
+        fail(app, &err);
         return;
     }
     (void)append(s, rows, n);

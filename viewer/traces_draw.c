@@ -244,6 +244,11 @@ static void draw_empty(ly_app *app, int top)
 {
     const ly_traces_state *s = &app->traces;
     ly_grid *g = &app->grid;
+    if (s->failed[0] != '\0') {
+        (void)ly_grid_puts(g, top, 2, g->cols - 3, "The traces cannot be read:", LY_INK_ERROR);
+        (void)ly_grid_puts(g, top + 1, 2, g->cols - 3, s->failed, LY_INK_TEXT);
+        return;
+    }
     if (s->filter != NULL) {
         ly_buf_reset(&app->cell);
         ly_buf_fmt(&app->cell,

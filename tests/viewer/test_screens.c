@@ -360,6 +360,50 @@ static void a_version_leads_to_its_traces(void **state)
     ly_app_free(app);
 }
 
+/* Rows that cannot be read are not "no traces", and nothing is tried over and over. */
+static void a_file_that_cannot_be_read_says_so(void **state)
+{
+    made *m = *state;
+    char copy[96];
+    ly_err err = LY_ERR_INIT;
+    ly_store *store = NULL;
+    ly_store_opts opts = ly_viewer_store_opts();
+    ly_buf text;
+    ly_buf_init(&text, LY_MIB(1));
+    snprintf(copy, sizeof copy, "%s.bad", m->path);
+    /* A copy, whose pages behind the first become zero once it is open. */
+    static char page[4096];
+    FILE *from = fopen(m->path, "rb"), *to = fopen(copy, "w+b");
+    assert_non_null(from);
+    assert_non_null(to);
+    long pages = 0;
+    for (; fread(page, 1, sizeof page, from) == sizeof page; pages++) {
+        assert_int_equal(fwrite(page, 1, sizeof page, to), sizeof page);
+    }
+    fclose(from);
+    assert_int_equal(fflush(to), 0);
+    assert_int_equal(ly_store_open(copy, &opts, &store, &err), LY_OK);
+    ly_app *app = NULL;
+    ly_viewer_opts how = {.db_path = copy, .unicode = true};
+    assert_int_equal(ly_app_new(&how, store, &app, &err), LY_OK);
+    assert_true(ly_app_resize(app, 24, 80));
+    memset(page, 0, sizeof page);
+    assert_int_equal(fseek(to, sizeof page, SEEK_SET), 0);
+    for (long i = 1; i < pages; i++) {
+        assert_int_equal(fwrite(page, 1, sizeof page, to), sizeof page);
+    }
+    fclose(to);
+    type(app, "fattr.nothing:here\r");
+    draw(app); /* ends: a search that fails is not busy for ever */
+    assert_false(ly_app_has_work(app));
+    screen_text(app, false, &text);
+    assert_true(ly_str_find(ly_buf_view(&text), LY_S("No traces yet"), 0) == SIZE_MAX);
+    assert_true(ly_str_find(ly_buf_view(&text), LY_S("cannot be read"), 0) != SIZE_MAX);
+    ly_app_free(app);
+    (void)unlink(copy);
+    ly_buf_release(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +412,7 @@ int main(void)
         cmocka_unit_test(a_click_selects_when_the_mouse_is_on),
         cmocka_unit_test(a_version_leads_to_its_traces),
         cmocka_unit_test(mono_says_all),
+        cmocka_unit_test(a_file_that_cannot_be_read_says_so),
         cmocka_unit_test(too_small),
         cmocka_unit_test(an_unchanged_frame_writes_nothing),
         cmocka_unit_test(a_cursor_move_allocates_nothing),
