@@ -108,6 +108,16 @@ static void message(void *user, ly_rpc_call *call, size_t method, ly_str body,
         ly_budget_force(&c->budget, body.len - bytes);
     else
         ly_budget_give(c, bytes - body.len);
+    const char *packed = packing == LY_RPC_PLAIN ? ly_packed_as(body) : NULL;
+    if (packed) {
+        char text[160];
+        snprintf(text, sizeof text,
+                 "the message is compressed with %s; this collector reads gzip, deflate and none",
+                 packed);
+        ly_budget_give(c, body.len);
+        (void)refuse(c, call, LY_REFUSED_UNSUPPORTED, LY_RPC_UNIMPLEMENTED, -1, text);
+        return;
+    }
     ly_request *request = ly_request_new(c, (ly_signal)method, LY_OTLP_PROTO, body.len);
     if (!request) {
         ly_budget_give(c, body.len);

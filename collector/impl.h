@@ -126,6 +126,10 @@ void ly_request_refuse(ly_request *request, ly_refused why, ly_rpc_code code, in
 LY_MUST_USE ly_status ly_inflate(ly_str packed, ly_rpc_packing packing, size_t max, char **ret,
                                  size_t *ret_len, ly_err *err);
 
+/* By its first bytes, which no OTLP message has: the name of a compression that nobody has told us of, or
+ * NULL. gRPC's core takes an encoding it does not know for none. */
+const char *ly_packed_as(ly_str body);
+
 /* ---- statistics (stats.c) ---- */
 
 typedef struct ly_stats {

@@ -95,3 +95,20 @@ ly_status ly_inflate(ly_str packed, ly_rpc_packing packing, size_t max, char **r
     *ret_len = out.len;
     return LY_OK;
 }
+
+const char *ly_packed_as(ly_str body)
+{
+    static const struct {
+        ly_str magic;
+        const char *name;
+    } rows[] = {
+        {{"\x28\xb5\x2f\xfd", 4}, "zstd"},
+        {{"\xff\x06\x00\x00sNaPpY", 10}, "snappy"},
+        {{"\x04\x22\x4d\x18", 4}, "lz4"},
+        {{"\x1f\x8b\x08", 3}, "gzip"},
+    };
+    for (size_t i = 0; i < LY_COUNT(rows); i++)
+        if (ly_str_starts(body, rows[i].magic))
+            return rows[i].name;
+    return NULL;
+}

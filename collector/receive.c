@@ -152,6 +152,14 @@ static void receive(ly_request *request, ly_str body, ly_rpc_packing packing)
         return;
     }
     size_t packed = body.len;
+    const char *how = packing == LY_RPC_PLAIN ? ly_packed_as(body) : NULL;
+    if (how) {
+        ly_request_refuse(request, LY_REFUSED_MALFORMED, LY_RPC_INVALID_ARGUMENT, -1,
+                          "the request is compressed with %s and its Content-Encoding does not say "
+                          "so; this collector reads gzip, deflate and identity",
+                          how);
+        return;
+    }
     ly_status status = unpack(request, &body, packing, &err);
     ly_ingest_config config = request->config->ingest;
     config.access_key = request->access_key;

@@ -335,6 +335,29 @@ static void the_reason_names_the_member(void **state)
     }
 }
 
+/* What is compressed without saying so must not pass as a message of unknown fields. */
+static void undeclared_compression(void **state)
+{
+    static const struct {
+        ly_str body;
+        const char *name;
+    } rows[] = {
+        {{"\x28\xb5\x2f\xfd\x04\x00", 6}, "zstd"},
+        {{"\xff\x06\x00\x00sNaPpY\x01", 11}, "snappy"},
+        {{"\x04\x22\x4d\x18\x01", 5}, "lz4"},
+        {{"\x1f\x8b\x08\x00\x00", 5}, "gzip"},
+    };
+    kit *k = *state;
+    for (size_t i = 0; i < LY_COUNT(rows); i++) {
+        assert_int_equal(kit_post(k, "/v1/traces", KIT_PROTO, rows[i].body), 400);
+        assert_non_null(memmem(k->answer.ptr, k->answer.len, rows[i].name, strlen(rows[i].name)));
+        assert_int_equal(kit_call_code(k, KIT_TRACES, rows[i].body), LY_RPC_UNIMPLEMENTED);
+    }
+    assert_int_equal(kit_stats(k).refused[LY_REFUSED_UNSUPPORTED], LY_COUNT(rows));
+    assert_int_equal(kit_stats(k).refused[LY_REFUSED_MALFORMED], LY_COUNT(rows));
+    assert_int_equal(kit_stats(k).budget_used, 0);
+}
+
 /* R4: however many spans are rejected, the answer is one short line. */
 static void many_rejections_fit(void **state)
 {
@@ -365,6 +388,7 @@ int main(void)
         WITH(too_deep),
         WITH(foreign_paths),
         WITH(every_value_shape),
+        WITH(undeclared_compression),
         WITH(the_reason_names_the_member),
         WITH(many_rejections_fit),
     };
