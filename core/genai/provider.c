@@ -160,8 +160,10 @@ ly_str ly_genai_provider(ly_str given, ly_arena *arena)
     given = ly_str_trim(given);
     if (given.len == 0)
         return LY_STR_NONE;
+    const char first =
+        given.ptr[0] >= 'A' && given.ptr[0] <= 'Z' ? (char)(given.ptr[0] | 0x20) : given.ptr[0];
     for (size_t i = 0; i < sizeof providers / sizeof *providers; i++) {
-        if (fits(providers[i].given, given))
+        if (providers[i].given[0] == first && fits(providers[i].given, given))
             return ly_str_c(providers[i].canonical);
     }
     return lower(given, arena);

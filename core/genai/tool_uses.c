@@ -98,13 +98,22 @@ static bool worth_reading(const ly_any *value)
     return value->kind == LY_ANY_ARRAY;
 }
 
+/* Asked of every attribute of every span: the length decides, nearly always. */
 static bool is_answer(ly_str key)
 {
-    static const char *const keys[] = {"output.value",       "gen_ai.output.messages",
-                                       "mlflow.spanOutputs", "langfuse.observation.output",
-                                       "lmnr.span.output",   "traceloop.entity.output"};
+    static const ly_str keys[] = {
+        {"output.value", 12},
+        {"gen_ai.output.messages", 22},
+        {"mlflow.spanOutputs", 18},
+        {"lmnr.span.output", 16},
+        {"langfuse.observation.output", 27},
+        {"traceloop.entity.output", 23},
+    };
+    static const uint32_t lengths = 1u << 12 | 1u << 16 | 1u << 18 | 1u << 22 | 1u << 23 | 1u << 27;
+    if (key.len > 31 || (lengths >> key.len & 1) == 0)
+        return false;
     for (size_t i = 0; i < LY_COUNT(keys); i++)
-        if (ly_str_eqc(key, keys[i]))
+        if (key.len == keys[i].len && memcmp(key.ptr, keys[i].ptr, key.len) == 0)
             return true;
     return false;
 }
