@@ -664,8 +664,8 @@ static const ly_opt audit_opts[] = {
 static const ly_verb verbs[] = {
     {"put", "NAME FILE", 2, 2, "keep a rubric file as a version of a judge",
      "Versions are kept as prompts called judge/NAME: lydite prompt log, diff and tag work on "
-     "them. --json: judge version made.",
-     "lydite judge put tone tone.yaml && lydite eval run ... --judge rubric:judge/tone",
+     "them, `eval run` takes one as --judge rubric:judge/NAME. --json: judge version made.",
+     "lydite judge put tone tone.yaml",
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_PLAIN | LY_COMMON_OUT, put_opts, LY_COUNT(put_opts),
      run_put},
     {"audit", "[JUDGE]", 0, 1, "how far a judge may be trusted, by human labels",

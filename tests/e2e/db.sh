@@ -36,7 +36,7 @@ expect 0 "$LYDITE" db check --quick
 expect 0 "$LYDITE" sql "SELECT name, type FROM v_spans ORDER BY name"; has "generation" "sql"
 expect 0 "$LYDITE" sql --json "SELECT service, n_spans FROM v_traces"; has '"service":"shop","n_spans":2' "sql --json"
 expect 0 "$LYDITE" sql --csv "SELECT attr(span, 'gen_ai.request.model') AS model FROM v_spans WHERE type = 'generation'"; has "gpt-4o" "sql --csv"
-expect 0 "$LYDITE" sql -n 1 "SELECT name FROM v_spans"; has "limit" "sql -n 1"
+expect 0 "$LYDITE" sql -n 1 "SELECT name FROM v_spans"; has "first 1 row" "sql -n 1"
 expect 2 "$LYDITE" sql "DELETE FROM trace"
 expect 2 "$LYDITE" sql "SELECT * FROM payload"; has "v_traces" "sql on a table"
 expect 1 "$LYDITE" sql --fail-empty "SELECT name FROM v_spans WHERE name = 'none'"

@@ -81,6 +81,10 @@ put("suite.yaml", "- judge: correctness\n  min: 0.0\n")
 put("agent.py", "print('done')\n")
 put("agent", "#!/bin/sh\necho done\n", 0o755)
 put("usage.csv", "date,model,cost\n%s,gpt-4o-mini,0.001\n" % time.strftime("%Y-%m-%d", time.gmtime()))
+midnight = int(time.time()) // 86400 * 86400
+put("openai-cost-export.csv", "start_time,end_time,amount_value,amount_currency,line_item\n"
+    + '%d,%d,0.001,usd,"gpt-4o-mini, input"\n' % (midnight, midnight + 86400))
+put("tone.yaml", "question: Is the tone polite?\nneeds: [output]\nverdicts:\n  polite: 1\n  rude: 0\n")
 put("data.json", json.dumps([{"id": "openai", "name": "OpenAI", "api_pattern": "https://api\\.openai\\.com", "provider_match": {"contains": "openai"},
     "models": [{"id": "gpt-5", "match": {"equals": "gpt-5"}, "prices": {"input_mtok": 1, "output_mtok": 9}}]}]))
 os.mkdir(os.path.join(base, "spool"))
@@ -177,7 +181,7 @@ for key in verbs:
         ran += 1
         if code not in ok: complain("%s: exits %d\n    %s" % (command, code, (err or out).strip()[:500].replace("\n", "\n    ")))
         if re.search(r"\x1b", out): complain("%s: escape sequences in a pipe" % command)
-        plain = re.match(r"lydite [^|><]*$", command)
+        plain = re.match(r"lydite [^|><&]*$", command)
         if not plain or not has(key, "json") or command.startswith(stays) or "--csv" in command or "--proto" in command or "--html" in command: continue
         if any(f in command for f in ("--raw", "--body", "--curl", "--keys", "lydite view", " -o ", "trace export")): continue
         cwd = fresh()
