@@ -150,7 +150,7 @@ static ly_status add_who(want *w, int64_t period, int64_t word, int64_t origin,
 typedef struct few {
     struct {
         int64_t word; /* + 1; 0 = a free slot */
-        int64_t value[N_SUMS];
+        int64_t n, amount;
     } * slots;
     size_t cap, n;
     int64_t origin;
@@ -166,7 +166,7 @@ static size_t few_at(const few *f, int64_t word)
 
 static bool few_grow(few *f)
 {
-    few bigger = {.cap = f->cap ? f->cap * 4 : 4096, .n = f->n, .origin = f->origin};
+    few bigger = {.cap = f->cap ? f->cap * 2 : 8192, .n = f->n, .origin = f->origin};
     bigger.slots = ly_calloc(bigger.cap, sizeof *bigger.slots);
     if (!bigger.slots)
         return false;
@@ -178,15 +178,15 @@ static bool few_grow(few *f)
     return true;
 }
 
-static ly_status few_add(want *w, few *f, int64_t word, const int64_t v[N_SUMS], ly_err *err)
+static ly_status few_add(want *w, few *f, int64_t word, int64_t n, int64_t amount, ly_err *err)
 {
-    if (f->n * 2 >= f->cap && (f->n > 16 * LY_USAGE_MAX_GROUPS || !few_grow(f)))
+    if (f->n * 4 >= f->cap * 3 && (f->n > 16 * LY_USAGE_MAX_GROUPS || !few_grow(f)))
         return LY_NOMEM(err);
     size_t at = few_at(f, word);
     f->n += f->slots[at].word == 0;
     f->slots[at].word = word + 1;
-    for (int i = 0; i < N_SUMS; i++)
-        ly_sums_add(&w->sums, &f->slots[at].value[i], v[i]);
+    ly_sums_add(&w->sums, &f->slots[at].n, n);
+    ly_sums_add(&w->sums, &f->slots[at].amount, amount);
     return LY_OK;
 }
 
@@ -209,10 +209,13 @@ static ly_status scan(ly_db *db, want *w, few *f, const char *sql, int64_t from,
         int64_t word = ly_col_int(s, 1), origin = ly_col_int(s, 2);
         if (f && origin != f->origin)
             continue;
+        if (f) {
+            st = few_add(w, f, word, ly_col_int(s, 3), ly_col_int(s, 4), err);
+            continue;
+        }
         for (int i = 0; i < N_SUMS; i++)
             v[i] = ly_col_int(s, 3 + i);
-        st = f ? few_add(w, f, word, v, err)
-               : add_who(w, period_of(w, ly_col_int(s, 0) * scale), word, origin, v, err);
+        st = add_who(w, period_of(w, ly_col_int(s, 0) * scale), word, origin, v, err);
     }
     ly_db_reset(s);
     return st;
@@ -220,12 +223,15 @@ static ly_status scan(ly_db *db, want *w, few *f, const char *sql, int64_t from,
 
 #define WHO_COLUMNS \
     ", word, origin, n, n_unpriced, tokens_in, cache_read, tokens_out, amount_pico FROM "
+#define FEW_COLUMNS ", word, origin, n, amount_pico FROM "
+#define OF_QUARTERS "usage_who WHERE kind = ?1 AND bucket >= ?2 AND bucket < ?3"
+#define OF_DAYS     "usage_who_day WHERE kind = ?1 AND day >= ?2 AND day < ?3"
 
 static ly_status scan_quarters(ly_db *db, want *w, few *f, int64_t from, int64_t until, ly_err *err)
 {
     return scan(db, w, f,
-                "SELECT bucket" WHO_COLUMNS
-                "usage_who WHERE kind = ?1 AND bucket >= ?2 AND bucket < ?3",
+                f ? "SELECT bucket" FEW_COLUMNS OF_QUARTERS
+                  : "SELECT bucket" WHO_COLUMNS OF_QUARTERS,
                 from, until, 1, err);
 }
 
@@ -236,8 +242,7 @@ static ly_status scan_all(ly_db *db, want *w, few *f, ly_err *err)
     if ((w->q->period && !w->q->period_in_days) || first >= last || !WHO_HAS_DAYS(kind_of(w)))
         return scan_quarters(db, w, f, w->from, w->until, err);
     ly_status st =
-        scan(db, w, f,
-             "SELECT day" WHO_COLUMNS "usage_who_day WHERE kind = ?1 AND day >= ?2 AND day < ?3",
+        scan(db, w, f, f ? "SELECT day" FEW_COLUMNS OF_DAYS : "SELECT day" WHO_COLUMNS OF_DAYS,
              first, last, BUCKETS_A_DAY, err);
     if (!st && first != INT64_MIN)
         st = scan_quarters(db, w, f, w->from, first * BUCKETS_A_DAY, err);
@@ -460,13 +465,21 @@ static ly_status scan_dearest(top *t, ly_err *err)
     few f = {.origin = t->origin};
     ly_status st = scan_all(t->db, t->w, &f, err);
     t->n = 0;
+    t->lookups = INT32_MIN; /* no giving up any more */
     for (size_t i = 0; !st && i < f.cap; i++)
         if (f.slots[i].word > 1)
-            heap_put(t, (const int64_t[2]){f.slots[i].value[5], f.slots[i].value[0]});
+            heap_put(t, (const int64_t[2]){f.slots[i].amount, f.slots[i].n});
+    int64_t least[2] = {INT64_MIN, 0};
+    if (t->n == t->k)
+        memcpy(least, t->heap[0], sizeof least);
+    int ties = TIES_MAX + (int)t->k;
     for (size_t i = 0; !st && i < f.cap; i++) {
-        const int64_t *v = f.slots[i].value, pair[2] = {v[5], v[0]};
-        if (f.slots[i].word == 1 || (f.slots[i].word && !less(pair, t->heap[0])))
-            st = add_who(t->w, LY_UNKNOWN, f.slots[i].word - 1, t->origin, v, err);
+        const int64_t pair[2] = {f.slots[i].amount, f.slots[i].n};
+        t->n = 0; /* whatever is looked up is wanted */
+        bool wanted =
+            f.slots[i].word > 1 && !less(pair, least) && (less(least, pair) || ties-- > 0);
+        if (f.slots[i].word == 1 || wanted)
+            st = one_word(t, f.slots[i].word - 1, err);
     }
     ly_free(f.slots);
     return st;
