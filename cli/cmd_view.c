@@ -308,7 +308,8 @@ static const ly_verb verbs[] = {
      "filter (lydite trace list --help). Where the output is no terminal, or with --plain, the "
      "list "
      "is printed once, as by `trace list`. Screens: Traces, Trace (steps, waterfall, messages), "
-     "Sessions, Evals, Prompts, Cost, Stats, Status; ? shows the keys. LYDITE_THEME=light or dark. "
+     "Sessions, Evals, Prompts, Cost, Stats, Status; ? shows the keys. LYDITE_THEME=light or dark; "
+     "view-keys in lydite.yaml binds keys. "
      "After -- an argument is a filter even where a file has its name. --json: as `trace list`.",
      "lydite view\nlydite view status:error since:1h\nlydite view trace.jsonl\nlydite view --keys",
      LY_COMMON_READ | LY_COMMON_N | LY_COMMON_FOLLOW | LY_COMMON_TIME | LY_COMMON_FAIL_EMPTY,
