@@ -14,10 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "store/embed.h"
 #include "store/text.h"
+#include "text/hash.h"
 
 /* ---- network file systems ---- */
 
@@ -146,9 +149,39 @@ static ly_status file_check(const char *path, const ly_store_opts *opts, bool *r
 
 /* ---- making it ---- */
 
+/* The schema's text without comments and runs of white space, hashed. The version number stays 1 until the
+ * first release, so this is what tells a file of another build. */
+static ly_status schema_shape(int64_t *ret_shape, ly_err *err)
+{
+    ly_buf text;
+    ly_buf_init(&text, LY_MIB(1));
+    for (size_t i = 0; i < ly_embedded_schema_n; i++) {
+        const ly_embedded_file *file = &ly_embedded_schema[i];
+        bool blank = true;
+        for (size_t k = 0; k < file->len; k++) {
+            char c = file->bytes[k];
+            if (c == '-' && file->bytes[k + 1] == '-') {
+                const char *end = strchr(file->bytes + k, '\n');
+                k = end ? (size_t)(end - file->bytes) : file->len;
+                c = '\n';
+            }
+            bool space = c == ' ' || c == '\n' || c == '\t';
+            if (!space || !blank)
+                ly_buf_char(&text, space ? ' ' : c);
+            blank = space;
+        }
+    }
+    ly_status st = ly_buf_status(&text, "the schema", err);
+    if (!st)
+        *ret_shape = (int64_t)(ly_xxh3_64(ly_buf_view(&text)) >> 1);
+    ly_buf_release(&text);
+    return st;
+}
+
 static ly_status make_schema(ly_db *db, ly_err *err)
 {
-    ly_status st = LY_OK;
+    int64_t shape = 0;
+    ly_status st = schema_shape(&shape, err);
     for (size_t i = 0; !st && i < ly_embedded_schema_n; i++)
         st = ly_db_exec(db, ly_embedded_schema[i].bytes, err);
     int64_t seed = 0;
@@ -159,8 +192,9 @@ static ly_status make_schema(ly_db *db, ly_err *err)
         text, sizeof text,
         "PRAGMA application_id=%d; PRAGMA user_version=%d;"
         "INSERT INTO meta VALUES ('created_ns', %lld), ('next_trace', 1), ('generation', 1),"
-        " ('hash_seed', %lld)",
-        LY_APPLICATION_ID, LY_SCHEMA_VERSION, (long long)ly_wall_ns(), (long long)(seed >> 1));
+        " ('hash_seed', %lld), ('shape', %lld)",
+        LY_APPLICATION_ID, LY_SCHEMA_VERSION, (long long)ly_wall_ns(), (long long)(seed >> 1),
+        (long long)shape);
     return st ? st : ly_db_exec(db, text, err);
 }
 
@@ -209,6 +243,22 @@ static ly_status make_file(ly_db *db, ly_err *err)
     return st;
 }
 
+static ly_status of_this_build(ly_db *db, ly_err *err)
+{
+    int64_t want = 0, shape = -1;
+    ly_status st = schema_shape(&want, err);
+    if (!st)
+        st = ly_db_scalar(db, "SELECT coalesce((SELECT value FROM meta WHERE key = 'shape'), -1)",
+                          &shape, err);
+    if (!st && shape != want)
+        st = LY_FAIL(err, LY_E_NEWER,
+                     "%s: was made by another build of lydite, whose tables differ from this "
+                     "one's; with that build run `lydite trace export -o traces.jsonl`, then "
+                     "import it",
+                     db->path);
+    return st;
+}
+
 /* Reads the numbers through SQLite (they may stand in the log still). *ret_made = it is ours. */
 static ly_status identity(ly_db *db, bool *ret_made, ly_err *err)
 {
@@ -222,7 +272,7 @@ static ly_status identity(ly_db *db, bool *ret_made, ly_err *err)
         return st;
     if (app == LY_APPLICATION_ID && version == LY_SCHEMA_VERSION) {
         *ret_made = true;
-        return LY_OK;
+        return of_this_build(db, err);
     }
     if (app == 0 && version == 0 && tables == 0) {
         *ret_made = false;

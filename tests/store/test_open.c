@@ -72,6 +72,20 @@ static void names_what_is_wrong(void **state)
     (void)sqlite3_close(sql);
     assert_int_equal(try_open(f.db, LY_STORE_WRITER, &err), LY_E_NEWER);
     assert_non_null(strstr(err.text, "trace export"));
+    (void)unlink(f.db);
+    /* Another build's, of the same number before the first release. */
+    ly_store_close(open_writer(f.db));
+    assert_int_equal(try_open(f.db, LY_STORE_READER, &err), LY_OK);
+    assert_int_equal(sqlite3_open(f.db, &sql), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(sql, "UPDATE meta SET value = value + 1 WHERE key = 'shape'", 0, 0, NULL),
+        SQLITE_OK);
+    (void)sqlite3_close(sql);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(try_open(f.db, i ? LY_STORE_READER : LY_STORE_WRITER, &err), LY_E_NEWER);
+        assert_non_null(strstr(err.text, "tables differ"));
+        assert_non_null(strstr(err.text, "trace export"));
+    }
     folder_remove(&f);
 }
 
