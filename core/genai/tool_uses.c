@@ -92,10 +92,13 @@ static void add_items(tally *t, ly_val items)
 static bool worth_reading(const ly_any *value)
 {
     static const char *const marks[] = {"search_call", "code_interpreter_call", "server_tool_call"};
-    for (size_t i = 0; value->kind == LY_ANY_STRING && i < LY_COUNT(marks); i++)
+    if (value->kind != LY_ANY_STRING)
+        return value->kind == LY_ANY_ARRAY;
+    const size_t at = ly_str_find(value->str, LY_S("_call"), 0); /* what all of them hold */
+    for (size_t i = 0; at != SIZE_MAX && i < LY_COUNT(marks); i++)
         if (ly_str_find(value->str, ly_str_c(marks[i]), 0) != SIZE_MAX)
             return true;
-    return value->kind == LY_ANY_ARRAY;
+    return false;
 }
 
 /* Asked of every attribute of every span: the length decides, nearly always. */
@@ -128,9 +131,9 @@ void ly_genai_tool_uses(const ly_span *span, ly_arena *arena, ly_tokens *io_toke
 {
     for (size_t i = 0; i < span->attrs.n; i++) {
         const ly_kv *attr = &span->attrs.items[i];
-        tally t = {.arena = arena};
         if (!is_answer(attr->key) || !worth_reading(&attr->value))
             continue;
+        tally t = {.arena = arena};
         const ly_val answer = ly_val_any(&attr->value);
         const ly_val inner = ly_val_get(answer, "response");
         add_items(&t, answer.kind == LY_IS_ARRAY ? answer

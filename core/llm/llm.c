@@ -335,7 +335,7 @@ static ly_status send_job(job *j, ly_err *err)
     char type[] = "Content-Type: application/json";
     const char *headers[6] = {type};
     aws_headers aws;
-    memset(&aws, 0, sizeof aws);
+    bool by_aws = false;
     size_t n = 1;
     const char *key = ly_llm_model_key(m);
     static const char *const forms[] = {[LY_AUTH_NONE] = NULL,
@@ -364,6 +364,7 @@ static ly_status send_job(job *j, ly_err *err)
         status = ly_shape_write_request(m->shape, &j->call.request, &j->body, err);
     }
     if (!status && m->auth == LY_AUTH_AWS && !key) {
+        by_aws = true;
         status = sign_aws(j, ly_str_sub(ly_buf_view(&url), strlen(m->base), SIZE_MAX), &aws,
                           headers, &n, err);
     }
@@ -385,7 +386,9 @@ static ly_status send_job(job *j, ly_err *err)
         status = ly_http_submit(j->llm->http, &req, err);
     }
     explicit_bzero(auth, sizeof auth);
-    explicit_bzero(&aws, sizeof aws);
+    if (by_aws) {
+        explicit_bzero(&aws, sizeof aws);
+    }
     ly_buf_release(&url);
     return status;
 }
