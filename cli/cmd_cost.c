@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "base/term.h"
 #include "cli/cost_i.h"
+#include "cli/json_csv.h"
 #include "cost/report.h"
-#include "text/csv.h"
 
 #define SCREEN     80
 #define BAR_MOST   20
@@ -22,6 +22,7 @@ typedef struct view {
     bool month; /* the default report: this month beside the same days of last month */
     ly_price_info book;
     size_t n_own;
+    ly_json_csv csv;
 } view;
 
 /* ---- what is asked ---- */
@@ -459,6 +460,21 @@ static void json_time(ly_jsonw *w, const char *key, int64_t ns)
     ly_buf_release(&text);
 }
 
+/* One finished line, as JSON or as a row of the CSV. */
+static int put_line(view *v, ly_jsonw *w, ly_buf *buf)
+{
+    if (!v->cli->csv) {
+        return ly_costing_json_line(v->cli, w, buf);
+    }
+    ly_err err = LY_ERR_INIT;
+    ly_status status = ly_jsonw_end(w, &err);
+    if (status == LY_OK) {
+        status = ly_json_csv_put(&v->csv, v->cli, ly_buf_view(buf), &err);
+    }
+    ly_buf_reset(buf);
+    return status == LY_OK ? LY_EXIT_DONE : ly_cli_fail(v->cli, &err);
+}
+
 static int json_row(view *v, ly_buf *buf, const char *kind, const ly_cost_row *row, bool keys)
 {
     ly_jsonw w;
@@ -487,7 +503,7 @@ static int json_row(view *v, ly_buf *buf, const char *kind, const ly_cost_row *r
     ly_jsonw_kv_i64(&w, "cache_read_tokens", row->cache_read);
     ly_jsonw_kv_i64(&w, "output_tokens", row->tokens_out);
     ly_jsonw_object_end(&w);
-    return ly_costing_json_line(v->cli, &w, buf);
+    return put_line(v, &w, buf);
 }
 
 static int json_head(view *v, ly_buf *buf)
@@ -507,7 +523,7 @@ static int json_head(view *v, ly_buf *buf)
     json_time(&w, "book_date", ly_book_day(&v->book));
     ly_jsonw_kv_i64(&w, "book_age_days", ly_book_age_days(&v->book, ly_wall_ns()));
     ly_jsonw_object_end(&w);
-    return ly_costing_json_line(v->cli, &w, buf);
+    return put_line(v, &w, buf);
 }
 
 static int json_unpriced(view *v, ly_buf *buf, const ly_cost_unpriced *u)
@@ -523,15 +539,15 @@ static int json_unpriced(view *v, ly_buf *buf, const ly_cost_unpriced *u)
     ly_jsonw_kv_i64(&w, "calls", u->n);
     ly_jsonw_kv_i64(&w, "tokens", u->tokens);
     ly_jsonw_object_end(&w);
-    return ly_costing_json_line(v->cli, &w, buf);
+    return put_line(v, &w, buf);
 }
 
-static int print_json(view *v)
+static int print_lines(view *v)
 {
     const ly_cost_report *r = &v->report;
     ly_buf buf;
     ly_buf_init(&buf, LY_MIB(1));
-    int code = json_head(v, &buf);
+    int code = v->cli->csv ? LY_EXIT_DONE : json_head(v, &buf);
     int64_t n = v->cli->n >= 0 && v->cli->n < (int64_t)r->n_rows ? v->cli->n : (int64_t)r->n_rows;
     for (int64_t i = 0; !code && i < n; i++) {
         code = json_row(v, &buf, "row", &r->rows[i], true);
@@ -555,62 +571,44 @@ static int print_json(view *v)
     return code;
 }
 
-static void csv_money(ly_buf *out, int64_t pico, bool first)
-{
-    ly_buf text;
-    ly_buf_init(&text, 64);
-    if (pico != LY_UNKNOWN) {
-        ly_pico_format(pico < 0 ? -pico : pico, &text);
-    }
-    ly_str digits = ly_str_sub(ly_buf_view(&text), 1, text.len);
-    ly_buf number;
-    ly_buf_init(&number, 64);
-    ly_buf_fmt(&number, "%s%.*s", pico < 0 && pico != LY_UNKNOWN ? "-" : "", LY_STR_ARG(digits));
-    ly_csv_put(out, ly_buf_view(&number), first, 0);
-    ly_buf_release(&text);
-    ly_buf_release(&number);
-}
-
-static void csv_count(ly_buf *out, int64_t n)
-{
-    char text[32];
-    (void)snprintf(text, sizeof text, "%lld", (long long)n);
-    ly_csv_put(out, ly_str_c(text), false, 0);
-}
-
+/* Rows of every kind under the names of --json; a kind leaves empty what it does not have. */
 static int print_csv(view *v)
 {
-    static const char *const heads[] = {
-        "amount_usd",   "lower_bound",       "calls",        "unpriced", "local", "client_priced",
-        "input_tokens", "cache_read_tokens", "output_tokens"};
-    const ly_cost_report *r = &v->report;
-    ly_buf out;
-    ly_buf_init(&out, LY_MIB(256));
+    static const char *const month[] = {"before_pico", "before_usd", "before_calls"};
+    static const char *const numbers[] = {"calls",         "unpriced_calls",
+                                          "local_calls",   "client_priced_calls",
+                                          "input_tokens",  "cache_read_tokens",
+                                          "output_tokens", "reason",
+                                          "origin",        "tokens"};
+    const char *heads[LY_COST_KEYS_MAX + 32];
+    bool provider = false, model = false;
+    size_t n = 0;
+    ly_err err = LY_ERR_INIT;
+    heads[n++] = "kind";
     for (size_t i = 0; i < v->ask.n_by; i++) {
-        ly_csv_put(&out, ly_str_c(ly_cost_key_name(v->ask.by[i])), i == 0, 0);
+        heads[n++] = ly_cost_key_name(v->ask.by[i]);
+        provider = provider || strcmp(heads[n - 1], "provider") == 0;
+        model = model || strcmp(heads[n - 1], "model") == 0;
     }
-    for (size_t i = 0; i < LY_COUNT(heads); i++) {
-        ly_csv_put(&out, ly_str_c(heads[i]), false, 0);
+    if (!provider) {
+        heads[n++] = "provider"; /* of unpriced calls */
     }
-    ly_csv_put_end(&out);
-    for (size_t i = 0; i < r->n_rows; i++) {
-        const ly_cost_row *row = &r->rows[i];
-        for (size_t k = 0; k < v->ask.n_by; k++) {
-            ly_csv_put(&out, row->key[k], k == 0, LY_CSV_FORMULA_SAFE);
-        }
-        csv_money(&out, row->n > 0 && row->n == row->n_unpriced ? LY_UNKNOWN : row->amount_pico,
-                  false);
-        ly_csv_put(&out, row->n_unpriced ? LY_S("yes") : LY_S("no"), false, 0);
-        int64_t counts[] = {row->n,         row->n_unpriced, row->n_local,   row->n_client,
-                            row->tokens_in, row->cache_read, row->tokens_out};
-        for (size_t k = 0; k < LY_COUNT(counts); k++) {
-            csv_count(&out, counts[k]);
-        }
-        ly_csv_put_end(&out);
+    if (!model) {
+        heads[n++] = "model";
     }
-    (void)fwrite(out.ptr ? out.ptr : "", 1, out.len, v->cli->out);
-    ly_buf_release(&out);
-    return LY_EXIT_DONE;
+    heads[n++] = "amount_pico";
+    heads[n++] = "amount_usd";
+    heads[n++] = "lower_bound";
+    for (size_t i = 0; v->month && i < LY_COUNT(month); i++) {
+        heads[n++] = month[i];
+    }
+    for (size_t i = 0; i < LY_COUNT(numbers); i++) {
+        heads[n++] = numbers[i];
+    }
+    if (ly_json_csv_heads(&v->csv, heads, n, &err) != LY_OK) {
+        return ly_cli_fail(v->cli, &err);
+    }
+    return print_lines(v);
 }
 
 /* ---- per trace, per session ---- */
@@ -619,7 +617,7 @@ static int print_spread(view *v, const char *what, const ly_cost_spread *s)
 {
     ly_buf text;
     ly_buf_init(&text, 1024);
-    if (v->cli->json) {
+    if (v->cli->json || v->cli->csv) {
         ly_jsonw w;
         ly_jsonw_init(&w, &text, 0);
         ly_jsonw_object(&w);
@@ -632,7 +630,7 @@ static int print_spread(view *v, const char *what, const ly_cost_spread *s)
         ly_costing_json_money(&w, "max", s->max_pico);
         ly_costing_json_money(&w, "sum", s->sum_pico);
         ly_jsonw_object_end(&w);
-        int code = ly_costing_json_line(v->cli, &w, &text);
+        int code = put_line(v, &w, &text);
         ly_buf_release(&text);
         return code;
     }
@@ -689,7 +687,7 @@ static int show(view *v)
     if (status != LY_OK) {
         return ly_cli_fail(v->cli, &err);
     }
-    int code = v->cli->json ? print_json(v) : v->cli->csv ? print_csv(v) : print_screen(v);
+    int code = v->cli->json ? print_lines(v) : v->cli->csv ? print_csv(v) : print_screen(v);
     if (!code && v->cli->fail_empty && v->report.total.n == 0) {
         code = LY_EXIT_NO;
     }
@@ -700,6 +698,7 @@ static int run_report(ly_cli *cli)
 {
     view v = {.cli = cli};
     ly_arena_init(&v.arena, LY_MIB(1), 0);
+    ly_json_csv_init(&v.csv);
     int code = read_keys(&v);
     if (!code) {
         code = read_origin(&v);
@@ -720,6 +719,7 @@ static int run_report(ly_cli *cli)
     ly_store_close(v.store);
     ly_zone_free(v.zone);
     ly_arena_release(&v.arena);
+    ly_json_csv_release(&v.csv);
     return code;
 }
 
@@ -771,7 +771,8 @@ static const ly_verb verbs[] = {
      "lower_bound, before_*, calls, "
      "unpriced_calls,\n"
      "local_calls, client_priced_calls, input_tokens, cache_read_tokens, output_tokens), total,\n"
-     "ungrouped, eval, judge, or unpriced (provider, model, reason, origin, calls, tokens).",
+     "ungrouped, eval, judge, or unpriced (provider, model, reason, origin, calls, tokens).\n"
+     "--csv: a row for each of these but report, under the same names.",
      "lydite cost\n"
      "lydite cost --by provider,model --since 30d\n"
      "lydite cost --by day --since last-month --tz Europe/Berlin --csv",
@@ -807,7 +808,9 @@ static const ly_verb verbs[] = {
      "without amounts is compared by tokens. Exit code 1 when some day differs by more than the\n"
      "tolerance.\n"
      "\n"
-     "--json: rows of day, model, export_*, ledger_*, difference_*, calls, unpriced_calls, reason.",
+     "--json: rows of day, model, export_*, ledger_*, difference_*, calls, unpriced_calls, "
+     "reason.\n"
+     "--csv: the same fields.",
      "lydite cost reconcile openai-cost-export.csv\n"
      "lydite cost reconcile usage.csv --map date=date,model=model,amount=cost --provider openai",
      LY_COMMON_READ | LY_COMMON_CSV, reconcile_opts, LY_COUNT(reconcile_opts),

@@ -149,15 +149,16 @@ static int run_show(ly_cli *cli)
     return ly_work_end(&w, st, LY_EXIT_DONE);
 }
 
-static void csv_header(const ly_json *row, ly_buf *out)
+/* Exact, to be put again; only a terminal gets it cleaned. */
+static void csv_header(const ly_json *row, unsigned flags, ly_buf *out)
 {
     for (size_t i = 0; i < ly_json_count(row); i++) {
-        ly_csv_put(out, row->object.items[i].key, i == 0, 0);
+        ly_csv_put(out, row->object.items[i].key, i == 0, flags);
     }
     ly_csv_put_end(out);
 }
 
-static void csv_row(const ly_json *head, const ly_json *row, ly_buf *out)
+static void csv_row(const ly_json *head, const ly_json *row, unsigned flags, ly_buf *out)
 {
     for (size_t i = 0; i < ly_json_count(head); i++) {
         const ly_json *v = ly_json_get_str(row, head->object.items[i].key);
@@ -165,7 +166,7 @@ static void csv_row(const ly_json *head, const ly_json *row, ly_buf *out)
                       : v->kind == LY_JSON_STRING ? v->str
                       : v->kind == LY_JSON_NULL   ? LY_STR_NONE
                                                   : v->raw;
-        ly_csv_put(out, text, i == 0, 0);
+        ly_csv_put(out, text, i == 0, flags);
     }
     ly_csv_put_end(out);
 }
@@ -177,6 +178,7 @@ static int run_export(ly_cli *cli)
     ly_row *rows = NULL;
     size_t n = 0;
     ly_json *head = NULL;
+    unsigned flags = cli->tty ? LY_CSV_CLEAN : 0;
     ly_buf out;
     ly_buf_init(&out, LY_MAX_OUTPUT_BYTES);
     ly_status st = ly_work_begin(&w, cli, LY_STORE_READER);
@@ -192,10 +194,10 @@ static int run_export(ly_cli *cli)
         st = ly_json_parse(rows[i].data, &w.arena, &row, &w.err);
         if (!st && i == 0) {
             head = row;
-            csv_header(row, &out);
+            csv_header(row, flags, &out);
         }
         if (!st) {
-            csv_row(head, row, &out);
+            csv_row(head, row, flags, &out);
             fwrite(ly_buf_text(&out), 1, out.len, cli->out);
             ly_buf_reset(&out);
         }

@@ -88,7 +88,7 @@ static ly_status csv_row(printing *p, size_t n, const ly_str *names, const ly_va
             ly_buf_str(&text, names[i]);
         /* Numbers stay numbers; text that a spreadsheet would run is made harmless. */
         bool is_text = !values || values[i].kind == LY_VAL_TEXT;
-        ly_csv_put(&p->line, ly_buf_view(&text), i == 0, is_text ? LY_CSV_FORMULA_SAFE : 0);
+        ly_csv_put(&p->line, ly_buf_view(&text), i == 0, is_text ? LY_CSV_REPORT : 0);
     }
     ly_buf_release(&text);
     ly_csv_put_end(&p->line);

@@ -1,8 +1,8 @@
 /* `lydite cost reconcile`: a provider's export beside the ledger. */
 #include "base/limits.h"
 #include "cli/cost_i.h"
+#include "cli/json_csv.h"
 #include "cost/reconcile.h"
-#include "text/csv.h"
 
 #define MAX_EXPORT_BYTES LY_MIB(256)
 
@@ -95,10 +95,27 @@ static void json_tokens(ly_jsonw *w, const char *key, int64_t n)
     }
 }
 
-static int json_rows(ly_cli *cli, const ly_recon *r, const ly_zone *zone)
+/* One finished line, as JSON or as a row of the CSV. */
+static int put_line(ly_cli *cli, ly_json_csv *csv, ly_jsonw *w, ly_buf *buf)
+{
+    if (!cli->csv) {
+        return ly_costing_json_line(cli, w, buf);
+    }
+    ly_err err = LY_ERR_INIT;
+    ly_status status = ly_jsonw_end(w, &err);
+    if (status == LY_OK) {
+        status = ly_json_csv_put(csv, cli, ly_buf_view(buf), &err);
+    }
+    ly_buf_reset(buf);
+    return status == LY_OK ? LY_EXIT_DONE : ly_cli_fail(cli, &err);
+}
+
+static int machine_rows(ly_cli *cli, const ly_recon *r, const ly_zone *zone)
 {
     int code = LY_EXIT_DONE;
     ly_buf buf, day;
+    ly_json_csv csv;
+    ly_json_csv_init(&csv);
     ly_buf_init(&buf, LY_MIB(1));
     ly_buf_init(&day, 64);
     for (size_t i = 0; !code && i < r->n_rows; i++) {
@@ -121,41 +138,12 @@ static int json_rows(ly_cli *cli, const ly_recon *r, const ly_zone *zone)
         ly_jsonw_kv_i64(&w, "unpriced_calls", row->n_unpriced);
         ly_jsonw_kv_c(&w, "reason", ly_recon_reason_name(row->reason));
         ly_jsonw_object_end(&w);
-        code = ly_costing_json_line(cli, &w, &buf);
+        code = put_line(cli, &csv, &w, &buf);
     }
+    ly_json_csv_release(&csv);
     ly_buf_release(&buf);
     ly_buf_release(&day);
     return code;
-}
-
-static int csv_rows(ly_cli *cli, const ly_recon *r, const ly_zone *zone)
-{
-    ly_buf out, cell;
-    ly_buf_init(&out, LY_MIB(256));
-    ly_buf_init(&cell, 64);
-    ly_buf_c(&out, "day,model,export_usd,ledger_usd,calls,unpriced,reason\r\n");
-    for (size_t i = 0; i < r->n_rows; i++) {
-        const ly_recon_row *row = &r->rows[i];
-        ly_buf_reset(&cell);
-        ly_costing_day(zone, row->day_ns, false, &cell);
-        ly_csv_put(&out, ly_buf_view(&cell), true, 0);
-        ly_csv_put(&out, row->model, false, LY_CSV_FORMULA_SAFE);
-        int64_t amounts[] = {row->export_pico, row->ledger_pico};
-        for (size_t k = 0; k < LY_COUNT(amounts); k++) {
-            ly_buf_reset(&cell);
-            if (amounts[k] != LY_UNKNOWN) {
-                ly_pico_format(amounts[k] < 0 ? -amounts[k] : amounts[k], &cell);
-            }
-            ly_buf_fmt(&out, ",%s%.*s", amounts[k] < 0 && amounts[k] != LY_UNKNOWN ? "-" : "",
-                       LY_STR_ARG(ly_str_sub(ly_buf_view(&cell), 1, cell.len)));
-        }
-        ly_buf_fmt(&out, ",%lld,%lld,%s\r\n", (long long)row->n, (long long)row->n_unpriced,
-                   ly_recon_reason_name(row->reason));
-    }
-    (void)fwrite(out.ptr ? out.ptr : "", 1, out.len, cli->out);
-    ly_buf_release(&out);
-    ly_buf_release(&cell);
-    return LY_EXIT_DONE;
 }
 
 static void use_preset(const ly_export_preset *preset, ly_recon_ask *ask)
@@ -246,9 +234,8 @@ static int compare(ly_cli *cli, ly_store *store, ly_recon_ask *ask)
     if (status != LY_OK || guessed) {
         code = guessed ? guessed : ly_cli_fail(cli, &err);
     } else {
-        code = cli->json  ? json_rows(cli, &recon, ask->zone)
-               : cli->csv ? csv_rows(cli, &recon, ask->zone)
-                          : print_rows(cli, &recon, ask->zone);
+        code = cli->json || cli->csv ? machine_rows(cli, &recon, ask->zone)
+                                     : print_rows(cli, &recon, ask->zone);
         code = !code && recon.n_different ? LY_EXIT_NO : code;
     }
     ly_price_book_free(book);

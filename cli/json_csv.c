@@ -15,7 +15,7 @@ void ly_json_csv_release(ly_json_csv *csv)
     ly_arena_release(&csv->arena);
 }
 
-static ly_status put_heading(ly_json_csv *csv, const ly_json *row, ly_buf *out, ly_err *err)
+static ly_status heads_of(ly_json_csv *csv, const ly_json *row, ly_err *err)
 {
     csv->heads = LY_ARENA_ARRAY(&csv->arena, ly_str, row->object.n + 1);
     if (csv->heads == NULL) {
@@ -23,11 +23,18 @@ static ly_status put_heading(ly_json_csv *csv, const ly_json *row, ly_buf *out, 
     }
     for (size_t i = 0; i < row->object.n; i++) {
         csv->heads[i] = ly_arena_copy(&csv->arena, row->object.items[i].key);
-        ly_csv_put(out, csv->heads[i], i == 0, LY_CSV_FORMULA_SAFE);
     }
     csv->n = row->object.n;
-    ly_csv_put_end(out);
     return LY_OK;
+}
+
+static void put_heading(ly_json_csv *csv, ly_buf *out)
+{
+    for (size_t i = 0; i < csv->n; i++) {
+        ly_csv_put(out, csv->heads[i], i == 0, LY_CSV_REPORT);
+    }
+    ly_csv_put_end(out);
+    csv->headed = true;
 }
 
 static ly_str text_of(const ly_json *value)
@@ -36,6 +43,19 @@ static ly_str text_of(const ly_json *value)
         return LY_S("");
     }
     return value->kind == LY_JSON_STRING ? value->str : value->raw;
+}
+
+ly_status ly_json_csv_heads(ly_json_csv *csv, const char *const *names, size_t n, ly_err *err)
+{
+    csv->heads = LY_ARENA_ARRAY(&csv->arena, ly_str, n + 1);
+    if (csv->heads == NULL) {
+        return LY_NOMEM(err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        csv->heads[i] = ly_str_c(names[i]);
+    }
+    csv->n = n;
+    return LY_OK;
 }
 
 ly_status ly_json_csv_put(ly_json_csv *csv, ly_cli *cli, ly_str lines, ly_err *err)
@@ -58,11 +78,13 @@ ly_status ly_json_csv_put(ly_json_csv *csv, ly_cli *cli, ly_str lines, ly_err *e
                          ly_json_kind_text(row));
         }
         if (st == LY_OK && csv->heads == NULL) {
-            st = put_heading(csv, row, &out, err);
+            st = heads_of(csv, row, err);
+        }
+        if (st == LY_OK && !csv->headed) {
+            put_heading(csv, &out);
         }
         for (size_t i = 0; st == LY_OK && i < csv->n; i++) {
-            ly_csv_put(&out, text_of(ly_json_get_str(row, csv->heads[i])), i == 0,
-                       LY_CSV_FORMULA_SAFE);
+            ly_csv_put(&out, text_of(ly_json_get_str(row, csv->heads[i])), i == 0, LY_CSV_REPORT);
         }
         if (st == LY_OK) {
             ly_csv_put_end(&out);

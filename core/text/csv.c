@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/term.h"
 
 #define WINDOW     LY_KIB(64)
 #define MAX_FIELDS 4096
@@ -340,12 +341,11 @@ static bool looks_like_formula(ly_str s)
     return !ly_str_to_double(unsigned_part, &number);
 }
 
-void ly_csv_put(ly_buf *out, ly_str field_text, bool first, unsigned flags)
+static void put(ly_buf *out, ly_str field_text, bool first, bool formula)
 {
     if (!first) {
         ly_buf_char(out, ',');
     }
-    bool formula = (flags & LY_CSV_FORMULA_SAFE) && looks_like_formula(field_text);
     bool quote = false;
     for (size_t i = 0; i < field_text.len && !quote; i++) {
         quote = memchr("\",\r\n", field_text.ptr[i], 4) != NULL;
@@ -375,6 +375,24 @@ void ly_csv_put(ly_buf *out, ly_str field_text, bool first, unsigned flags)
     if (quote) {
         ly_buf_char(out, '"');
     }
+}
+
+void ly_csv_put(ly_buf *out, ly_str field_text, bool first, unsigned flags)
+{
+    bool formula = (flags & LY_CSV_FORMULA_SAFE) && looks_like_formula(field_text);
+    if (!(flags & LY_CSV_CLEAN)) {
+        put(out, field_text, first, formula);
+        return;
+    }
+    ly_buf clean;
+    ly_buf_init(&clean, out->max);
+    ly_term_clean(&clean, field_text, LY_TERM_LINES);
+    if (clean.failed == LY_OK) {
+        put(out, ly_buf_view(&clean), first, formula);
+    } else if (out->failed == LY_OK) {
+        out->failed = clean.failed;
+    }
+    ly_buf_release(&clean);
 }
 
 void ly_csv_put_end(ly_buf *out)

@@ -52,7 +52,12 @@ enum {
     /* A field that a spreadsheet would run as a formula (begins with = + - @ tab or CR and is not a
      * plain number) gets a leading apostrophe. For reports that people open; not for data that is
      * read again. */
-    LY_CSV_FORMULA_SAFE = 1
+    LY_CSV_FORMULA_SAFE = 1,
+    /* Passes the one sanitiser (base/term.h): control bytes, invalid bytes and invisible characters
+     * become \xNN and \u{NNNN}, a tab becomes spaces; line feeds stay, in quotes. */
+    LY_CSV_CLEAN = 2,
+    /* What a report for people has: text of the application that a terminal may show. */
+    LY_CSV_REPORT = LY_CSV_FORMULA_SAFE | LY_CSV_CLEAN
 };
 
 /* Appends one field, quoted where needed, with a delimiter before it unless it is the first. */

@@ -86,7 +86,24 @@ check "judge apart" "row('judge')['calls'], row('judge')['amount_usd']" "(1, '0.
 "$LYDITE" cost --by user --json >"$dir/out" || fail "cost --by user"
 check "ungrouped" "row('ungrouped')['calls'], row('row',user='u1')['amount_usd']" "(5, '0.005575')"
 "$LYDITE" cost --by user --csv >"$dir/out" || fail "csv"
-grep -q "^'=HYPERLINK" "$dir/out" || { cat "$dir/out"; fail "a formula in the CSV"; }
+grep -q "^row,'=HYPERLINK" "$dir/out" || { cat "$dir/out"; fail "a formula in the CSV"; }
+# --csv has the rows and the names of --json
+for by in user model provider,model; do
+    "$LYDITE" cost --by $by --csv >"$dir/csv" || fail "csv"
+    "$LYDITE" cost --by $by --json >"$dir/json" || fail "json"
+    python3 - "$dir/csv" "$dir/json" <<'PY' || fail "cost --by $by: --csv is not --json"
+import csv, json, sys
+rows = list(csv.DictReader(open(sys.argv[1], newline="")))
+objs = [o for o in map(json.loads, open(sys.argv[2])) if o["kind"] != "report"]
+assert len(rows) == len(objs) and {o["kind"] for o in objs} >= {"row", "total", "unpriced", "judge"}, rows
+assert "before_usd" in rows[0], rows[0]
+for r, o in zip(rows, objs):
+    assert set(o) <= set(r), set(o) - set(r)
+    for k, v in r.items():
+        w = o.get(k)
+        assert v == ("" if w is None else w if isinstance(w, str) else json.dumps(w)) or v == "'" + str(w), (k, v, w)
+PY
+done
 
 "$LYDITE" cost --plain >"$dir/screen" || fail "screen"
 awk 'length($0) > 80 { exit 1 }' "$dir/screen" || { cat "$dir/screen"; fail "wider than 80 columns"; }
@@ -148,6 +165,8 @@ day=$(date -u +%Y-%m-%d)
 printf 'day,model,usd\n%s,gpt-5-2025-08-07,0.007825\n%s,gpt-4o,0.5\n%s,gpt-5-nano,0.000039\n' "$day" "$day" "$day" >"$dir/export.csv"
 "$LYDITE" cost reconcile "$dir/export.csv" --map date=day,model=model,amount=usd --provider openai --since "$day" --json >"$dir/out" ||
     { cat "$dir/out"; fail "reconcile"; }
+"$LYDITE" cost reconcile "$dir/export.csv" --map date=day,model=model,amount=usd --provider openai --since "$day" --csv >"$dir/csv"
+head -1 "$dir/csv" | grep -q '^day,model,export_pico,export_usd,.*difference_usd,.*unpriced_calls,reason' || { cat "$dir/csv"; fail "reconcile --csv"; }
 printf '%s,gpt-5-pro,3\n' "$day" >>"$dir/export.csv"
 "$LYDITE" cost reconcile "$dir/export.csv" --map date=day,model=model,amount=usd --provider openai --json >"$dir/out"
 [ $? = 1 ] || fail "a difference must exit 1"

@@ -49,6 +49,55 @@ names = [r[rows[0].index("name")] for r in rows[1:]] if "name" in rows[0] else [
 assert not names or "'=1+1,\"x\"" in names, names
 P
 done
+# Names that would take over a terminal, in every output of --csv
+cat >"$tmp/hostile.py" <<'P'
+import json, os, pty, subprocess, sys, time
+lydite, tmp = sys.argv[1:]
+db = tmp + "/hostile.db"
+bad = "gpt-5\x1b[31mred\x1b]0;x\x07\x7f\u009b1m\u202e"
+now = int(time.time()) - 600
+attrs = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": bad,
+         "gen_ai.conversation.id": bad, "user.id": bad, "gen_ai.prompt.name": bad}
+span = {"traceId": "8f" + "0" * 29 + "1", "spanId": "0" * 15 + "1", "name": bad, "kind": 3,
+        "startTimeUnixNano": str(now * 10**9), "endTimeUnixNano": str((now + 1) * 10**9),
+        "attributes": [{"key": k, "value": {"stringValue": v}} for k, v in attrs.items()] +
+                      [{"key": "gen_ai.usage.input_tokens", "value": {"intValue": "10"}}]}
+doc = {"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": bad}}]},
+                          "scopeSpans": [{"spans": [span]}]}]}
+open(tmp + "/hostile.jsonl", "w").write(json.dumps(doc) + "\n")
+def run(*args, ok=(0,)):
+    p = subprocess.run([lydite, *args, "--db", db], capture_output=True)
+    assert p.returncode in ok, (args, p)
+    return p.stdout
+run("trace", "import", tmp + "/hostile.jsonl")
+open(tmp + "/export.csv", "w").write("date,model,cost\n%s,%s,1\n" % (time.strftime("%Y-%m-%d", time.gmtime(now)), bad))
+def clean(what, out):
+    text = out.decode()
+    assert "gpt-5\\x1b[31mred\\x1b]0;x\\x07\\x7f" in text, (what, text)
+    assert not [c for c in text if (c < " " and c not in "\r\n") or "\x7f" <= c <= "\x9f" or c == "\u202e"], (what, text)
+for args in (["trace", "list"], ["span", "list"], ["session", "list"], ["trace", "stats", "--by", "name"],
+             ["cost", "--by", "model"], ["cost", "--by", "user,service,session"], ["cost"],
+             ["cost", "reconcile", tmp + "/export.csv", "--map", "date=date,model=model,amount=cost", "--provider", "openai"],
+             ["sql", "SELECT name, name AS \"" + bad + "\" FROM v_spans"]):
+    clean(args, run(*args, "--csv", ok=(0, 1)))
+# Rows of a data set stay exact in a file and are cleaned on a terminal.
+open(tmp + "/rows.jsonl", "w").write(json.dumps({"q": bad}) + "\n")
+run("dataset", "put", tmp + "/rows.jsonl", "--name", "h")
+assert bad in run("dataset", "export", "h", "--csv").decode()
+seen = b""
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(lydite, [lydite, "dataset", "export", "h", "--csv", "--db", db])
+while True:
+    try: part = os.read(fd, 65536)
+    except OSError: break
+    if not part: break
+    seen += part
+os.waitpid(pid, 0)
+clean("dataset export", seen)
+P
+python3 "$tmp/hostile.py" "$lydite" "$tmp" || complain "a terminal escape in --csv"
+
 "$lydite" trace list --csv --json >/dev/null 2>&1; [ $? = 2 ] || complain "--csv --json is no usage error"
 
 lines() { # file n: waits until the file has n lines

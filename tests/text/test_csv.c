@@ -176,6 +176,23 @@ static void writing(void **state)
     written(nothing, 1, 0);
 }
 
+static void no_terminal_escape_leaves(void **state)
+{
+    (void)state;
+    const char *const hostile[] = {"m\x1b[31mred\x1b]0;x\x07",
+                                   "two\nlines",
+                                   "=\x1b",
+                                   "\x7f\xc2\x9b",
+                                   "\xff",
+                                   "caf\xc3\xa9",
+                                   "a\tb"};
+    assert_string_equal(written(hostile, 7, LY_CSV_REPORT),
+                        "m\\x1b[31mred\\x1b]0;x\\x07,\"two\nlines\",'=\\x1b,\\x7f\\x9b,\\xff,"
+                        "caf\xc3\xa9,a    b\r\n");
+    const char *const exact[] = {"\x1b"};
+    assert_string_equal(written(exact, 1, LY_CSV_FORMULA_SAFE), "\x1b\r\n");
+}
+
 static void memory_failure_is_reported(void **state)
 {
     (void)state;
@@ -201,6 +218,7 @@ int main(void)
         cmocka_unit_test(limits),
         cmocka_unit_test(from_a_descriptor),
         cmocka_unit_test(writing),
+        cmocka_unit_test(no_terminal_escape_leaves),
         cmocka_unit_test(memory_failure_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
