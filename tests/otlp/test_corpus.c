@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "otlp/encode.h"
 #include "otlp/json.h"
+#include "otlp/sort.h"
 #include "text/csv.h"
 
 #define CORPUS LY_SHARED_DIR "/data/corpus/"
@@ -108,6 +109,34 @@ static ly_otlp_batch read_in(ly_str bytes, ly_signal signal, bool json, ly_arena
     return batch;
 }
 
+/* What the bytes are is told without the index; and where another signal's request follows, both are found. */
+static void assert_sorted(ly_str bytes, ly_signal signal, ly_str name)
+{
+    static const char log_request[] = "\x0a\x0d\x12\x0b\x12\x09\x09\1\0\0\0\0\0\0\0";
+    static const char span_request[] = "\x0a\x06\x12\x04\x12\x02\x30\x01";
+    const ly_str other = signal == LY_SIGNAL_LOGS ? ly_str_n(span_request, sizeof span_request - 1)
+                                                  : ly_str_n(log_request, sizeof log_request - 1);
+    ly_buf both;
+    ly_str rest = bytes, run;
+    ly_signal told;
+    if (!ly_otlp_next_run(&rest, &run, &told) || told != signal || run.len != bytes.len ||
+        rest.len != 0) {
+        fail_msg("%.*s is taken for signal %d", LY_STR_ARG(name), (int)told);
+    }
+    ly_buf_init(&both, LY_MAX_REQUEST_BYTES);
+    ly_buf_str(&both, other);
+    ly_buf_str(&both, bytes);
+    rest = ly_buf_view(&both);
+    assert_true(ly_otlp_next_run(&rest, &run, &told));
+    assert_int_equal(told, signal == LY_SIGNAL_LOGS ? LY_SIGNAL_TRACES : LY_SIGNAL_LOGS);
+    assert_int_equal(run.len, other.len);
+    assert_true(ly_otlp_next_run(&rest, &run, &told));
+    assert_int_equal(told, signal);
+    assert_int_equal(run.len, bytes.len);
+    assert_false(ly_otlp_next_run(&rest, &run, &told));
+    ly_buf_release(&both);
+}
+
 static void check_payload(const ly_csv_row *row)
 {
     ly_buf bytes, out;
@@ -122,6 +151,9 @@ static void check_payload(const ly_csv_row *row)
     ly_arena_reset(&arena);
     read_payload(name, ly_str_eqc(row->fields[COMPRESSION], "gzip"), &bytes);
     ly_otlp_batch batch = read_in(ly_buf_view(&bytes), signal, json, &arena, name);
+    if (!json) {
+        assert_sorted(ly_buf_view(&bytes), signal, name);
+    }
     assert_true(ly_str_to_u64(row->fields[ITEMS], &items));
     if (signal == LY_SIGNAL_METRICS) {
         assert_true(batch.n_points > 0);
