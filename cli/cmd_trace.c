@@ -508,6 +508,7 @@ static const ly_opt import_opts[] = {
 };
 static const ly_opt export_opts[] = {
     {"proto", 0, NULL, "protobuf instead of JSON Lines", false},
+    {"logs", 0, NULL, "the log records alone", false},
     {"all-origins", 0, NULL, "traces of evaluations and judges too", false},
 };
 static const ly_opt rm_opts[] = {
@@ -573,10 +574,15 @@ static const ly_verb verbs[] = {
      diff_opts, LY_COUNT(diff_opts), ly_trace_run_diff},
     {"export", "[FILTER|TRACE...]", 0, -1, "write traces as OTLP, exactly as they came in",
      "OTLP/JSON Lines: a TracesData or LogsData document a line; --proto writes one protobuf "
-     "TracesData instead. Each span and log record is the message that was received. --json says "
+     "TracesData instead, and with --logs one LogsData. Each span and log record is the message "
+     "that "
+     "was received. Log records that belong to no trace come last, when the filter asks only for "
+     "what "
+     "a record says itself: service session user env name attr. text: since: time:. --json says "
      "what is "
      "done anyway.",
-     "lydite trace export @last > trace.jsonl\nlydite trace export 'since:1d' --proto -o day.pb",
+     "lydite trace export @last > trace.jsonl\nlydite trace export 'since:1d' --proto -o day.pb\n"
+     "lydite trace export 'since:1d' --proto --logs -o day-logs.pb",
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT | LY_COMMON_TIME, export_opts,
      LY_COUNT(export_opts), ly_trace_run_export},
     {"import", "FILE...", 1, -1, "read OTLP files into the database",
@@ -584,11 +590,14 @@ static const ly_verb verbs[] = {
      "collector's file "
      "exporter writes it), told apart by the first byte; - is "
      "standard "
-     "input. Importing a file twice changes nothing. --json: received stored known rejected.",
+     "input. Traces and log records are told apart by what is in them; metrics are left out. "
+     "Importing a file twice changes nothing; exit 3 when a file was rejected whole. "
+     "--json: received stored known rejected discarded.",
      "lydite trace import trace.jsonl\nlydite trace export @last | lydite trace import --db b.db -",
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, import_opts, LY_COUNT(import_opts),
      ly_trace_run_import},
     {"rm", "FILTER|TRACE...", 1, -1, "forget traces: records, content, index entries",
+     "Log records that belong to no trace go too where they match by themselves, as in export. "
      "What was charged stays in the ledger, without ids, session, user and tags. The bytes are "
      "overwritten in the file. --json: traces spans logs dry_run.",
      "lydite trace rm --dry-run 'user:u-17'\nlydite trace rm -y @last",

@@ -9,6 +9,7 @@
 #include "ingest/ingest.h"
 #include "otlp/encode.h"
 #include "otlp/json.h"
+#include "otlp/sort.h"
 #include "viewer/text.h"
 
 /* ---- which traces ---------------------------------------------------------------------------- */
@@ -69,13 +70,22 @@ bool ly_trace_query_args(ly_cli *cli, ly_store *store, ly_filter **ret_filter,
     return true;
 }
 
+/* A word that was meant as a name or an id is looked for as text: say so when nothing has it. */
+static void say_nothing_matches(ly_cli *cli)
+{
+    if (cli->n_args == 1 && strpbrk(cli->args[0], ":<>=~|!()* ") == NULL) {
+        ly_cli_note(cli, "no trace matches the word \"%s\"; lydite trace list shows what is there",
+                    cli->args[0]);
+    }
+}
+
 /* ---- export ---------------------------------------------------------------------------------- */
 
 typedef struct exporter {
     ly_cli *cli;
     ly_buf out;
-    bool proto;
-    int64_t n_spans, n_logs;
+    bool proto, logs_only;
+    int64_t n_spans, n_logs, n_left_out;
 } exporter;
 
 /* A document for each record: protobuf messages written one after another are one message, and a line of
@@ -90,14 +100,19 @@ static ly_status write_record(void *user, const ly_span *span, const ly_log_reco
         return LY_FAIL(err, LY_E_CANCELLED, "stopped");
     }
     if (span != NULL) {
+        if (e->logs_only) {
+            return LY_OK;
+        }
         st = e->proto ? ly_otlp_encode_traces(&span, 1, &e->out, err)
                       : ly_otlp_json_traces(&span, 1, &e->out, err);
         e->n_spans++;
     } else {
-        if (e->proto) {
-            return LY_OK; /* log records are another message; the caller says so */
+        if (e->proto && !e->logs_only) {
+            e->n_left_out++; /* another message: readers of TracesData would take it for spans */
+            return LY_OK;
         }
-        st = ly_otlp_json_logs(&log, 1, &e->out, err);
+        st = e->proto ? ly_otlp_encode_logs(&log, 1, &e->out, err)
+                      : ly_otlp_json_logs(&log, 1, &e->out, err);
         e->n_logs++;
     }
     if (st != LY_OK) {
@@ -122,7 +137,8 @@ int ly_trace_run_export(ly_cli *cli)
     if (store == NULL) {
         return exit_code;
     }
-    exporter e = {.cli = cli, .proto = ly_cli_flag(cli, "proto")};
+    exporter e = {
+        .cli = cli, .proto = ly_cli_flag(cli, "proto"), .logs_only = ly_cli_flag(cli, "logs")};
     if (e.proto && cli->json) {
         ly_store_close(store);
         return ly_cli_usage(cli, "--proto and --json exclude each other");
@@ -131,12 +147,21 @@ int ly_trace_run_export(ly_cli *cli)
     if (!ly_trace_query_args(cli, store, &filter, &query, &exit_code)) {
         goto out;
     }
-    if (ly_store_export(store, &query, false, write_record, &e, &err) != LY_OK) {
+    if (ly_store_export(store, &query, true, write_record, &e, &err) != LY_OK) {
         exit_code = ly_cli_fail(cli, &err);
         goto out;
     }
     ly_cli_note(cli, "%lld span%s, %lld log record%s", (long long)e.n_spans,
                 e.n_spans == 1 ? "" : "s", (long long)e.n_logs, e.n_logs == 1 ? "" : "s");
+    if (e.n_left_out > 0) {
+        ly_cli_note(cli,
+                    "%lld log record%s left out: TracesData holds spans alone; --proto --logs "
+                    "writes the log records",
+                    (long long)e.n_left_out, e.n_left_out == 1 ? "" : "s");
+    }
+    if (e.n_spans + e.n_logs + e.n_left_out == 0) {
+        say_nothing_matches(cli);
+    }
 out:
     ly_buf_release(&e.out);
     ly_filter_free(filter);
@@ -183,17 +208,62 @@ static void add(ly_ingest_outcome *sum, const ly_ingest_outcome *one)
     sum->merged += one->merged;
     sum->conflicts += one->conflicts;
     sum->rejected += one->rejected;
+    sum->discarded += one->discarded;
+    for (size_t i = 0; i < LY_COUNT(sum->by_reason); i++) {
+        sum->by_reason[i] += one->by_reason[i];
+    }
 }
 
-static ly_status import_piece(importer *im, ly_str bytes, ly_otlp_format format, ly_err *err)
+/* The reason most records were rejected for. */
+static const char *main_reason(const ly_ingest_outcome *sum)
+{
+    size_t most = 0;
+    for (size_t i = 1; i < LY_COUNT(sum->by_reason); i++) {
+        most = sum->by_reason[i] > sum->by_reason[most] ? i : most;
+    }
+    return most == LY_INGEST_REASON_REDACT ? "redaction failed" : ly_reject_text((ly_reject)most);
+}
+
+/* Of a JSON document: the first of the three keys; values come after their key. */
+static ly_signal json_signal(ly_str doc)
+{
+    static const struct {
+        const char *key;
+        ly_signal signal;
+    } keys[] = {{"\"resourceSpans\"", LY_SIGNAL_TRACES},
+                {"\"resourceLogs\"", LY_SIGNAL_LOGS},
+                {"\"resourceMetrics\"", LY_SIGNAL_METRICS}};
+    ly_signal signal = LY_SIGNAL_TRACES;
+    size_t first = SIZE_MAX;
+    for (size_t i = 0; i < LY_COUNT(keys); i++) {
+        size_t at = ly_str_find(ly_str_sub(doc, 0, first), ly_str_c(keys[i].key), 0);
+        if (at < first) {
+            first = at;
+            signal = keys[i].signal;
+        }
+    }
+    return signal;
+}
+
+static ly_status import_piece(importer *im, ly_str bytes, ly_otlp_format format, ly_signal signal,
+                              ly_err *err)
 {
     ly_ingest_outcome one;
     memset(&one, 0, sizeof one);
-    bool logs = format == LY_OTLP_JSON &&
-                ly_str_find(ly_str_sub(bytes, 0, 200), LY_S("resourceLogs"), 0) != SIZE_MAX;
-    ly_status st = ly_ingest_bytes(&im->config, im->store, bytes, format,
-                                   logs ? LY_SIGNAL_LOGS : LY_SIGNAL_TRACES, &one, err);
+    ly_status st = ly_ingest_bytes(&im->config, im->store, bytes, format, signal, &one, err);
     add(&im->sum, &one);
+    return st;
+}
+
+/* A message of one signal, or several written one after another. */
+static ly_status import_message(importer *im, ly_str bytes, ly_err *err)
+{
+    ly_str run;
+    ly_signal signal;
+    ly_status st = LY_OK;
+    while (st == LY_OK && ly_otlp_next_run(&bytes, &run, &signal)) {
+        st = import_piece(im, run, LY_OTLP_PROTO, signal, err);
+    }
     return st;
 }
 
@@ -235,7 +305,7 @@ static ly_status import_json(importer *im, ly_str text, ly_err *err)
             continue;
         }
         ly_str doc = ly_str_sub(text, at, object_length(ly_str_sub(text, at, text.len)));
-        ly_status st = import_piece(im, doc, LY_OTLP_JSON, err);
+        ly_status st = import_piece(im, doc, LY_OTLP_JSON, json_signal(doc), err);
         if (st != LY_OK) {
             return ly_err_wrap(err, "document at line %zu", line);
         }
@@ -257,7 +327,7 @@ static ly_status import_proto(importer *im, ly_str bytes, ly_err *err)
             if (n > bytes.len - 4) {
                 return LY_FAIL(err, LY_E_FORMAT, "the file is cut off");
             }
-            ly_status st = import_piece(im, ly_str_sub(bytes, 4, n), LY_OTLP_PROTO, err);
+            ly_status st = import_message(im, ly_str_sub(bytes, 4, n), err);
             if (st != LY_OK) {
                 return st;
             }
@@ -265,7 +335,7 @@ static ly_status import_proto(importer *im, ly_str bytes, ly_err *err)
         }
         return LY_OK;
     }
-    ly_status st = import_piece(im, bytes, LY_OTLP_PROTO, err);
+    ly_status st = import_message(im, bytes, err);
     return st == LY_E_FORMAT || st == LY_E_INVALID
                ? LY_FAIL(err, st, "neither OTLP/JSON nor OTLP protobuf")
                : st;
@@ -288,6 +358,30 @@ static ly_status import_bytes(importer *im, ly_str bytes, ly_err *err)
                                                     : import_proto(im, bytes, err);
 }
 
+static ly_status import_file(importer *im, const char *path, ly_err *err)
+{
+    ly_buf bytes;
+    ly_ingest_outcome before = im->sum;
+    memset(&im->sum, 0, sizeof im->sum);
+    ly_buf_init(&bytes, LY_GIB(2));
+    ly_status st = read_all(path, &bytes, err);
+    if (st == LY_OK) {
+        st = import_bytes(im, ly_buf_view(&bytes), err);
+        const ly_ingest_outcome *sum = &im->sum;
+        if (st == LY_OK && sum->rejected > 0 && sum->rejected == sum->received) {
+            st = LY_FAIL(err, LY_E_FORMAT, "all %llu records were rejected: %s",
+                         (unsigned long long)sum->rejected, main_reason(sum));
+        }
+        if (st != LY_OK) {
+            st = ly_err_wrap(err, "%s", path);
+        }
+    }
+    ly_buf_release(&bytes);
+    add(&before, &im->sum);
+    im->sum = before;
+    return st;
+}
+
 ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n, const char *key,
                                 ly_ingest_outcome *ret_sum, ly_err *err)
 {
@@ -297,16 +391,7 @@ ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n
     im.config.book = book;
     im.config.access_key = ly_str_c(key ? key : "");
     for (int i = 0; i < n && st == LY_OK; i++) {
-        ly_buf bytes;
-        ly_buf_init(&bytes, LY_GIB(2));
-        st = read_all(paths[i], &bytes, err);
-        if (st == LY_OK) {
-            st = import_bytes(&im, ly_buf_view(&bytes), err);
-            if (st != LY_OK) {
-                st = ly_err_wrap(err, "%s", paths[i]);
-            }
-        }
-        ly_buf_release(&bytes);
+        st = import_file(&im, paths[i], err);
     }
     int64_t left = 0;
     ly_err late = LY_ERR_INIT;
@@ -344,6 +429,7 @@ int ly_trace_run_import(ly_cli *cli)
         ly_jsonw_kv_i64(&a.w, "stored", (int64_t)sum.stored);
         ly_jsonw_kv_i64(&a.w, "known", (int64_t)sum.merged);
         ly_jsonw_kv_i64(&a.w, "rejected", (int64_t)(sum.rejected + sum.conflicts));
+        ly_jsonw_kv_i64(&a.w, "discarded", (int64_t)sum.discarded);
         return ly_answer_end(&a);
     }
     if (exit_code != LY_EXIT_DONE && sum.received == 0)
@@ -351,6 +437,9 @@ int ly_trace_run_import(ly_cli *cli)
     ly_cli_note(cli, "%llu received, %llu stored, %llu known already, %llu rejected",
                 (unsigned long long)sum.received, (unsigned long long)sum.stored,
                 (unsigned long long)sum.merged, (unsigned long long)(sum.rejected + sum.conflicts));
+    if (sum.discarded > 0)
+        ly_cli_note(cli, "%llu data point%s of metrics left out: lydite keeps no metrics",
+                    (unsigned long long)sum.discarded, sum.discarded == 1 ? "" : "s");
     return exit_code;
 }
 
@@ -380,13 +469,15 @@ static bool agreed(ly_cli *cli, const ly_store_removed *what)
         return true;
     }
     if (!isatty(STDIN_FILENO)) {
-        ly_cli_note(cli, "%lld trace%s would go; -y removes %s", (long long)what->n_traces,
-                    what->n_traces == 1 ? "" : "s", what->n_traces == 1 ? "it" : "them");
+        ly_cli_note(cli, "%lld trace%s with %lld log record%s would go; -y removes them",
+                    (long long)what->n_traces, what->n_traces == 1 ? "" : "s",
+                    (long long)what->n_logs, what->n_logs == 1 ? "" : "s");
         return false;
     }
-    (void)fprintf(stderr, "forget %lld trace%s with %lld span%s? [y/N] ", (long long)what->n_traces,
-                  what->n_traces == 1 ? "" : "s", (long long)what->n_spans,
-                  what->n_spans == 1 ? "" : "s");
+    (void)fprintf(stderr, "forget %lld trace%s with %lld span%s, and %lld log record%s? [y/N] ",
+                  (long long)what->n_traces, what->n_traces == 1 ? "" : "s",
+                  (long long)what->n_spans, what->n_spans == 1 ? "" : "s", (long long)what->n_logs,
+                  what->n_logs == 1 ? "" : "s");
     return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
@@ -409,7 +500,10 @@ int ly_trace_run_rm(ly_cli *cli)
         exit_code = ly_cli_fail(cli, &err);
         goto out;
     }
-    if (cli->dry_run || removed.n_traces == 0) {
+    if (removed.n_traces + removed.n_logs == 0) {
+        say_nothing_matches(cli);
+    }
+    if (cli->dry_run || removed.n_traces + removed.n_logs == 0) {
         exit_code = say_removed(cli, &removed, !cli->dry_run);
         goto out;
     }

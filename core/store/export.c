@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "otlp/decode.h"
+#include "store/loose.h"
 
 #define SCAN_TRACES 64
 #define SLICE_SPANS 256
@@ -60,7 +61,8 @@ static ly_status span_slice(exporter *x, const ly_summary *t, int64_t *after, bo
     return st;
 }
 
-static ly_status log_slices(exporter *x, int64_t trace, ly_err *err)
+/* query: passes records that belong to no trace; NULL = all. */
+static ly_status log_slices(exporter *x, int64_t trace, const ly_trace_query *query, ly_err *err)
 {
     ly_store_key key = {0};
     ly_status st = LY_OK;
@@ -73,8 +75,13 @@ static ly_status log_slices(exporter *x, int64_t trace, ly_err *err)
             return st;
         st = ly_logs_of_trace(x->store, trace, NULL, SLICE_LOGS, &key, &x->arena, &logs, &n, err);
         ly_db_read_end(&x->store->db);
-        for (size_t i = 0; !st && i < n; i++)
-            st = x->fn(x->user, NULL, logs[i], err);
+        for (size_t i = 0; !st && i < n; i++) {
+            bool passes = true;
+            if (query)
+                st = ly_loose_ok(query, logs[i], &x->arena, &passes, err);
+            if (!st && passes)
+                st = x->fn(x->user, NULL, logs[i], err);
+        }
     }
     return st;
 }
@@ -86,7 +93,7 @@ static ly_status export_trace(exporter *x, const ly_summary *t, ly_err *err)
     ly_status st = LY_OK;
     while (!st && more)
         st = span_slice(x, t, &after, &more, err);
-    return st ? st : log_slices(x, t->no, err);
+    return st ? st : log_slices(x, t->no, NULL, err);
 }
 
 ly_status ly_store_export(ly_store *store, const ly_trace_query *query, bool loose_logs,
@@ -111,8 +118,8 @@ ly_status ly_store_export(ly_store *store, const ly_trace_query *query, bool loo
         for (size_t i = 0; !st && i < n; i++)
             st = export_trace(&x, &sums[i], err);
     }
-    if (!st && loose_logs)
-        st = log_slices(&x, 0, err);
+    if (!st && loose_logs && ly_loose_asked(query))
+        st = log_slices(&x, 0, query, err);
     ly_arena_release(&x.arena);
     return st;
 }

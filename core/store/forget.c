@@ -9,8 +9,10 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/loose.h"
 
 #define SCAN_TRACES 256
+#define SCAN_LOGS   64
 
 ly_status ly_audit(ly_db *db, const char *action, ly_str object, ly_str detail, ly_err *err)
 {
@@ -167,6 +169,42 @@ static ly_status count_only(ly_store *store, const ly_trace_query *query, ly_sto
     return st;
 }
 
+static ly_status count_loose(ly_store *store, const ly_trace_query *query, ly_store_removed *c,
+                             ly_err *err)
+{
+    ly_arena arena;
+    ly_store_key key = {0};
+    size_t n = SCAN_LOGS;
+    ly_status st = LY_OK;
+    ly_arena_init(&arena, LY_KIB(256), 0);
+    while (!st && n == SCAN_LOGS) {
+        const ly_log_record **logs = NULL;
+        ly_arena_reset(&arena);
+        st = ly_db_read_begin(&store->db, err);
+        if (st)
+            break;
+        st = ly_logs_of_trace(store, 0, NULL, SCAN_LOGS, &key, &arena, &logs, &n, err);
+        for (size_t i = 0; !st && i < n; i++) {
+            bool passes = false;
+            st = ly_loose_ok(query, logs[i], &arena, &passes, err);
+            c->n_logs += passes;
+        }
+        ly_db_read_end(&store->db);
+    }
+    ly_arena_release(&arena);
+    return st;
+}
+
+static ly_status remove_loose(ly_removal *r, const ly_trace_query *query, ly_err *err)
+{
+    ly_store_key key = {0};
+    bool done = false;
+    ly_status st = LY_OK;
+    while (!st && !done)
+        st = ly_removal_loose(r, query, &key, &done, err);
+    return st;
+}
+
 static ly_status remove_all(ly_removal *r, const ly_trace_query *query, ly_err *err)
 {
     ly_summary sums[SCAN_TRACES];
@@ -197,22 +235,27 @@ ly_status ly_store_forget(ly_store *store, const ly_trace_query *query, bool dry
     ly_status st;
     if (dry_run) {
         st = count_only(store, query, &r.counts, err);
+        if (!st && ly_loose_asked(query))
+            st = count_loose(store, query, &r.counts, err);
     } else {
         /* Filters see summaries: traces that wait to be settled would slip through. */
         int64_t left = 0;
         st = ly_store_settle(store, 0, true, &left, err);
         if (!st)
             st = remove_all(&r, query, err);
+        if (!st && ly_loose_asked(query))
+            st = remove_loose(&r, query, err);
         if (!st)
             st = ly_removal_contents(&r, err);
         if (!st)
             st = ly_removal_words(&r, err);
         if (!st)
             st = ly_pages_scrub(store, err);
-        if (!st && r.counts.n_traces) {
+        if (!st && (r.counts.n_traces || r.counts.n_logs)) {
             st = ly_db_write_begin(&store->db, err);
             char detail[64];
-            (void)snprintf(detail, sizeof detail, "%lld traces", (long long)r.counts.n_traces);
+            (void)snprintf(detail, sizeof detail, "%lld traces, %lld log records",
+                           (long long)r.counts.n_traces, (long long)r.counts.n_logs);
             if (!st)
                 st = ly_db_write_end(
                     &store->db, ly_audit(&store->db, "forget", LY_STR_NONE, ly_str_c(detail), err),

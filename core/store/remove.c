@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/loose.h"
 #include "store/text.h"
 
 #define SLICE_SPANS 128
@@ -291,6 +292,67 @@ static ly_status logs_out(ly_removal *r, const ly_summary *t, size_t *ret_n, ly_
     if (!st)
         r->counts.n_logs += (int64_t)n;
     return st;
+}
+
+/* Takes one out; its payload goes with the others of the slice. */
+static ly_status loose_out(ly_removal *r, int64_t id, int64_t *ret_payload, ly_err *err)
+{
+    ly_db *db = &r->store->db;
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(
+        db, "SELECT payload, event_name, access_key FROM log_record WHERE id = ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, id);
+    bool row = false;
+    int64_t words[2] = {0, 0};
+    st = ly_db_step(db, s, &row, err);
+    if (!st && row) {
+        *ret_payload = (id & ~LY_EPOCH_MASK) | ly_col_int(s, 0);
+        words[0] = ly_col_int(s, 1);
+        words[1] = ly_col_int(s, 2);
+    }
+    ly_db_reset(s);
+    for (size_t i = 0; !st && i < LY_COUNT(words); i++)
+        if (r->forget && words[i] && !ly_idset_add(&r->words, words[i]))
+            st = LY_NOMEM(err);
+    if (!st)
+        st = payload_note(r, *ret_payload, err);
+    return st ? st : run_on(db, "DELETE FROM log_record WHERE id = ?1", id, 0, NULL, err);
+}
+
+ly_status ly_removal_loose(ly_removal *r, const ly_trace_query *query, ly_store_key *key,
+                           bool *ret_done, ly_err *err)
+{
+    ly_db *db = &r->store->db;
+    int64_t payloads[SLICE_SPANS];
+    size_t gone = 0, looked = 0, n = 1;
+    ly_arena arena;
+    ly_arena_init(&arena, LY_KIB(64), 0);
+    ly_status st = ly_db_write_begin(db, err);
+    if (st) {
+        ly_arena_release(&arena);
+        return st;
+    }
+    for (; !st && n && looked < SLICE_SPANS; looked++) {
+        const ly_log_record **logs = NULL;
+        bool passes = false;
+        ly_arena_reset(&arena);
+        st = ly_logs_of_trace(r->store, 0, NULL, 1, key, &arena, &logs, &n, err);
+        if (!st && n)
+            st = ly_loose_ok(query, logs[0], &arena, &passes, err);
+        if (!st && passes)
+            st = loose_out(r, key->b, &payloads[gone++], err);
+    }
+    *ret_done = n == 0;
+    if (!st && gone)
+        st = payloads_out(r, payloads, gone, err);
+    if (!st && gone)
+        st = ly_db_exec(db, "UPDATE meta SET value = value + 1 WHERE key = 'generation'", err);
+    if (!st)
+        r->counts.n_logs += (int64_t)gone;
+    ly_arena_release(&arena);
+    return ly_db_write_end(db, st, err);
 }
 
 static ly_status note_tags(ly_removal *r, const ly_summary *t, ly_err *err)

@@ -30,6 +30,9 @@ void ly_removal_release(ly_removal *r);
 /* Removes up to a slice of one trace in one write turn; *ret_done when nothing of it is left. */
 LY_MUST_USE ly_status ly_removal_slice(ly_removal *r, const ly_summary *trace, bool *ret_done,
                                        ly_err *err);
+/* One write turn over log records without a trace, from *key on: those that the query passes go. */
+LY_MUST_USE ly_status ly_removal_loose(ly_removal *r, const ly_trace_query *query,
+                                       ly_store_key *key, bool *ret_done, ly_err *err);
 /* After the traces: removes of `contents` what no other payload names, in slices. */
 LY_MUST_USE ly_status ly_removal_contents(ly_removal *r, ly_err *err);
 /* forget.c: of `words`, those that nothing uses any more lose their text. */

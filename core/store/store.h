@@ -479,7 +479,9 @@ typedef ly_status (*ly_store_export_fn)(void *user, const ly_span *span, const l
                                         ly_err *err);
 /* Each span and log record of the traces that the query passes, trace by trace (limit 0 = all; origin
  * as in the query), each as it came in: span->wire is byte for byte the message. Logs of a trace
- * follow its spans; with `loose_logs`, logs without a trace come last. */
+ * follow its spans; with `loose_logs`, logs without a trace come last: those that the query passes, asked
+ * of the record alone (its own service, session, user, attributes, text and time; a filter that asks for
+ * more than a record says passes none). */
 LY_MUST_USE ly_status ly_store_export(ly_store *store, const ly_trace_query *query, bool loose_logs,
                                       ly_store_export_fn fn, void *user, ly_err *err);
 
@@ -491,7 +493,8 @@ typedef struct ly_store_removed {
 } ly_store_removed;
 
 /* Forgets the traces that the query passes: records, unshared content, index and cache entries,
- * quarantined items of them; ledger lines stay without ids, session, user and tags. Bytes are
+ * quarantined items of them; ledger lines stay without ids, session, user and tags. And the log records
+ * without a trace that it passes, as in ly_store_export. Bytes are
  * overwritten in the file and the write-ahead log is emptied before it returns. dry_run only counts. */
 LY_MUST_USE ly_status ly_store_forget(ly_store *store, const ly_trace_query *query, bool dry_run,
                                       ly_store_removed *ret_removed, ly_err *err);
