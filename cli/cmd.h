@@ -139,8 +139,17 @@ void ly_table_cellf(ly_table *table, const char *fmt, ...) LY_PRINTF(2, 3);
 void ly_table_print(ly_table *table);
 void ly_table_free(ly_table *table);
 
-/* Money and counts as people read them, for tables: "$0.0123", "1.2k". Unknown gives "-". */
+/* Money and counts as people read them, for tables: "$0.0123", "$0.000470", "$0.00000010" (two digits
+ * however small), "1.2k". Unknown gives "-". */
 void ly_fmt_money(int64_t pico, ly_buf *out);
+/* A difference: with its sign, "+$0.12", "-$3.00", "$0". */
+void ly_fmt_money_change(int64_t pico, ly_buf *out);
+/* A share of 1 as "12%"; "<1%" of what is not nothing, ">9999%" of what no one can use; negative: "-". */
+void ly_fmt_percent(double share, ly_buf *out);
+/* What stands before a sum that is a lower bound. */
+const char *ly_fmt_at_least(const ly_cli *cli);
+/* "%lld call%s", n, ly_plural(n): "" of one, else "s". */
+const char *ly_plural(int64_t n);
 void ly_fmt_count(int64_t n, ly_buf *out);
 
 #endif

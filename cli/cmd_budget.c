@@ -169,7 +169,8 @@ static int json_budget(ly_cli *cli, const ly_budget *b, const ly_budget_state *s
     return code;
 }
 
-static void table_budget(ly_table *table, const ly_budget *b, const ly_budget_state *s)
+static void table_budget(const ly_cli *cli, ly_table *table, const ly_budget *b,
+                         const ly_budget_state *s)
 {
     ly_buf text;
     ly_buf_init(&text, 4096);
@@ -181,11 +182,12 @@ static void table_budget(ly_table *table, const ly_budget *b, const ly_budget_st
     ly_fmt_money(b->limit_pico, &text);
     ly_table_cell(table, ly_buf_view(&text));
     ly_buf_reset(&text);
-    ly_buf_c(&text, s->n_unpriced ? ">=" : "");
+    ly_buf_c(&text, s->n_unpriced ? ly_fmt_at_least(cli) : "");
     ly_fmt_money(s->spent_pico, &text);
     ly_table_cell(table, ly_buf_view(&text));
-    double share = b->limit_pico ? (double)s->spent_pico / (double)b->limit_pico * 100 : 0;
-    ly_table_cellf(table, "%.0f%%", share);
+    ly_buf_reset(&text);
+    ly_fmt_percent(b->limit_pico ? (double)s->spent_pico / (double)b->limit_pico : 0, &text);
+    ly_table_cell(table, ly_buf_view(&text));
     ly_table_cell(table, ly_str_c(verdict(s)));
     ly_buf_release(&text);
 }
@@ -218,7 +220,7 @@ static int show_budgets(ly_cli *cli, ly_store *store, ly_str name, bool *ret_pas
         if (cli->json) {
             code = json_budget(cli, &budgets[i], &state);
         } else if (table) {
-            table_budget(table, &budgets[i], &state);
+            table_budget(cli, table, &budgets[i], &state);
         }
     }
     if (status != LY_OK) {

@@ -104,20 +104,9 @@ static void money(view *v, int64_t pico, int64_t n, int64_t n_unpriced, ly_buf *
         return;
     }
     if (n_unpriced > 0) {
-        ly_buf_c(out, v->cli->unicode && !v->cli->plain ? "≥" : ">=");
+        ly_buf_c(out, ly_fmt_at_least(v->cli));
     }
     ly_fmt_money(pico, out);
-}
-
-static void percent(double share, ly_buf *out)
-{
-    if (share < 0) {
-        ly_buf_char(out, '-');
-    } else if (share > 0 && share < 0.005) {
-        ly_buf_c(out, "<1%");
-    } else {
-        ly_buf_fmt(out, "%.0f%%", share * 100);
-    }
 }
 
 static void cell_buf(ly_table *table, ly_buf *text)
@@ -133,8 +122,8 @@ static void bar(view *v, int64_t amount, int64_t largest, size_t most, ly_buf *o
     size_t n = largest > 0 && amount > 0
                    ? (size_t)((double)amount / (double)largest * (double)most + 0.5)
                    : 0;
-    if (n == 0 && amount > 0) {
-        n = 1;
+    if (n == 0 && amount > 0 && line_art) {
+        ly_buf_c(out, "▏"); /* less than half a cell */
     }
     for (size_t i = 0; i < n && i < most; i++) {
         ly_buf_c(out, line_art ? "█" : "#");
@@ -210,11 +199,11 @@ static void table_row(view *v, ly_table *table, const ly_cost_row *row, bool tot
         money(v, row->before_pico, row->before_n, row->before_unpriced, &text);
         cell_buf(table, &text);
     }
-    percent(total ? (row->amount_pico ? 1 : -1)
-                  : ly_cost_share(row->amount_pico, v->report.total.amount_pico),
-            &text);
+    ly_fmt_percent(total ? (row->amount_pico ? 1 : -1)
+                         : ly_cost_share(row->amount_pico, v->report.total.amount_pico),
+                   &text);
     cell_buf(table, &text);
-    percent(ly_cost_cached_share(row), &text);
+    ly_fmt_percent(ly_cost_cached_share(row), &text);
     cell_buf(table, &text);
     ly_fmt_count(row->n, &text);
     cell_buf(table, &text);
@@ -284,8 +273,8 @@ static int print_table(view *v)
     ly_table_print(table);
     ly_table_free(table);
     if (r->more_rows) {
-        fprintf(v->cli->out, "the %s %lld rows; -n N shows more\n",
-                by_time(v) ? "latest" : "dearest", (long long)n);
+        fprintf(v->cli->out, "the %s %lld row%s; -n N shows more\n",
+                by_time(v) ? "latest" : "dearest", (long long)n, ly_plural(n));
     }
     return LY_EXIT_DONE;
 }
@@ -326,16 +315,16 @@ static void print_ungrouped(view *v)
     const ly_cost_report *r = &v->report;
     ly_buf text;
     ly_buf_init(&text, 512);
-    percent(ly_cost_share(r->ungrouped.amount_pico, r->total.amount_pico), &text);
+    ly_fmt_percent(ly_cost_share(r->ungrouped.amount_pico, r->total.amount_pico), &text);
     if (r->has_ungrouped) {
         ly_buf keys;
         ly_buf_init(&keys, 128);
         for (size_t i = 0; i < v->ask.n_by; i++) {
             ly_buf_fmt(&keys, "%s%s", i ? " or " : "", ly_cost_key_name(v->ask.by[i]));
         }
-        fprintf(v->cli->out, "ungrouped: %s of the amount, %lld calls without %s%s\n",
+        fprintf(v->cli->out, "ungrouped: %s of the amount, %lld call%s without %s%s\n",
                 r->ungrouped.n ? ly_buf_text(&text) : "0%", (long long)r->ungrouped.n,
-                ly_buf_text(&keys), r->overlaps ? "; rows overlap" : "");
+                ly_plural(r->ungrouped.n), ly_buf_text(&keys), r->overlaps ? "; rows overlap" : "");
         ly_buf_release(&keys);
     }
     ly_buf_release(&text);
@@ -354,8 +343,8 @@ static void print_unpriced(view *v)
         ly_buf_release(&line);
         return;
     }
-    fprintf(v->cli->out, "unpriced: %lld calls, in no amount here (%s marks a lower bound)\n",
-            (long long)calls, v->cli->unicode && !v->cli->plain ? "≥" : ">=");
+    fprintf(v->cli->out, "unpriced: %lld call%s, in no amount here (%s marks a lower bound)\n",
+            (long long)calls, ly_plural(calls), ly_fmt_at_least(v->cli));
     for (size_t i = 0; i < r->n_unpriced && i < NAMED_MOST; i++) {
         const ly_cost_unpriced *u = &r->unpriced[i];
         ly_buf_reset(&line);
@@ -370,7 +359,7 @@ static void print_unpriced(view *v)
         ly_term_fit(&line, ly_buf_view(&clean), 36, true, v->cli->unicode ? 0 : LY_TERM_ASCII);
         ly_buf_c(&line, "  ");
         ly_fmt_count(u->n, &line);
-        ly_buf_fmt(&line, " calls  %s%s", ly_price_why_text(u->why),
+        ly_buf_fmt(&line, " call%s  %s%s", ly_plural(u->n), ly_price_why_text(u->why),
                    u->origin == LY_ORIGIN_APP    ? ""
                    : u->origin == LY_ORIGIN_EVAL ? " (eval)"
                                                  : " (judge)");
@@ -379,8 +368,7 @@ static void print_unpriced(view *v)
         ly_buf_release(&name);
     }
     if (r->n_unpriced > NAMED_MOST) {
-        fprintf(v->cli->out, "  and %zu more models; --json lists them all\n",
-                r->n_unpriced - NAMED_MOST);
+        fprintf(v->cli->out, "  and %zu more; --json lists them all\n", r->n_unpriced - NAMED_MOST);
     }
     ly_buf_release(&line);
 }
@@ -393,18 +381,18 @@ static void print_apart(view *v)
     if (r->eval.n || r->judge.n) {
         ly_buf_c(&line, "apart: evaluation ");
         money(v, r->eval.amount_pico, r->eval.n, r->eval.n_unpriced, &line);
-        ly_buf_fmt(&line, " (%lld calls), judges ", (long long)r->eval.n);
+        ly_buf_fmt(&line, " (%lld call%s), judges ", (long long)r->eval.n, ly_plural(r->eval.n));
         money(v, r->judge.amount_pico, r->judge.n, r->judge.n_unpriced, &line);
-        ly_buf_fmt(&line, " (%lld calls)", (long long)r->judge.n);
+        ly_buf_fmt(&line, " (%lld call%s)", (long long)r->judge.n, ly_plural(r->judge.n));
         fprintf(v->cli->out, "%s\n", ly_buf_text(&line));
     }
     if (r->total.n_local) {
-        fprintf(v->cli->out, "local: %lld calls to local addresses, $0 by rule\n",
-                (long long)r->total.n_local);
+        fprintf(v->cli->out, "local: %lld call%s to local addresses, $0 by rule\n",
+                (long long)r->total.n_local, ly_plural(r->total.n_local));
     }
     if (r->total.n_client) {
-        fprintf(v->cli->out, "client: %lld calls at the cost that the client gave\n",
-                (long long)r->total.n_client);
+        fprintf(v->cli->out, "client: %lld call%s at the cost that the client gave\n",
+                (long long)r->total.n_client, ly_plural(r->total.n_client));
     }
     ly_buf_release(&line);
 }
@@ -416,7 +404,7 @@ static void print_book(view *v)
     int64_t age = ly_book_age_days(&v->book, ly_wall_ns());
     ly_buf_c(&line, "prices: ");
     ly_costing_book_text(&v->book, &line);
-    ly_buf_fmt(&line, age == 1 ? " (%lld day old)" : " (%lld days old)", (long long)age);
+    ly_buf_fmt(&line, " (%lld day%s old)", (long long)age, ly_plural(age));
     if (v->n_own) {
         ly_buf_fmt(&line, ", %zu of your own", v->n_own);
     }
@@ -648,8 +636,8 @@ static int print_spread(view *v, const char *what, const ly_cost_spread *s)
         ly_buf_fmt(&text, "%s %s ", i ? " " : "", values[i].name);
         ly_fmt_money(values[i].pico, &text);
     }
-    fprintf(v->cli->out, "%s  (%zu %ss with an amount, %lld without)\n", ly_buf_text(&text), s->n,
-            what, (long long)s->n_unpriced);
+    fprintf(v->cli->out, "%s  (%zu %s%s with an amount, %lld without)\n", ly_buf_text(&text), s->n,
+            what, ly_plural((int64_t)s->n), (long long)s->n_unpriced);
     ly_buf_release(&text);
     return LY_EXIT_DONE;
 }

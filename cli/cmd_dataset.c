@@ -16,8 +16,9 @@
 static void print_version(ly_cli *cli, const ly_dataset_version *v)
 {
     if (!cli->json) {
-        fprintf(cli->out, "%.*s@%lld  %lld rows%s\n", LY_STR_ARG(v->name), (long long)v->number,
-                (long long)v->n_rows, v->made_now ? "" : " (was there already)");
+        fprintf(cli->out, "%.*s@%lld  %lld row%s%s\n", LY_STR_ARG(v->name), (long long)v->number,
+                (long long)v->n_rows, ly_plural(v->n_rows),
+                v->made_now ? "" : " (was there already)");
         return;
     }
     ly_buf out;
@@ -250,7 +251,8 @@ static int run_diff(ly_cli *cli)
         print_line(cli, r->data);
     }
     if (!st) {
-        ly_cli_note(cli, "%zu rows removed, %zu added, %zu the same", removed, added, na - removed);
+        ly_cli_note(cli, "%zu row%s removed, %zu added, %zu the same", removed,
+                    ly_plural((int64_t)removed), added, na - removed);
     }
     return ly_work_end(
         &w, st, removed + added && ly_cli_flag(cli, "exit-code") ? LY_EXIT_NO : LY_EXIT_DONE);

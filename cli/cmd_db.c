@@ -329,9 +329,10 @@ static int run_redact(ly_cli *cli)
                           (long long)changed, (unsigned long long)ly_redact_total(redact),
                           cli->dry_run ? "true" : "false");
         else
-            (void)fprintf(cli->out, "%s %lld records, %llu places\n",
+            (void)fprintf(cli->out, "%s %lld record%s, %llu place%s\n",
                           cli->dry_run ? "would change" : "changed", (long long)changed,
-                          (unsigned long long)ly_redact_total(redact));
+                          ly_plural(changed), (unsigned long long)ly_redact_total(redact),
+                          ly_plural((int64_t)ly_redact_total(redact)));
     }
     ly_redact_free(redact);
     return code;

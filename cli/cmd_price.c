@@ -5,6 +5,7 @@
 #include "cli/answer.h"
 #include "cli/costing.h"
 #include "cli/price_check.h"
+#include "genai/price_build.h"
 #include "cli/fetch.h"
 #include "text/csv.h"
 
@@ -13,14 +14,16 @@
 
 /* ---- showing rows ---- */
 
+/* In the form that `price add` takes: "input=3 input>200000=6 output=15". */
 static void prices_text(const ly_price_row *row, ly_buf *out)
 {
     for (size_t i = 0; i < row->n_prices; i++) {
         const ly_price *p = &row->prices[i];
-        ly_buf_fmt(out, "%s%s=", i ? " " : "", ly_unit_price_key(p->unit));
+        const char *name = ly_unit_name(p->unit);
+        ly_buf_fmt(out, "%s%s=", i ? " " : "", name);
         ly_rate_format(p->base, out);
         for (size_t k = 0; k < p->n_steps; k++) {
-            ly_buf_fmt(out, ">%lld:", (long long)p->steps[k].start);
+            ly_buf_fmt(out, " %s>%lld=", name, (long long)p->steps[k].start);
             ly_rate_format(p->steps[k].rate, out);
         }
     }
@@ -68,6 +71,9 @@ static int json_row(ly_cli *cli, const ly_price_row *row)
     ly_jsonw_init(&w, &buf, 0);
     ly_jsonw_object(&w);
     ly_jsonw_kv_i64(&w, "row", row->id);
+    if (row->id < 0) {
+        ly_jsonw_kv_i64(&w, "own_price", -row->id);
+    }
     ly_jsonw_kv_str(&w, "provider", row->provider);
     ly_jsonw_kv_str(&w, "model", row->model);
     ly_jsonw_kv_str(&w, "service_tier", row->service_tier);
@@ -132,7 +138,7 @@ static void table_row(ly_table *table, const ly_price_row *row)
 {
     ly_buf text;
     ly_buf_init(&text, LY_KIB(64));
-    ly_table_cellf(table, row->id < 0 ? "own %lld" : "%lld",
+    ly_table_cellf(table, row->id < 0 ? "own-%lld" : "%lld",
                    (long long)(row->id < 0 ? -row->id : row->id));
     ly_table_cell(table, row->provider.len ? row->provider : LY_S("*"));
     ly_table_cell(table, row->model.len ? row->model : LY_S("*"));
@@ -142,6 +148,35 @@ static void table_row(ly_table *table, const ly_price_row *row)
     prices_text(row, &text);
     ly_table_cell(table, ly_buf_view(&text));
     ly_buf_release(&text);
+}
+
+/* One row whole: what it is for, then its prices, in lines of at most 80 columns. */
+static void print_row(ly_cli *cli, const ly_price_row *row)
+{
+    ly_buf text, clean;
+    ly_str rest, part;
+    size_t column = 0;
+    ly_buf_init(&text, LY_KIB(64));
+    ly_buf_init(&clean, LY_KIB(256));
+    validity_text(row, &text);
+    ly_costing_clean(cli, row->provider.len ? row->provider : LY_S("*"), &clean);
+    ly_buf_c(&clean, "  ");
+    ly_costing_clean(cli, row->model.len ? row->model : LY_S("*"), &clean);
+    ly_buf_c(&clean, text.len ? "  " : "");
+    ly_costing_clean(cli, ly_buf_view(&text), &clean);
+    fprintf(cli->out, row->id < 0 ? "own-%lld  %s\n" : "%lld  %s\n",
+            (long long)(row->id < 0 ? -row->id : row->id), ly_buf_text(&clean));
+    ly_buf_reset(&text);
+    prices_text(row, &text);
+    rest = ly_buf_view(&text);
+    while (rest.len > 0 && ly_str_split(&rest, ' ', &part)) {
+        bool fits = column > 0 && column + 1 + part.len <= 80;
+        fprintf(cli->out, "%s%.*s", fits ? " " : column ? "\n  " : "  ", LY_STR_ARG(part));
+        column = fits ? column + 1 + part.len : 2 + part.len;
+    }
+    fputs(column ? "\n" : "", cli->out);
+    ly_buf_release(&text);
+    ly_buf_release(&clean);
 }
 
 static ly_table *row_table(ly_cli *cli)
@@ -202,8 +237,10 @@ static int print_rows(ly_cli *cli, const ly_price_book *book, ly_str part)
         ly_buf_init(&line, 4096);
         ly_table_print(table);
         ly_costing_book_text(&info, &line);
-        fprintf(cli->out, "%lld rows; %s, %zu models of %zu providers, %zu of your own\n",
-                (long long)n, ly_buf_text(&line), info.n_models, info.n_providers, info.n_own);
+        fprintf(cli->out, "%lld row%s; %s, %zu model%s of %zu provider%s, %zu of your own\n",
+                (long long)n, ly_plural(n), ly_buf_text(&line), info.n_models,
+                ly_plural((int64_t)info.n_models), info.n_providers,
+                ly_plural((int64_t)info.n_providers), info.n_own);
         ly_buf_release(&line);
     }
     ly_table_free(table);
@@ -364,18 +401,12 @@ static int show_model(ly_cli *cli, const ly_price_book *book)
         code = hit.own ? json_row(cli, hit.own) : LY_EXIT_DONE;
         return !code && hit.base ? json_row(cli, hit.base) : code;
     }
-    ly_table *table = row_table(cli);
-    if (!table) {
-        return LY_EXIT_INPUT;
-    }
     if (hit.own) {
-        table_row(table, hit.own);
+        print_row(cli, hit.own);
     }
     if (hit.base) {
-        table_row(table, hit.base);
+        print_row(cli, hit.base);
     }
-    ly_table_print(table);
-    ly_table_free(table);
     if (hit.base && hit.base->source.len) {
         ly_buf clean;
         ly_buf_init(&clean, 4096);
@@ -474,7 +505,7 @@ static int run_add(ly_cli *cli)
             ly_jsonw_kv_i64(&a.w, "own_price", id);
             code = ly_answer_end(&a);
         } else {
-            fprintf(cli->out, "own price %lld\n", (long long)id);
+            fprintf(cli->out, "own-%lld\n", (long long)id);
         }
         ly_cli_note(cli, "%s", later);
     }
@@ -489,12 +520,15 @@ static int run_rm(ly_cli *cli)
     ly_str text = ly_str_c(cli->args[0]);
     ly_store *store = NULL;
     ly_err err = LY_ERR_INIT;
-    if (text.len && text.ptr[0] == '-') {
+    if (ly_str_starts(text, LY_S("own-"))) {
+        text = ly_str_sub(text, strlen("own-"), text.len);
+    } else if (text.len && text.ptr[0] == '-') { /* as the ledger has it */
         text = ly_str_sub(text, 1, text.len);
     }
     if (!ly_str_to_i64(text, &id) || id <= 0) {
-        return ly_cli_usage(cli, "'%s' is no number of an own price; see 'lydite price list --own'",
-                            cli->args[0]);
+        return ly_cli_usage(
+            cli, "'%s' is no price of your own, such as own-1; see 'lydite price list --own'",
+            cli->args[0]);
     }
     int code = ly_costing_open_writer(cli, &store);
     if (!code && ly_own_price_remove(store, id, &err) != LY_OK) {
@@ -568,8 +602,10 @@ static int import_text(ly_cli *cli, ly_str text, const char *name, const char *s
         ly_jsonw_kv_bool(&a.w, "in_force", activate);
         code = ly_answer_end(&a);
     } else if (!code) {
-        fprintf(cli->out, "%s: %zu rows of %zu models, %zu providers%s\n", called, done.info.n_rows,
-                done.info.n_models, done.info.n_providers,
+        fprintf(cli->out, "%s: %zu row%s of %zu model%s, %zu provider%s%s\n", called,
+                done.info.n_rows, ly_plural((int64_t)done.info.n_rows), done.info.n_models,
+                ly_plural((int64_t)done.info.n_models), done.info.n_providers,
+                ly_plural((int64_t)done.info.n_providers),
                 cli->dry_run ? " (not kept: --dry-run)"
                 : activate   ? ", in force"
                              : ", kept");
@@ -580,8 +616,8 @@ static int import_text(ly_cli *cli, ly_str text, const char *name, const char *s
                         done.notes.keys[i].model);
         }
         if (done.notes.n_skipped) {
-            ly_cli_note(cli, "%zu models were left out, the first: %s", done.notes.n_skipped,
-                        done.notes.skipped);
+            ly_cli_note(cli, "%zu model%s left out, the first: %s", done.notes.n_skipped,
+                        done.notes.n_skipped == 1 ? " was" : "s were", done.notes.skipped);
         }
         if (activate) {
             ly_cli_note(cli, "%s", later);
@@ -679,7 +715,8 @@ static const ly_verb verbs[] = {
     {"list", "[PART]", 0, 1, "price rows, or the books that are kept",
      "PART is looked for in providers and models.\n"
      "--json: row, provider, model, service_tier, from, to, free, prices (key: price, or base and\n"
-     "tiers), source, note, of own rows service, access_key, gateway; of --books: book, name, "
+     "tiers), source, note, of own rows own_price, service, access_key, gateway; of --books: book, "
+     "name, "
      "format,\n"
      "published_ns, learned_ns, source, in_force. Dollars a million tokens or 1000 requests.",
      "lydite price list gpt-5\nlydite price list --own",
@@ -698,8 +735,9 @@ static const ly_verb verbs[] = {
      "lydite price add --provider openai --model gpt-5 input=1.0 output=8\n"
      "lydite price add --gateway localhost",
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, add_opts, LY_COUNT(add_opts), run_add},
-    {"rm", "NUMBER", 1, 1, "end a price of your own", "--json: ended (its number).",
-     "lydite price rm 1", LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, NULL, 0, run_rm},
+    {"rm", "PRICE", 1, 1, "end a price of your own",
+     "PRICE is own-N or N, as 'lydite price list --own' shows it. --json: ended (its number).",
+     "lydite price rm own-1", LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, NULL, 0, run_rm},
     {"import", "FILE", 1, 1, "take a price book from a file",
      "genai-prices data.json (v2), LiteLLM's price JSON, or our CSV. Read whole or not at all.\n"
      "--json: name rows models providers left_out unknown_keys kept in_force.",

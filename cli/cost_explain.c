@@ -177,10 +177,10 @@ static void print_row(teller *t, const ly_price_row *row, const ly_price_book *b
     ly_buf line;
     ly_price_info info = ly_price_book_info(book);
     ly_buf_init(&line, 4096);
-    ly_buf_fmt(&line, "  price row %lld: ", (long long)row->id);
     if (row->id < 0) {
-        ly_buf_c(&line, "your own");
+        ly_buf_fmt(&line, "  price row own-%lld: your own", (long long)-row->id);
     } else {
+        ly_buf_fmt(&line, "  price row %lld: ", (long long)row->id);
         ly_buf_fmt(&line, "%.*s %.*s", LY_STR_ARG(row->provider), LY_STR_ARG(row->model));
     }
     if (row->service_tier.len) {
@@ -374,6 +374,9 @@ static void json_price_row(ly_jsonw *w, const explained *e)
     }
     ly_jsonw_object(w);
     ly_jsonw_kv_i64(w, "id", row->id);
+    if (row->id < 0) {
+        ly_jsonw_kv_i64(w, "own_price", -row->id);
+    }
     ly_jsonw_kv_str(w, "book", info.name);
     ly_jsonw_kv_str(w, "provider", row->provider);
     ly_jsonw_kv_str(w, "model", row->model);

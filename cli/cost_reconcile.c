@@ -6,11 +6,11 @@
 
 #define MAX_EXPORT_BYTES LY_MIB(256)
 
-static void money_cell(ly_table *table, int64_t pico)
+static void money_cell(ly_table *table, int64_t pico, void (*form)(int64_t pico, ly_buf *out))
 {
     ly_buf text;
     ly_buf_init(&text, 64);
-    ly_fmt_money(pico, &text);
+    form(pico, &text);
     ly_table_cell(table, ly_buf_view(&text));
     ly_buf_release(&text);
 }
@@ -62,9 +62,9 @@ static int print_rows(ly_cli *cli, const ly_recon *r, const ly_zone *zone)
         ly_table_cell(table, ly_buf_view(&day));
         ly_table_cell(table, row->model);
         if (r->amounts) {
-            money_cell(table, row->export_pico);
-            money_cell(table, row->ledger_pico);
-            money_cell(table, difference(row));
+            money_cell(table, row->export_pico, ly_fmt_money);
+            money_cell(table, row->ledger_pico, ly_fmt_money);
+            money_cell(table, difference(row), ly_fmt_money_change);
         } else {
             token_cells(table, row);
         }

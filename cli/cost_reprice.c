@@ -117,10 +117,11 @@ static void money_cell(ly_table *table, int64_t pico, bool sign)
 {
     ly_buf text;
     ly_buf_init(&text, 64);
-    if (sign && pico > 0) {
-        ly_buf_char(&text, '+');
+    if (sign) {
+        ly_fmt_money_change(pico, &text);
+    } else {
+        ly_fmt_money(pico, &text);
     }
-    ly_fmt_money(pico, &text);
     ly_table_cell(table, ly_buf_view(&text));
     ly_buf_release(&text);
 }
@@ -232,8 +233,8 @@ static int apply(job *j, ly_reprice *how, const ly_repriced *looked)
     if (status != LY_OK) {
         return ly_cli_fail(j->cli, &err);
     }
-    ly_cli_note(j->cli, "%lld spans have another price; the old ledger lines are kept",
-                (long long)done.n_changed);
+    ly_cli_note(j->cli, "%lld span%s another price; the old ledger lines are kept",
+                (long long)done.n_changed, done.n_changed == 1 ? " has" : "s have");
     return LY_EXIT_DONE;
 }
 

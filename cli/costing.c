@@ -34,8 +34,8 @@ int ly_costing_open(ly_cli *cli, ly_store **ret_store)
     ly_store_book_with(store, ly_costing_book_of);
     if (ly_store_writable(store) &&
         ly_store_settle(store, SETTLE_NS, true, &left, &settle_err) == LY_OK && left > 0) {
-        ly_cli_note(cli, "%lld traces are not settled yet; their cost is not in these sums",
-                    (long long)left);
+        ly_cli_note(cli, "%lld trace%s not settled yet; the cost is not in these sums",
+                    (long long)left, left == 1 ? " is" : "s are");
     }
     *ret_store = store;
     return LY_EXIT_DONE;

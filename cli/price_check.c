@@ -64,8 +64,8 @@ static int print_check(ly_cli *cli, const ly_price_book *book, const ly_price_bo
         return code;
     }
     ly_costing_book_text(&info, &line);
-    fprintf(cli->out, "in force: %s, %lld days old%s\n", ly_buf_text(&line), (long long)age,
-            age > LY_BOOK_OLD_DAYS ? " (old)" : "");
+    fprintf(cli->out, "in force: %s, %lld day%s old%s\n", ly_buf_text(&line), (long long)age,
+            ly_plural(age), age > LY_BOOK_OLD_DAYS ? " (old)" : "");
     ly_buf_reset(&line);
     ly_costing_book_text(&that, &line);
     ly_table *table = ly_table_new(cli, 5);
@@ -89,7 +89,8 @@ static int print_check(ly_cli *cli, const ly_price_book *book, const ly_price_bo
     if (table && n) {
         ly_table_print(table);
     }
-    fprintf(cli->out, "%zu prices differ from %s\n", n, ly_buf_text(&line));
+    fprintf(cli->out, "%zu price%s from %s\n", n, n == 1 ? " differs" : "s differ",
+            ly_buf_text(&line));
     ly_table_free(table);
     ly_buf_release(&line);
     ly_arena_release(&arena);

@@ -6,7 +6,6 @@
 #include "base/term.h"
 #include "cli/cmd.h"
 #include "genai/canon.h"
-#include "viewer/viewer.h"
 
 #define GAP      2
 #define MAX_COLS 256
@@ -128,6 +127,16 @@ static void put_cell(ly_table *t, ly_buf *line, size_t c, ly_str text)
         ly_buf_fill(line, ' ', col->width - width);
 }
 
+/* A last column that is empty leaves no blanks behind. */
+static void trim_end(ly_buf *line)
+{
+    size_t len = line->len;
+    while (len > 0 && line->ptr[len - 1] == ' ') {
+        len--;
+    }
+    ly_buf_cut(line, len);
+}
+
 void ly_table_print(ly_table *t)
 {
     if (t->failed) {
@@ -142,6 +151,7 @@ void ly_table_print(ly_table *t)
         put_cell(t, line, c, ly_str_c(t->cols[c].head));
         headed = headed || t->cols[c].head[0] != '\0';
     }
+    trim_end(line);
     /* Lines of a stream have no heading. */
     if (!headed)
         ly_buf_reset(line);
@@ -153,6 +163,7 @@ void ly_table_print(ly_table *t)
         ly_buf_reset(line);
         for (size_t c = 0; c < t->n_cols; c++)
             put_cell(t, line, c, t->cells[i + c]);
+        trim_end(line);
         ly_buf_char(line, '\n');
         fwrite(line->ptr, 1, line->len, t->cli->out);
     }
@@ -170,21 +181,49 @@ void ly_table_free(ly_table *t)
 
 void ly_fmt_money(int64_t pico, ly_buf *out)
 {
-    if (pico == LY_UNKNOWN) {
-        ly_buf_char(out, '-');
+    if (pico == LY_UNKNOWN || pico == 0) {
+        ly_buf_c(out, pico == 0 ? "$0" : "-");
         return;
     }
     double usd = (double)pico / 1e12;
     double size = usd < 0 ? -usd : usd;
-    const char *sign = usd < 0 ? "-" : "";
-    if (size < 0.001)
-        ly_viewer_money(pico, out); /* "$0" and the one form of very small amounts */
-    else if (size < 0.01)
-        ly_buf_fmt(out, "%s$%.6f", sign, size);
-    else if (size < 1)
-        ly_buf_fmt(out, "%s$%.4f", sign, size);
-    else
-        ly_buf_fmt(out, "%s$%.2f", sign, size);
+    int digits = size < 0.01 ? 6 : size < 1 ? 4 : 2;
+    /* At least two digits that count; the twelfth place is the pico-dollar. */
+    for (double least = 0.00000995; digits < 12 && digits >= 6 && size < least; least /= 10) {
+        digits++;
+    }
+    ly_buf_fmt(out, "%s$%.*f", usd < 0 ? "-" : "", digits, size);
+}
+
+void ly_fmt_money_change(int64_t pico, ly_buf *out)
+{
+    if (pico > 0) {
+        ly_buf_char(out, '+');
+    }
+    ly_fmt_money(pico, out);
+}
+
+void ly_fmt_percent(double share, ly_buf *out)
+{
+    if (share < 0) {
+        ly_buf_char(out, '-');
+    } else if (share > 0 && share < 0.005) {
+        ly_buf_c(out, "<1%");
+    } else if (share >= 99.995) {
+        ly_buf_c(out, ">9999%");
+    } else {
+        ly_buf_fmt(out, "%.0f%%", share * 100);
+    }
+}
+
+const char *ly_fmt_at_least(const ly_cli *cli)
+{
+    return cli->unicode && !cli->plain ? "≥" : ">=";
+}
+
+const char *ly_plural(int64_t n)
+{
+    return n == 1 ? "" : "s";
 }
 
 void ly_fmt_count(int64_t n, ly_buf *out)

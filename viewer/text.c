@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/term.h"
 
-/* "$4.5e-5": below a tenth of a cent zeros would push the digits out of a narrow column. */
+/* "$4.5e-5": below a hundredth of a cent zeros would push the digits out of a narrow column. */
 static void tiny_money(double size, const char *sign, ly_buf *out)
 {
     int exponent = 0;
@@ -31,6 +31,8 @@ void ly_viewer_money(int64_t pico, ly_buf *out)
     const char *sign = usd < 0 ? "-" : "";
     if (pico == 0) {
         ly_buf_c(out, "$0");
+    } else if (size >= 0.0000995 && size < 0.001 && usd > 0) {
+        ly_buf_fmt(out, "$%.5f", size);
     } else if (size < 0.001) {
         tiny_money(size, sign, out);
     } else if (size < 1) {
@@ -39,6 +41,8 @@ void ly_viewer_money(int64_t pico, ly_buf *out)
         ly_buf_fmt(out, "%s$%.2f", sign, size);
     } else if (size < 9999.5) {
         ly_buf_fmt(out, "%s$%.0f", sign, size);
+    } else if (size >= 999950) {
+        ly_buf_fmt(out, "%s$%.1fM", sign, size / 1e6);
     } else {
         ly_buf_fmt(out, usd < 0 ? "%s$%.0fk" : "%s$%.1fk", sign, size / 1000);
     }

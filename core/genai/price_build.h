@@ -117,6 +117,8 @@ LY_MUST_USE ly_status ly_price_add_csv(ly_price_book *book, ly_str text, ly_err 
 
 /* A unit by its price key or a short name of the CSV's ("input", "cache_read"). */
 LY_MUST_USE bool ly_unit_by_name(ly_str name, ly_unit *ret);
+/* The name that people write and ly_unit_by_name takes: "input", else the price key. Static. */
+const char *ly_unit_name(ly_unit unit);
 
 /* The text of the compiled-in book (our CSV), static. */
 ly_str ly_price_default_text(void);

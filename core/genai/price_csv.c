@@ -96,6 +96,16 @@ bool ly_unit_by_name(ly_str name, ly_unit *ret)
     return true;
 }
 
+const char *ly_unit_name(ly_unit unit)
+{
+    for (size_t i = 0; i < LY_COUNT(names); i++) {
+        if (names[i].column == (int)unit) {
+            return names[i].name;
+        }
+    }
+    return ly_unit_price_key(unit);
+}
+
 static ly_status read_header(reader *r, const ly_csv_row *row)
 {
     bool provider = false, model = false;

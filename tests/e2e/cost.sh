@@ -106,6 +106,16 @@ PY
 done
 
 "$LYDITE" cost --plain >"$dir/screen" || fail "screen"
+grep -q ' $' "$dir/screen" && { cat -A "$dir/screen"; fail "blanks at a line's end"; }
+grep -Eq '(^|[^0-9.])1 calls|[0-9]e-[0-9]' "$dir/screen" && { cat "$dir/screen"; fail "a plural of one or an exponent"; }
+grep -q 'unpriced: 1 call,' "$dir/screen" || { cat "$dir/screen"; fail "unpriced: 1 call"; }
+grep '^openai' "$dir/screen" | grep -q '#' && ! grep -E ' <1% ' "$dir/screen" | grep -q '#' || { cat "$dir/screen"; fail "a bar for less than 1 %"; }
+"$LYDITE" budget set tight --limit 0.000000001 --per month -q && "$LYDITE" budget list >"$dir/other" || fail "budget"
+grep '^tight' "$dir/other" | grep -q '>9999%' || { cat "$dir/other"; fail "a share no one can read"; }
+"$LYDITE" budget rm tight -q || fail "budget rm"
+printf 'day,model,usd\n%s,gpt-5-2025-08-07,0.0000001\n' "$(date -u +%Y-%m-%d)" >"$dir/small.csv"
+"$LYDITE" cost reconcile "$dir/small.csv" --map date=day,model=model,amount=usd --provider openai -q >"$dir/other"
+grep -q '\$0.00000010 .* +\$' "$dir/other" || { cat "$dir/other"; fail "small money, a difference with its sign"; }
 awk 'length($0) > 80 { exit 1 }' "$dir/screen" || { cat "$dir/screen"; fail "wider than 80 columns"; }
 grep -q 'last month' "$dir/screen" && grep -q 'prices: lydite of' "$dir/screen" || { cat "$dir/screen"; fail "screen"; }
 
@@ -126,6 +136,11 @@ grep -q 'web searches  *unknown .*not in this amount' "$dir/screen" || { cat "$d
 # a price of one's own, then history again: difference first, the old line stays
 "$LYDITE" price add --provider acme --model nobody-1 input=1 output=2 -q >/dev/null || fail "price add"
 "$LYDITE" price add --provider acme --gateway gw.example -q >/dev/null || fail "price add --gateway"
+"$LYDITE" price add --provider acme --model tiers-1 input=3 'input>200000=6' output=15 -q >"$dir/out" && grep -qx 'own-3' "$dir/out" || fail "the name of an own price"
+"$LYDITE" price list tiers-1 >"$dir/out"; grep -q '^own-3 .*input=3 input>200000=6 output=15$' "$dir/out" && grep -q '^1 row;' "$dir/out" || { cat "$dir/out"; fail "price list"; }
+"$LYDITE" price list tiers-1 --json | grep -q '"own_price":3' || fail "price list --json"
+"$LYDITE" price show gpt-5 >"$dir/out" && awk 'length($0) > 80 { exit 1 }' "$dir/out" && grep -q 'storage_searches_kcount=2.5$' "$dir/out" || { cat "$dir/out"; fail "price show is not whole in 80 columns"; }
+"$LYDITE" price rm own-3 -q || fail "price rm own-3"
 "$LYDITE" price list --own | grep -q 'gateway gw.example' || fail "an own price does not say for which gateway it is"
 "$LYDITE" price rm 2 -q || fail "price rm"
 "$LYDITE" cost reprice --dry-run --json -q >"$dir/out" || fail "reprice --dry-run"

@@ -24,9 +24,9 @@ static void money_reads(void **state)
         {450000, "$4.5e-7"},
         {13000000, "$1.3e-5"},
         {45000000, "$4.5e-5"},
-        {99960000, "$1.0e-4"},
+        {99960000, "$0.00010"},
         {-45000000, "-$4.5e-5"},
-        {999990000, "$1.0e-3"},
+        {999990000, "$0.00100"},
         {1000000000, "$0.0010"},
         {12300000000, "$0.0123"},
         {380000000000, "$0.3800"},
@@ -34,7 +34,11 @@ static void money_reads(void **state)
         {9999990000000000, "$9999.99"},
         {9999999000000000, "$10.0k"},
         {-1234560000000000, "-$1235"},
-        {INT64_MAX, "$9223.4k"},
+        {999940000000000000, "$999.9k"},
+        {999960000000000000, "$1.0M"},
+        {9000000000000000000, "$9.0M"},
+        {INT64_MAX, "$9.2M"},
+        {470000000, "$0.00047"},
     };
     ly_buf out;
     ly_buf_init(&out, 64);
@@ -67,7 +71,7 @@ static void money_is_never_cut(void **state)
         if (pico != 0) {
             char *end;
             const char *digits = strchr(ly_buf_text(&out), '$') + 1;
-            double back = strtod(digits, &end) * (*end == 'k' ? 1000 : 1);
+            double back = strtod(digits, &end) * (*end == 'k' ? 1e3 : *end == 'M' ? 1e6 : 1);
             double usd = fabs((double)pico / 1e12);
             if (fabs(back - usd) > usd * 0.501) {
                 fail_msg("%lld is %s", (long long)pico, ly_buf_text(&out));
