@@ -206,7 +206,7 @@ static const ly_verb sql_verbs[] = {
     {NULL, "SQL...", 1, -1, "a query over the views v_traces v_spans v_usage v_scores ...",
      "One SELECT over the views that docs/SQL.md documents: v_traces v_spans v_attributes "
      "v_messages\n"
-     "v_scores v_usage v_prompts v_runs v_cases, with the functions attr(span, 'key'), "
+     "v_logs v_scores v_usage v_prompts v_runs v_cases, with the functions attr(span, 'key'), "
      "content(span),\n"
      "attributes(span) and messages(span). Nothing can be changed. -n N limits the rows (1000; 0 = "
      "all).\n"

@@ -157,20 +157,16 @@ static void fn_attr(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         result_any(ctx, v);
 }
 
-static void fn_attributes(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static void result_attrs(sqlite3_context *ctx, const ly_attrs *attrs)
 {
-    (void)argc;
-    ly_span_full *full = span_arg(sqlite3_user_data(ctx), ctx, argv);
-    if (!full)
-        return;
     ly_buf out, value;
     ly_buf_init(&out, LY_MAX_OUTPUT_BYTES);
     ly_buf_init(&value, LY_MAX_OUTPUT_BYTES);
     ly_jsonw w;
     ly_jsonw_init(&w, &out, 0);
     ly_jsonw_array(&w);
-    for (size_t i = 0; i < full->span.attrs.n; i++) {
-        const ly_kv *kv = &full->span.attrs.items[i];
+    for (size_t i = 0; i < attrs->n; i++) {
+        const ly_kv *kv = &attrs->items[i];
         ly_buf_reset(&value);
         ly_otlp_json_any(&value, &kv->value);
         ly_jsonw_object(&w);
@@ -182,6 +178,65 @@ static void fn_attributes(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     ly_jsonw_array_end(&w);
     ly_buf_release(&value);
     result_buf(ctx, &out);
+}
+
+static void fn_attributes(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    ly_span_full *full = span_arg(sqlite3_user_data(ctx), ctx, argv);
+    if (full)
+        result_attrs(ctx, &full->span.attrs);
+}
+
+static ly_status log_load(ly_store *store, int64_t id, ly_arena *arena, const ly_log_record **ret,
+                          ly_err *err)
+{
+    ly_stmt *s = NULL;
+    bool row = false;
+    ly_status st =
+        ly_db_prep(&store->db, "SELECT trace, time_ns FROM log_record WHERE id = ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, id);
+    st = ly_db_step(&store->db, s, &row, err);
+    const int64_t trace = row ? ly_col_int(s, 0) : 0;
+    ly_store_key before = {row ? ly_col_int(s, 1) : 0, id - 1, true};
+    ly_db_reset(s);
+    const ly_log_record **logs = NULL;
+    size_t n = 0;
+    *ret = NULL;
+    if (!st && row)
+        st = ly_logs_of_trace(store, trace, NULL, 1, &before, arena, &logs, &n, err);
+    if (!st && n)
+        *ret = logs[0];
+    return st;
+}
+
+/* log_part(log, name): what stands only in the bytes of a log record, for v_logs. */
+static void fn_log_part(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    session *x = sqlite3_user_data(ctx);
+    const char *part = (const char *)sqlite3_value_text(argv[1]);
+    const ly_log_record *log = NULL;
+    ly_arena arena;
+    ly_err err = LY_ERR_INIT;
+    ly_arena_init(&arena, 0, 0);
+    x->inside++;
+    ly_status st = log_load(x->store, sqlite3_value_int64(argv[0]), &arena, &log, &err);
+    x->inside--;
+    if (st) {
+        sqlite3_result_error(ctx, err.text, -1);
+    } else if (log && part && strcmp(part, "body") == 0) {
+        result_any(ctx, &log->body);
+    } else if (log && part && strcmp(part, "attributes") == 0) {
+        result_attrs(ctx, &log->attrs);
+    } else if (log && part && strcmp(part, "service") == 0 && log->resource) {
+        const ly_any *v = ly_attrs_get(&log->resource->attrs, LY_S("service.name"));
+        if (v)
+            result_any(ctx, v);
+    }
+    ly_arena_release(&arena);
 }
 
 static void put_messages(ly_jsonw *w, const char *direction, const ly_message *list, size_t n)
@@ -302,7 +357,7 @@ static const struct {
 } functions[] = {
     {"attr", 2, fn_attr},         {"attributes", 1, fn_attributes},
     {"messages", 1, fn_messages}, {"content", 1, fn_content},
-    {"pick", 2, fn_pick},
+    {"pick", 2, fn_pick},         {"log_part", 2, fn_log_part},
 };
 
 static void functions_set(session *x, bool on)
@@ -319,11 +374,11 @@ static ly_status sql_fail(session *x, int rc, ly_err *err)
 {
     sqlite3 *sql = x->store->db.sql;
     if ((rc & 0xff) == SQLITE_AUTH)
-        return LY_FAIL(
-            err, LY_E_INVALID,
-            "%s: only SELECT over the views v_traces v_spans v_attributes v_messages v_scores "
-            "v_usage v_prompts v_runs v_cases",
-            sqlite3_errmsg(sql));
+        return LY_FAIL(err, LY_E_INVALID,
+                       "%s: only SELECT over the views v_traces v_spans v_attributes v_messages "
+                       "v_logs v_scores "
+                       "v_usage v_prompts v_runs v_cases",
+                       sqlite3_errmsg(sql));
     if ((rc & 0xff) == SQLITE_ERROR || (rc & 0xff) == SQLITE_MISUSE || (rc & 0xff) == SQLITE_TOOBIG)
         return LY_FAIL(err, LY_E_INVALID, "%s", sqlite3_errmsg(sql));
     return ly_db_fail(&x->store->db, rc, err);

@@ -34,6 +34,9 @@ for f in 'dur>0s' '!type:tool' 0af7651916cd43dd8448eb211c80319c user:u-7; do
 done
 "$lydite" status | grep -q '3 log records' || complain "status: $("$lydite" status)"
 
+got=$("$lydite" sql --csv "SELECT service, severity, body, json_extract(attributes, '\$[0].value') AS user FROM v_logs WHERE trace_id IS NULL ORDER BY time_ns LIMIT 1" | tail -n 1 | tr -d '\r')
+[ "$got" = 'shop,9,a zebra crosses,u-77' ] || complain "v_logs: $got"
+
 # Protobuf: spans and log records are two messages; both come back byte for byte.
 "$lydite" trace export --proto -o spans.pb 2>err; grep -q '3 log records left out.*--logs' err || complain "what is left out is not said: $(cat err)"
 "$lydite" trace export --proto --logs -q -o logs.pb; "$lydite" trace export -q -o a.jsonl

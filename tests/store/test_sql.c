@@ -210,7 +210,7 @@ static void every_column_is_documented(void **state)
         ly_arena_release(&h.arena);
     }
     (void)fclose(doc);
-    assert_int_equal(views, 9);
+    assert_int_equal(views, 10);
     ly_store_close(store);
     folder_remove(&f);
 }

@@ -107,6 +107,20 @@ SELECT s.span, s.trace_id, s.span_id, s.start_ns, m.key AS position,
 FROM v_spans AS s, json_each(messages(s.span)) AS m
 WHERE s.has_content;
 
+-- One row a log record, of a trace or of none.
+CREATE VIEW v_logs AS
+SELECT l.id AS log,
+    nullif(lower(hex(t.trace_id)), '') AS trace_id,
+    nullif(lower(hex(l.span_id)), '') AS span_id,
+    strftime('%Y-%m-%dT%H:%M:%fZ', l.time_ns / 1e9, 'unixepoch') AS time, l.time_ns,
+    l.severity, ev.text AS event,
+    log_part(l.id, 'service') AS service,
+    log_part(l.id, 'body') AS body,
+    log_part(l.id, 'attributes') AS attributes
+FROM log_record AS l
+    LEFT JOIN trace AS t ON t.no = l.trace
+    LEFT JOIN word AS ev ON ev.id = l.event_name;
+
 CREATE VIEW v_scores AS
 SELECT lower(hex(c.score_id)) AS score_id, lower(hex(c.trace_id)) AS trace_id,
     lower(hex(c.span_id)) AS span_id, c.session, c.name, c.value, c.label, c.reason,
