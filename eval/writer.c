@@ -96,7 +96,10 @@ static void *work(void *arg)
             return NULL;
         }
         if (w->record && ly_mono_ns() - settled > SETTLE_MS * LY_NS_PER_MS) {
+            /* As in the collector: what is lost with a power cut is settled again. */
+            ly_store_lazy(w->store, true);
             (void)!ly_store_settle(w->store, SETTLE_SLICE_MS * LY_NS_PER_MS, false, &left, NULL);
+            ly_store_lazy(w->store, false);
             settled = ly_mono_ns();
         }
     }

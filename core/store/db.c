@@ -447,12 +447,13 @@ static unsigned version_of(ly_db *db)
 /*
  * SQLite's lock knows no queue: who takes turn after turn (a removal, an import, an evaluation) meets
  * others only in the moment between two of them, and they wait for long. So, while others write too, the
- * next turn waits as long as the last one took, and long enough for a waiter to look. The collector does
- * not: it is the one that is waited upon.
+ * next turn waits as long as the last one took, and long enough for a waiter to look; where nobody waits for
+ * the result (db->patient), four times as long. The collector does not: it is the one that is waited upon.
  */
 #define OTHERS_NS (1 * LY_NS_PER_SEC)
 #define GAP_MIN   (1 * LY_NS_PER_MS)
 #define GAP_MAX   (10 * LY_NS_PER_MS)
+#define PATIENCE  4
 
 static void leave_gap(ly_db *db)
 {
@@ -460,6 +461,8 @@ static void leave_gap(ly_db *db)
     if (db->opts.own_checkpoints || !db->others_ns || now - db->others_ns > OTHERS_NS)
         return;
     gap = gap < GAP_MIN ? GAP_MIN : gap > GAP_MAX ? GAP_MAX : gap;
+    if (db->patient)
+        gap *= PATIENCE;
     int64_t left = db->turn_ended_ns + gap - now;
     if (left <= 0)
         return;

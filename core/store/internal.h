@@ -66,6 +66,8 @@ struct ly_db {
     bool inner_failed; /* an inner write failed: the outer one must roll back */
     bool broken;       /* a sync failed: reopen and truncate before anything is acknowledged */
     bool immutable;
+    bool patient;      /* retention: others go first */
+    bool unsynced;     /* slices of retention were committed without waiting for the disk */
     bool search_ready; /* this connection knows the functions of search.h */
     int64_t busy_since_ns;
     /* Of the write turn: when it began, how long the last one took and when it ended; and when another process

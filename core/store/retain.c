@@ -427,6 +427,33 @@ static ly_status count_all(ly_store *store, const rule *r, ly_store_removed *cou
     return st;
 }
 
+/* Slices do not wait for the disk while they hold the lock that others wait for: after a power cut the same
+ * days go again. The call that finds nothing more makes them durable, before anybody is told. */
+static ly_status removal(ly_store *store, const rule *r, ly_store_removed *counts, bool *ret_more,
+                         ly_err *err)
+{
+    ly_db *db = &store->db;
+    ly_status st = LY_OK;
+    db->patient = true;
+    if (last_of(r) >= 0) {
+        ly_store_lazy(store, true);
+        st = slice(store, r, counts, ret_more, err);
+        ly_store_lazy(store, false);
+        db->unsynced = db->unsynced || *ret_more;
+    }
+    if (!st && !*ret_more && db->unsynced) {
+        st = ly_db_write_begin(db, err);
+        if (!st)
+            st = ly_db_write_end(
+                db,
+                ly_db_exec(db, "UPDATE meta SET value = value + 1 WHERE key = 'generation'", err),
+                err);
+        db->unsynced = st != LY_OK;
+    }
+    db->patient = false;
+    return st;
+}
+
 ly_status ly_store_prune(ly_store *store, const ly_retention *in, bool dry_run,
                          ly_store_removed *ret_removed, bool *ret_more, ly_err *err)
 {
@@ -434,8 +461,10 @@ ly_status ly_store_prune(ly_store *store, const ly_retention *in, bool dry_run,
     ly_store_removed counts = {0};
     bool more = false;
     ly_status st = make_rule(&store->db, in, &r, err);
-    if (!st && last_of(&r) >= 0)
-        st = dry_run ? count_all(store, &r, &counts, err) : slice(store, &r, &counts, &more, err);
+    if (!st && dry_run)
+        st = last_of(&r) >= 0 ? count_all(store, &r, &counts, err) : LY_OK;
+    else if (!st)
+        st = removal(store, &r, &counts, &more, err);
     if (st)
         return st;
     if (ret_removed)
