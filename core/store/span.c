@@ -302,6 +302,10 @@ ly_status ly_last_parse(ly_str what, int64_t *ret_back, ly_err *err)
     return LY_OK;
 }
 
+/* A trace that starts in the future was sent by a clock that is wrong: it counts as of its arrival, or it
+ * would be the last one for ever. */
+#define AHEAD_NS (5 * 60 * LY_NS_PER_SEC)
+
 static ly_status find_last(ly_db *db, ly_str what, ly_trace_id *ret_id, ly_err *err)
 {
     int64_t back = 0;
@@ -310,12 +314,18 @@ static ly_status find_last(ly_db *db, ly_str what, ly_trace_id *ret_id, ly_err *
     if (st)
         return st;
     st = ly_db_prep(db,
-                    "SELECT trace_id FROM trace WHERE origin = 0"
-                    " ORDER BY start_ns DESC, no DESC LIMIT 1 OFFSET ?1",
+                    "SELECT trace_id FROM (SELECT * FROM (SELECT trace_id, start_ns AS at, no"
+                    " FROM trace WHERE origin = 0 AND start_ns <= ?2"
+                    " ORDER BY start_ns DESC, no DESC LIMIT ?1 + 1) UNION ALL"
+                    " SELECT * FROM (SELECT trace_id, seen_ns AS at, no"
+                    " FROM trace WHERE origin = 0 AND start_ns > ?2"
+                    " ORDER BY seen_ns DESC, no DESC LIMIT ?1 + 1))"
+                    " ORDER BY at DESC, no DESC LIMIT 1 OFFSET ?1",
                     &s, err);
     if (st)
         return st;
-    ly_bind_int(s, 1, back);
+    ly_bind_int(s, 1, back < INT32_MAX ? back : INT32_MAX);
+    ly_bind_int(s, 2, ly_wall_ns() + AHEAD_NS);
     bool row = false;
     st = ly_db_step(db, s, &row, err);
     if (!st && row)

@@ -275,6 +275,18 @@ static void ids_as_typed(void **state)
     assert_ok(ly_store_trace_find(store, LY_S("@last~1"), &got, &err), err);
     assert_true(ly_trace_id_eq(got, want));
     assert_int_equal(ly_store_trace_find(store, LY_S("@last~2"), &got, &err), LY_E_NOTFOUND);
+    /* A clock that is decades ahead: last only until the next one arrives. */
+    int64_t year_ms = 365LL * 24 * 3600 * 1000, now_ms = ly_wall_ns() / LY_NS_PER_MS;
+    (void)ingest_one(store, (say){.trace = 8, .span = 8, .start_ms = now_ms + 70 * year_ms});
+    assert_ok(ly_store_trace_find(store, LY_S("@last"), &got, &err), err);
+    assert_true(ly_trace_id_eq(got, tid(8)));
+    (void)ingest_one(store, (say){.trace = 9, .span = 9, .start_ms = now_ms + 60000});
+    assert_ok(ly_store_trace_find(store, LY_S("@last"), &got, &err), err);
+    assert_true(ly_trace_id_eq(got, tid(9)));
+    assert_ok(ly_store_trace_find(store, LY_S("@last~1"), &got, &err), err);
+    assert_true(ly_trace_id_eq(got, tid(8)));
+    assert_ok(ly_store_trace_find(store, LY_S("@last~3"), &got, &err), err);
+    assert_true(ly_trace_id_eq(got, want));
     assert_int_equal(ly_store_trace_find(store, LY_S("xyz"), &got, &err), LY_E_NOTFOUND);
     assert_int_equal(ly_store_trace_find(store, LY_S("0123456789"), &got, &err), LY_E_NOTFOUND);
     ly_span_id span, wanted = sid(2);
