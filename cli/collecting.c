@@ -74,6 +74,10 @@ static int read_ports(ly_cli *cli, ly_collector_opts *o)
         code = read_port(cli, "http-port", &o->http_port);
     if (!code && o->grpc_port > 0 && o->grpc_port == o->http_port)
         code = ly_cli_usage(cli, "--grpc-port and --http-port are the same");
+    if (!code && o->grpc_port < 0 && o->http_port < 0)
+        code =
+            ly_cli_usage(cli, "--grpc-port and --http-port are both off (-1): nothing could come "
+                              "in; leave one of them on");
     return code;
 }
 
@@ -93,6 +97,8 @@ static int read_limits(ly_cli *cli, ly_collector_opts *o)
         code = read_duration(cli, "retain-eval", &o->retention.keep_eval_ns);
     if (!code && (request < 1024 || request > (1LL << 30)))
         code = ly_cli_usage(cli, "--max-request must be between 1K and 1G");
+    if (!code && (budget < 65536 || budget > (1LL << 40)))
+        code = ly_cli_usage(cli, "--max-in-flight must be between 64K and 1024G");
     o->max_request_bytes = (size_t)request;
     o->budget_bytes = (size_t)budget;
     return code;

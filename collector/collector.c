@@ -188,6 +188,9 @@ static ly_status check_exposure(ly_collector *c, ly_err *err)
         return LY_FAIL(err, LY_E_INVALID, "--tls-cert and --tls-key go together");
     if (ly_address_is_loopback(o->listen))
         return LY_OK;
+    ly_status status = ly_address_check(o->listen, err);
+    if (status)
+        return status;
     if (!o->redact)
         return LY_FAIL(err, LY_E_INVALID,
                        "%s is reachable by others: choose what is redacted with --redact secrets, "

@@ -151,7 +151,7 @@ typedef struct ly_collector_stats {
     int64_t start_ns;
     size_t n_services;
     struct {
-        char name[64];
+        char name[256]; /* a longer one: its beginning, "…" and a number made of all of it */
         uint64_t spans, logs, rejected;
     } services[LY_STATS_SERVICES]; /* the last one collects the rest, as "(other)" */
 } ly_collector_stats;

@@ -275,8 +275,11 @@ void ly_grpc_tick(ly_collector *c)
         return;
     ly_rpc_server *old = take_server(c->grpc);
     if (old) {
+        char why[128];
+        ly_rpc_server_deaf_reason(why, sizeof why);
         ly_log(LY_LOG_WARN, ROOM,
-               "gRPC stopped listening when the file descriptors ran out; it listens again");
+               "gRPC stopped listening when a connection could not be taken (%s); it listens again",
+               why);
         ly_rpc_server_drain(old);
         ly_rpc_server_free(old, 5 * LY_NS_PER_SEC);
     }

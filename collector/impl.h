@@ -241,5 +241,7 @@ void ly_runtime_drop(ly_runtime_file *file);
 LY_MUST_USE ly_status ly_listen(const char *address, int port, int *ret_fd, int *ret_port,
                                 ly_err *err);
 bool ly_address_is_loopback(const char *address);
+/* LY_E_INVALID where the text is neither an IP address nor a name that is known here. */
+LY_MUST_USE ly_status ly_address_check(const char *address, ly_err *err);
 
 #endif

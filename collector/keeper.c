@@ -13,11 +13,13 @@
 #define TICK_NS          (250 * LY_NS_PER_MS)
 #define FIGURES_NS       (1 * LY_NS_PER_SEC)
 #define CHECKPOINT_BYTES LY_MIB(32)
-#define CHECKPOINT_NS    (5 * LY_NS_PER_SEC) /* also when smaller, this long after writing stopped */
-#define UPKEEP_NS        (60 * LY_NS_PER_SEC)
-#define PRUNE_NS         (60 * LY_NS_PER_SEC)
-#define PRICES_NS        (1 * LY_NS_PER_SEC) /* so soon a changed price counts */
-#define WARN_BYTES       (10LL << 30)
+/* Checkpoints that never reach the end for so long: a reader is in the way, not a passing one. */
+#define BLOCKED_NS    (2 * LY_NS_PER_SEC)
+#define CHECKPOINT_NS (5 * LY_NS_PER_SEC) /* also when smaller, this long after writing stopped */
+#define UPKEEP_NS     (60 * LY_NS_PER_SEC)
+#define PRUNE_NS      (60 * LY_NS_PER_SEC)
+#define PRICES_NS     (1 * LY_NS_PER_SEC) /* so soon a changed price counts */
+#define WARN_BYTES    (10LL << 30)
 /* The full-text index is made in idle time: a slice a round while commits take less than a quarter of the
  * time, a longer one while they take next to none; under load one slice in so long. */
 #define INDEX_NS      (50 * LY_NS_PER_MS)
@@ -27,6 +29,7 @@
 typedef struct keeper {
     ly_collector *c;
     int64_t figures_ns, checkpoint_ns, upkeep_ns, prune_ns, prices_ns;
+    int64_t blocked_ns; /* since when each checkpoint has left something; 0 = the last did not */
     uint64_t commits;   /* at the last look */
     uint64_t commit_ns; /* the same: time that commits took */
     int64_t looked_ns, index_ns;
@@ -79,7 +82,8 @@ static void figures(keeper *k)
                   info.disk_free_bytes < (info.file_bytes + info.disk_free_bytes) / 20,
               "less than 5 % of the disk is free");
     warn_once(&k->warned_wal,
-              k->c->opts.wal_limit_bytes > 0 && info.wal_bytes > k->c->opts.wal_limit_bytes / 2,
+              k->c->opts.wal_limit_bytes > 0 && info.wal_bytes > k->c->opts.wal_limit_bytes / 2 &&
+                  k->blocked_ns && ly_mono_ns() - k->blocked_ns >= BLOCKED_NS,
               "the write-ahead log grows: a reader of the database holds an old snapshot; end it");
 }
 
@@ -97,7 +101,9 @@ static void checkpoint(keeper *k, int64_t now)
     pthread_mutex_lock(&k->c->stats.lock);
     uint64_t commits = k->c->stats.now.commits;
     pthread_mutex_unlock(&k->c->stats.lock);
-    bool large = ly_store_wal_bytes(k->c->keeper_store) > (int64_t)CHECKPOINT_BYTES;
+    int64_t limit = k->c->opts.wal_limit_bytes / 4, most = (int64_t)CHECKPOINT_BYTES;
+    bool large =
+        ly_store_wal_bytes(k->c->keeper_store) > (limit > 0 && limit < most ? limit : most);
     bool quiet = commits == k->commits && now - k->checkpoint_ns > CHECKPOINT_NS;
     bool stale = quiet && ly_store_wal_bytes(k->c->keeper_store) > 0;
     if (commits != k->commits && !large) {
@@ -112,6 +118,8 @@ static void checkpoint(keeper *k, int64_t now)
     int64_t left = 0;
     if (ly_store_checkpoint(k->c->keeper_store, stale, 10 * LY_NS_PER_MS, &left, &err))
         ly_log(LY_LOG_DEBUG, ROOM, "checkpoint: %s", err.text);
+    else
+        k->blocked_ns = left == 0 ? 0 : k->blocked_ns ? k->blocked_ns : now;
     k->checkpoint_ns = now;
 }
 

@@ -25,6 +25,24 @@ bool ly_address_is_loopback(const char *address)
     return false;
 }
 
+ly_status ly_address_check(const char *address, ly_err *err)
+{
+    struct in6_addr number;
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found = NULL;
+    bool v4 = address[strspn(address, "0123456789.")] == 0, v6 = strchr(address, ':') != NULL;
+    /* What is written as a number needs no name server. */
+    bool good = v4   ? inet_pton(AF_INET, address, &number) == 1
+                : v6 ? inet_pton(AF_INET6, address, &number) == 1 || strchr(address, '%')
+                     : getaddrinfo(address, NULL, &hints, &found) == 0;
+    if (found)
+        freeaddrinfo(found);
+    return good ? LY_OK
+                : LY_FAIL(err, LY_E_INVALID,
+                          "--listen: \"%s\" is no address; give one of this machine's, such as "
+                          "127.0.0.1, ::1, 0.0.0.0 (all) or its name",
+                          address);
+}
+
 /* ---- who has it ---- */
 
 /* The inode of the socket that listens on the port, 0 when there is none in this table. */

@@ -44,11 +44,26 @@ void ly_stats_received(ly_collector *c, const ly_request *request)
     pthread_mutex_unlock(&c->stats.lock);
 }
 
+/* Two names that differ somewhere stay two. */
+static void service_name(ly_str name, char *dst, size_t size)
+{
+    if (ly_str_copy(name, dst, size))
+        return;
+    uint64_t hash = 14695981039346656037ULL; /* FNV-1a */
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)name.ptr[i]) * 1099511628211ULL;
+    size_t kept = size - 24;
+    while (kept > 0 && ((unsigned char)name.ptr[kept] & 0xc0) == 0x80)
+        kept--; /* whole characters */
+    (void)snprintf(dst, size, "%.*s\xe2\x80\xa6%016llx", (int)kept, name.ptr,
+                   (unsigned long long)hash);
+}
+
 /* The entry of a service; past the table's end the last one. Under the lock. */
 static size_t service_slot(ly_collector_stats *s, ly_str name)
 {
     char text[sizeof s->services[0].name];
-    (void)ly_str_copy(name.len ? name : LY_S("(none)"), text, sizeof text);
+    service_name(name.len ? name : LY_S("(none)"), text, sizeof text);
     for (size_t i = 0; i < s->n_services; i++) {
         if (strcmp(s->services[i].name, text) == 0)
             return i;

@@ -56,6 +56,22 @@ static ly_status add_rule(ly_redact *redact, ly_str name, const char *pattern_c,
     return LY_OK;
 }
 
+/* A pattern that finds nothing at all, everywhere, would put a mark between any two letters. */
+static ly_status add_own_rule(ly_redact *redact, const ly_redact_rule *own, ly_err *err)
+{
+    ly_status status = add_rule(redact, own->name, NULL, own->pattern, NULL, err);
+    if (status)
+        return status;
+    const rule *r = &redact->rules[redact->n - 1];
+    if (ly_regex_find(r->regex, LY_S(""), 0, NULL, 0, NULL) != LY_E_NOTFOUND)
+        return LY_FAIL(
+            err, LY_E_INVALID,
+            "redaction rule %s: the pattern matches the empty text; write one that needs "
+            "at least one character, such as a+ for a*",
+            r->name);
+    return LY_OK;
+}
+
 static ly_status add_group(ly_redact *redact, ly_str group, ly_err *err)
 {
     bool known = false;
@@ -120,7 +136,7 @@ ly_status ly_redact_new(ly_str groups, const ly_redact_rule *rules, size_t n_rul
                              "\"%.*s\" is no name for a redaction rule; use letters, digits, - _ .",
                              LY_STR_ARG(rules[i].name));
         else
-            status = add_rule(redact, rules[i].name, NULL, rules[i].pattern, NULL, err);
+            status = add_own_rule(redact, &rules[i], err);
     }
     if (status || redact->n == 0) {
         ly_redact_free(redact);

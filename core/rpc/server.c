@@ -588,11 +588,26 @@ void ly_rpc_call_drop_body(ly_rpc_call *call)
  * connection, gRPC 1.51 stops listening for good and says so only here.
  */
 static atomic_uint_least64_t accept_failures;
+static pthread_mutex_t accept_lock = PTHREAD_MUTEX_INITIALIZER;
+static char accept_reason[128];
 
 static void log_hears(gpr_log_func_args *args)
 {
-    if (args->message && strstr(args->message, "Failed accept"))
-        atomic_fetch_add(&accept_failures, 1);
+    const char *at = args->message ? strstr(args->message, "Failed accept") : NULL;
+    if (!at)
+        return;
+    const char *colon = strstr(at, ": ");
+    pthread_mutex_lock(&accept_lock);
+    (void)snprintf(accept_reason, sizeof accept_reason, "%s", colon ? colon + 2 : at);
+    pthread_mutex_unlock(&accept_lock);
+    atomic_fetch_add(&accept_failures, 1);
+}
+
+void ly_rpc_server_deaf_reason(char *dst, size_t size)
+{
+    pthread_mutex_lock(&accept_lock);
+    (void)snprintf(dst, size, "%s", accept_reason);
+    pthread_mutex_unlock(&accept_lock);
 }
 
 bool ly_rpc_server_deaf(const ly_rpc_server *server)

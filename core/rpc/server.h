@@ -102,6 +102,8 @@ void ly_rpc_server_pump(ly_rpc_server *server);
 /* gRPC could not take a connection for want of file descriptors, and has stopped listening (known only to
  * a `quiet` server). What is connected goes on. The remedy is another server. */
 bool ly_rpc_server_deaf(const ly_rpc_server *server);
+/* What the system said when a connection could last not be taken ("Too many open files"); any thread. */
+void ly_rpc_server_deaf_reason(char *dst, size_t size);
 /* Calls that wait unread. */
 size_t ly_rpc_server_waiting(ly_rpc_server *server);
 

@@ -268,6 +268,47 @@ static void gzip_and_deflate(void **state)
     ly_buf_release(&buf);
 }
 
+static void post_service(kit *k, unsigned trace, const char *service)
+{
+    char body[1200];
+    snprintf(
+        body, sizeof body,
+        "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":"
+        "{\"stringValue\":\"%s\"}}]},\"scopeSpans\":[{\"spans\":[{\"traceId\":\"%032x\","
+        "\"spanId\":\"%016x\",\"name\":\"x\",\"startTimeUnixNano\":\"1000000000\","
+        "\"endTimeUnixNano\":\"1000000001\"}]}]}]}",
+        service, trace, trace);
+    assert_int_equal(kit_post(k, "/v1/traces", KIT_JSON, ly_str_c(body)), 200);
+}
+
+/* Names that differ only at their end are two services; one of common length stands there whole. */
+static void long_service_names(void **state)
+{
+    kit *k = *state;
+    char name[512], whole[128], want[200];
+    memset(name, 'n', sizeof name);
+    memset(whole, 'w', sizeof whole);
+    whole[100] = 0;
+    name[400] = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        name[399] = i ? 'b' : 'a';
+        post_service(k, 901 + i, name);
+    }
+    post_service(k, 903, whole);
+    assert_int_equal(kit_get(k, "/metrics", ""), 200);
+    const char *text = ly_buf_text(&k->answer), *first = strstr(text, "service=\"nnnn");
+    assert_non_null(first);
+    const char *end = strchr(first + 9, '"');
+    assert_non_null(end);
+    assert_non_null(memmem(first, (size_t)(end - first), "\xe2\x80\xa6", 3));
+    size_t others = 0;
+    for (const char *at = first; (at = strstr(at, "service=\"nnnn")) != NULL; at++)
+        others += strncmp(at, first, (size_t)(end - first)) != 0;
+    assert_true(others > 0);
+    snprintf(want, sizeof want, "service=\"%s\"", whole);
+    assert_non_null(strstr(text, want));
+}
+
 static long peak_kib(void)
 {
     struct rusage usage;
@@ -549,6 +590,7 @@ int main(void)
         WITH(method_type_and_encoding_are_checked),
         WITH(any_base_path),
         WITH(gzip_and_deflate),
+        WITH(long_service_names),
         WITH(too_large_before_and_after_inflating),
         WITH(chunked_and_slow),
         WITH(a_client_that_leaves_costs_nothing),

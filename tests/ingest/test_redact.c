@@ -296,9 +296,11 @@ static void own_rules_and_errors(void **state)
     ly_err err = LY_ERR_INIT;
     r = NULL;
     assert_int_equal(ly_redact_new(LY_S("everything"), NULL, 0, &r, &err), LY_E_INVALID);
-    ly_redact_rule bad[] = {{LY_S("a b"), LY_S("x")}, {LY_S("x"), LY_S("(")}};
+    ly_redact_rule bad[] = {
+        {LY_S("a b"), LY_S("x")}, {LY_S("x"), LY_S("(")}, {LY_S("x"), LY_S("a*")}};
     assert_int_equal(ly_redact_new(LY_S(""), &bad[0], 1, &r, &err), LY_E_INVALID);
     assert_int_equal(ly_redact_new(LY_S(""), &bad[1], 1, &r, &err), LY_E_INVALID);
+    assert_int_equal(ly_redact_new(LY_S(""), &bad[2], 1, &r, &err), LY_E_INVALID);
     assert_null(r);
     assert_int_equal(ly_redact_new(LY_S("none"), NULL, 0, &r, &err), LY_OK);
     assert_null(r);
