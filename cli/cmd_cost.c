@@ -782,6 +782,8 @@ static const ly_verb verbs[] = {
      "new\n"
      "line follow. Costs that the client gave do not change. Lines whose record retention removed\n"
      "are priced by what the line itself holds.\n"
+     "Without -y it asks; where nobody can be asked it shows the difference, changes nothing and "
+     "exits 0.\n"
      "\n"
      "--json: rows of provider, model, calls, before_*, after_*, difference_*, unpriced_before,\n"
      "unpriced_after; then a total.",

@@ -221,6 +221,27 @@ static bool size_opt(ly_cli *cli, const char *name, int64_t *ret)
     return true;
 }
 
+/* Why --max-size was not reached although nothing more goes. */
+static void say_too_large(ly_cli *cli, ly_store *store, const ly_retention *rule, bool nothing)
+{
+    ly_store_info info;
+    if (rule->max_bytes <= 0 || (cli->dry_run && !nothing) ||
+        ly_store_info_get(store, false, &info, NULL))
+        return;
+    int64_t used = info.file_bytes - info.free_bytes;
+    if (used <= rule->max_bytes)
+        return;
+    ly_buf size;
+    ly_buf_init(&size, 64);
+    put_size(&size, used);
+    ly_cli_note(
+        cli,
+        "--max-size is not reached: %s are in use, and nothing else may go: the current day "
+        "is never removed for its size, nor are pinned traces and evidence",
+        ly_buf_text(&size));
+    ly_buf_release(&size);
+}
+
 static int run_prune(ly_cli *cli)
 {
     ly_retention rule = {0};
@@ -248,6 +269,8 @@ static int run_prune(ly_cli *cli)
         sum.n_logs += r.n_logs;
         sum.n_kept_evidence += r.n_kept_evidence;
     }
+    if (!st && !more)
+        say_too_large(cli, store, &rule, sum.n_traces == 0);
     ly_store_close(store);
     if (st)
         return ly_cli_fail(cli, &err);
@@ -441,6 +464,7 @@ static const ly_verb db_verbs[] = {
      "Whole days of arrival go, oldest first, in small steps beside a running collector. Pinned "
      "traces and\n"
      "those that a data-set row, a human score or a promotion names stay; ledger lines always do.\n"
+     "For --max-size alone the current day never goes.\n"
      "--json: traces, spans, logs, kept_evidence, dry_run.",
      "lydite db prune --retain 30d --dry-run",
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT | LY_COMMON_DRY, prune_opts, 3, run_prune},

@@ -599,7 +599,9 @@ static const ly_verb verbs[] = {
     {"rm", "FILTER|TRACE...", 1, -1, "forget traces: records, content, index entries",
      "Log records that belong to no trace go too where they match by themselves, as in export. "
      "What was charged stays in the ledger, without ids, session, user and tags. The bytes are "
-     "overwritten in the file. --json: traces spans logs dry_run.",
+     "overwritten in the file. Without -y it asks; where nobody can be asked it says what would "
+     "go, "
+     "changes nothing and exits 0. --json: traces spans logs dry_run.",
      "lydite trace rm --dry-run 'user:u-17'\nlydite trace rm -y @last",
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT | LY_COMMON_YES | LY_COMMON_DRY | LY_COMMON_TIME,
      rm_opts, LY_COUNT(rm_opts), ly_trace_run_rm},

@@ -58,8 +58,9 @@ int ly_costing_zone(ly_cli *cli, ly_zone **ret_zone)
     ly_err err = LY_ERR_INIT;
     const char *name = ly_cli_setting(cli, "tz");
     if (ly_zone_open(ly_str_c(name), ret_zone, &err) != LY_OK) {
-        return err.code == LY_E_INVALID ? ly_cli_usage(cli, "--tz: %s", err.text)
-                                        : ly_cli_fail(cli, &err);
+        return err.code == LY_E_INVALID || err.code == LY_E_NOTFOUND
+                   ? ly_cli_usage(cli, "--tz: %s", err.text)
+                   : ly_cli_fail(cli, &err);
     }
     return LY_EXIT_DONE;
 }
@@ -106,14 +107,20 @@ int ly_costing_time_opts(ly_cli *cli, const ly_zone *zone, ly_costing_time *ret)
     *ret = (ly_costing_time){INT64_MIN, INT64_MAX, since || until};
     if (since && !ly_costing_time_parse(ly_str_c(since), zone, &ret->from_ns, &ret->until_ns)) {
         return ly_cli_usage(
-            cli, "--since '%s' is no time; use 30d, 2026-11-01, 2026-11, last-month", since);
+            cli,
+            "--since '%s' is no time; use 30d, 2026-11-01, 2026-11, 2026, today, yesterday, "
+            "this-month, last-month",
+            since);
     }
     /* A month, a year and last-month are that time; a date is where the time begins. */
     if (since && strlen(since) >= strlen("2026-11-01") && ly_time_parse(ly_str_c(since), &day)) {
         ret->until_ns = INT64_MAX;
     }
     if (until && !ly_costing_time_parse(ly_str_c(until), zone, &ret->until_ns, &ignored)) {
-        return ly_cli_usage(cli, "--until '%s' is no time; use 2026-11-01, 2026-11, today", until);
+        return ly_cli_usage(cli,
+                            "--until '%s' is no time; use 30d, 2026-11-01, 2026-11, 2026, today, "
+                            "yesterday, this-month, last-month",
+                            until);
     }
     return LY_EXIT_DONE;
 }

@@ -90,7 +90,9 @@ static const struct {
     {LY_COMMON_JOBS, {"jobs", 'j', "N", "N at a time", false}},
     {LY_COMMON_YES, {"yes", 'y', NULL, "do not ask", false}},
     {LY_COMMON_DRY, {"dry-run", 0, NULL, "say what would be done, change nothing", false}},
-    {LY_COMMON_TIME, {"since", 0, "TIME", "from: 2h, 30d, 2026-11-01, 2026-11, last-month", false}},
+    {LY_COMMON_TIME,
+     {"since", 0, "TIME",
+      "from: 2h, 30d, 2026-11-01, 2026-11, 2026, today, yesterday, this-month, last-month", false}},
     {LY_COMMON_TIME, {"until", 0, "TIME", "up to, not including: the same forms", false}},
     {LY_COMMON_FAIL_EMPTY, {"fail-empty", 0, NULL, "exit 1 when there is nothing", false}},
     {0, {"quiet", 'q', NULL, "no notes on standard error", false}},
@@ -460,8 +462,11 @@ static bool resolve_time(ly_cli *cli, const char *name, int64_t *ret_ns)
     if (!text)
         return true;
     if (!ly_time_words(ly_str_c(text), ly_wall_ns(), 0, &range)) {
-        ly_cli_usage(cli, "--%s %s is no time: use 2h, 30d, 2026-11-01, 2026-11 or last-month",
-                     name, text);
+        ly_cli_usage(
+            cli,
+            "--%s %s is no time: use 2h, 30d, 2026-11-01, 2026-11, 2026, today, yesterday, "
+            "this-month or last-month",
+            name, text);
         return false;
     }
     *ret_ns = range.from_ns;

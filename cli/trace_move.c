@@ -508,7 +508,7 @@ int ly_trace_run_rm(ly_cli *cli)
         goto out;
     }
     if (!agreed(cli, &removed)) {
-        exit_code = LY_EXIT_NO;
+        ly_cli_note(cli, "nothing was changed");
         goto out;
     }
     if (ly_store_forget(store, &query, false, &removed, &err) != LY_OK) {

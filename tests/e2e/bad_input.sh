@@ -82,6 +82,36 @@ if [ -e "$tmp/e.db" ] && command -v sqlite3 >/dev/null; then
   [ "$(sqlite3 "$tmp/e.db" 'SELECT (SELECT count(*) FROM run) + (SELECT count(*) FROM "case")' 2>/dev/null)" = 0 ] || complain "a refused run left something in the database"
 fi
 
+# a collector that could take nothing, or would spoil everything
+c=("$lydite" collect --db "$tmp/c.db")
+refused 2 "--grpc-port" "--http-port" -- "${c[@]}" --grpc-port -1 --http-port -1
+refused 2 "--max-in-flight" "64K" -- "${c[@]}" --grpc-port 0 --http-port 0 --max-in-flight 0
+refused 2 "empty text" "redaction rule x" -- "${c[@]}" --grpc-port 0 --http-port 0 --redact-rule 'x=a*'
+for address in 999.1.1.1 1.2.3 :::1; do
+  refused 2 "$address" "no address" -- "${c[@]}" --grpc-port 0 --http-port 0 --listen "$address"
+done
+[ ! -e "$tmp/c.db" ] || rm "$tmp/c.db"
+
+# one span, of now
+now=$(date +%s)
+sent='{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708","name":"x",
+"startTimeUnixNano":"'$now'000000000","endTimeUnixNano":"'$now'000000001"}]}]}]}'
+code=$(curl -s -o "$tmp/body" -w '%{http_code}' -H 'Content-Type: application/json' -d "$sent" "http://127.0.0.1:$port/v1/traces")
+[ "$code" = 200 ] || complain "a span got $code"
+refused 0 "current day" "--max-size" -- "$lydite" db prune --max-size 1K --dry-run --db "$tmp/a.db"
+refused 0 "1 trace would go" -- "$lydite" trace rm 01020304 --db "$tmp/a.db" </dev/null
+
+# what was not confirmed changes nothing, and is no failure
+for command in "trace rm 01020304" "cost reprice"; do
+  "$lydite" $command --db "$tmp/a.db" </dev/null >"$tmp/out" 2>"$tmp/err" || complain "$command without -y: exit $?"
+done
+
+# zones and times
+refused 2 "Nowhere/Foo" -- "$lydite" cost --db "$tmp/a.db" --tz Nowhere/Foo
+refused 2 "+14:07" -- "$lydite" cost --db "$tmp/a.db" --tz +14:07
+refused 2 "yesterday" "this-month" -- "$lydite" trace list --db "$tmp/a.db" --since nonsense
+refused 2 "yesterday" "this-month" -- "$lydite" cost --db "$tmp/a.db" --since nonsense
+
 # ids and filters
 refused 3 "ffffffff" -- "$lydite" trace show ffffffff --db "$tmp/a.db"
 refused 2 "dur" -- "$lydite" trace list 'dur>fast' --db "$tmp/a.db"
