@@ -25,6 +25,8 @@
 #define INDEX_NS      (50 * LY_NS_PER_MS)
 #define INDEX_IDLE_NS (150 * LY_NS_PER_MS)
 #define INDEX_WAIT_NS (10 * LY_NS_PER_SEC)
+/* So long after the last commit the rest is indexed too, however little it is. */
+#define INDEX_REST_NS (3 * LY_NS_PER_SEC)
 
 typedef struct keeper {
     ly_collector *c;
@@ -33,7 +35,8 @@ typedef struct keeper {
     uint64_t commits;   /* at the last look */
     uint64_t commit_ns; /* the same: time that commits took */
     int64_t looked_ns, index_ns;
-    uint64_t rested; /* commits when the heap was trimmed */
+    int64_t written_ns; /* when commits last took time */
+    uint64_t rested;    /* commits when the heap was trimmed */
     bool warned_size, warned_disk, warned_wal;
 } keeper;
 
@@ -210,6 +213,8 @@ static int64_t busy_percent(keeper *k, int64_t now)
     uint64_t spent = k->c->stats.now.commit_ns_total;
     pthread_mutex_unlock(&k->c->stats.lock);
     int64_t took = (int64_t)(spent - k->commit_ns), passed = now - k->looked_ns;
+    if (took > 0)
+        k->written_ns = now;
     k->commit_ns = spent;
     k->looked_ns = now;
     return passed > 0 ? took / (passed / 100 + 1) : 0;
@@ -223,6 +228,11 @@ static void index_text(keeper *k, int64_t now)
     if (busy >= 25 && now - k->index_ns < INDEX_WAIT_NS)
         return;
     k->index_ns = now;
+    if (now - k->written_ns > INDEX_REST_NS) {
+        if (ly_store_text_rest(k->c->keeper_store, NULL, &err))
+            ly_log(LY_LOG_DEBUG, ROOM, "full-text index: %s", err.text);
+        return;
+    }
     if (ly_store_text_index(k->c->keeper_store, busy < 5 ? INDEX_IDLE_NS : INDEX_NS, false, NULL,
                             &err))
         ly_log(LY_LOG_DEBUG, ROOM, "full-text index: %s", err.text);
@@ -232,7 +242,12 @@ void *ly_keeper_main(void *arg)
 {
     ly_collector *c = arg;
     int64_t now = ly_mono_ns();
-    keeper k = {.c = c, .checkpoint_ns = now, .upkeep_ns = now, .looked_ns = now, .index_ns = now};
+    keeper k = {.c = c,
+                .checkpoint_ns = now,
+                .upkeep_ns = now,
+                .looked_ns = now,
+                .index_ns = now,
+                .written_ns = now};
     const ly_retention *rule = &c->opts.retention;
     bool prunes = rule->keep_app_ns || rule->keep_eval_ns || rule->max_bytes;
     do {

@@ -176,6 +176,10 @@ LY_MUST_USE ly_status ly_store_upkeep(ly_store *store, ly_err *err);
  */
 LY_MUST_USE ly_status ly_store_text_index(ly_store *store, int64_t budget_ns, bool all,
                                           int64_t *ret_left, ly_err *err);
+/* The same for the time after writing stopped: takes what waits, however little, once nothing is left to
+ * settle. Small blocks are made anew together with it, so call it only some seconds after the last commit. A
+ * call takes about 0.2 s; call it again while *ret_left (may be NULL) is not 0. */
+LY_MUST_USE ly_status ly_store_text_rest(ly_store *store, int64_t *ret_left, ly_err *err);
 
 /* Copies the write-ahead log into the file; truncate also empties it (waits for readers up to
  * wait_ns). ret_left_bytes: what remains in the log. May be NULL. */

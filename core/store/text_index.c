@@ -19,6 +19,9 @@
 /* Work begins when so much waits: small blocks make searches slow, and little is looked through soon. */
 #define WAIT_TRACES 200
 #define WAIT_SPANS  1000
+/* When writing has stopped all of it is taken, and a block up to this size along with it. */
+#define SMALL_BYTES LY_KIB(256)
+#define REST_NS     (150 * LY_NS_PER_MS)
 /* With so many traces to settle it is not idle. */
 #define BUSY_DIRTY 1000
 
@@ -524,6 +527,53 @@ static ly_status worth_it(ly_db *db, bool *ret, ly_err *err)
                           &spans, err);
     *ret = !st && dirty < BUSY_DIRTY && (traces >= WAIT_TRACES || spans >= WAIT_SPANS);
     return st;
+}
+
+/* The newest block, when it is small beside what waits: it is taken out, to be made anew together with that.
+ * Each trace is so taken along a few times at most, and there are never more than a few small blocks. */
+static ly_status take_along(ly_db *db, int64_t *waiting, bool *ret_more, ly_err *err)
+{
+    static const int64_t most = BLOCK_TRACES, small = SMALL_BYTES;
+    int64_t no = 0, traces = 0, bytes = 0;
+    ly_status st = ly_db_write_begin(db, err);
+    if (st)
+        return st;
+    st = ly_db_scalar(db, "SELECT coalesce(max(no), 0) FROM text_block", &no, err);
+    if (!st)
+        st = ly_db_scalar(db,
+                          "SELECT count(*) FROM text_of WHERE block ="
+                          " (SELECT max(no) FROM text_block)",
+                          &traces, err);
+    if (!st)
+        st = ly_db_scalar(db,
+                          "SELECT coalesce(sum(length(data)), 0) FROM text_part WHERE id >="
+                          " (SELECT max(no) FROM text_block) << 8",
+                          &bytes, err);
+    *ret_more = !st && no > 0 && traces <= *waiting && traces + *waiting <= most && bytes <= small;
+    if (*ret_more) {
+        st = drop_block(db, no, err);
+        *waiting += traces;
+    }
+    return ly_db_write_end(db, st, err);
+}
+
+ly_status ly_store_text_rest(ly_store *store, int64_t *ret_left, ly_err *err)
+{
+    ly_db *db = &store->db;
+    int64_t dirty = 0, waiting = 0;
+    ly_status st = ly_db_scalar(db, "SELECT EXISTS (SELECT 1 FROM dirty)", &dirty, err);
+    if (!st)
+        st = ly_db_scalar(db, "SELECT count(*) FROM text_todo", &waiting, err);
+    if (st)
+        return st;
+    if (ret_left)
+        *ret_left = waiting;
+    if (dirty || waiting == 0)
+        return LY_OK;
+    bool more = waiting < BLOCK_TRACES;
+    while (!st && more)
+        st = take_along(db, &waiting, &more, err);
+    return st ? st : ly_store_text_index(store, REST_NS, true, ret_left, err);
 }
 
 ly_status ly_store_text_index(ly_store *store, int64_t budget_ns, bool all, int64_t *ret_left,

@@ -36,6 +36,14 @@ echo "not a database, and long enough to have a header of its own" >foreign.db
 "$LYDITE" collect --db "$dir/o.db" --listen 0.0.0.0 2>err; [ $? = 2 ] || die "exposed: code"
 grep -q -- --redact err || die "exposed: $(cat err)"
 
+# The full-text index takes the little that came in once writing stops, without further writes.
+curl -sf -o /dev/null -H 'Content-Type: application/json' "http://127.0.0.1:$http/v1/traces" --data '{"resourceSpans":[{"scopeSpans":[{"spans":[
+ {"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"chat","startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000001000000000"}]}]}]}' ||
+  die "a span"
+indexed() { "$LYDITE" status --db "$db" --json | grep -q '"unindexed_traces":0[,}]' && "$LYDITE" sql --db "$db" --csv 'SELECT count(*) AS n FROM text_of' | grep -q '^1'; }
+for _ in $(seq 300); do indexed && break; sleep 0.1; done
+indexed || die "not in the full-text index: $("$LYDITE" status --db "$db")"
+
 "$LYDITE" doctor --send --db "$db" >doctor || die "doctor: $(cat doctor)"
 grep -q 'ok    OTLP/gRPC' doctor && grep -q 'ok    OTLP/HTTP' doctor || die "doctor: $(cat doctor)"
 stop

@@ -175,6 +175,37 @@ static void complete_at_every_stage(void **state)
     folder_remove(&f);
 }
 
+/* Writing has stopped: all of it goes in, and traces that come one by one do not leave a block each. */
+static void all_of_it_at_rest(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *store = open_writer(f.db);
+    ly_err err = LY_ERR_INIT;
+    int64_t left = -1;
+    fill(store, 1, 11);
+    assert_ok(ly_store_text_rest(store, &left, &err), err);
+    assert_int_equal(count(f.db, "SELECT count(*) FROM text_block"), 0); /* to be settled first */
+    settle_all(store);
+    assert_ok(ly_store_text_rest(store, &left, &err), err);
+    assert_int_equal(left, 0);
+    check_all(store, 10, "at rest");
+    for (unsigned i = 11; i < 75; i++) {
+        fill(store, i, i + 1);
+        settle_all(store);
+        assert_ok(ly_store_text_rest(store, &left, &err), err);
+        assert_int_equal(left, 0);
+    }
+    check_all(store, 74, "one by one");
+    ly_store_info info;
+    assert_ok(ly_store_info_get(store, false, &info, &err), err);
+    assert_int_equal(info.n_unindexed, 0);
+    ly_store_close(store);
+    assert_true(count(f.db, "SELECT count(*) FROM text_block") < 8);
+    assert_int_equal(count(f.db, "SELECT count(DISTINCT trace) FROM text_of"), 74);
+    folder_remove(&f);
+}
+
 static void a_reader_sees_it(void **state)
 {
     (void)state;
@@ -309,9 +340,9 @@ static void damage_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(complete_at_every_stage), cmocka_unit_test(a_reader_sees_it),
-        cmocka_unit_test(forgotten_and_gone),      cmocka_unit_test(retention_takes_it),
-        cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(complete_at_every_stage), cmocka_unit_test(all_of_it_at_rest),
+        cmocka_unit_test(a_reader_sees_it),        cmocka_unit_test(forgotten_and_gone),
+        cmocka_unit_test(retention_takes_it),      cmocka_unit_test(damage_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
