@@ -15,7 +15,8 @@
  *   type:tool|agent.
  * - Numbers take units: dur>1.5s self>100ms ttft<800ms age<1h tokens>10k cost>0.05 (US dollars).
  * - attr.KEY:value, score.NAME<0.5 and prompt:NAME@VERSION carry a name in their key or value.
- * - A..B is a range, A included and B not: dur:1s..5s time:2026-11-20..2026-11-22. A time is what
+ * - A..B is a range, A included and B not: dur:1s..5s. A day, month or year at the end of a range of
+ *   times is included: time:2026-11-20..2026-11-21 are two days. A time is what
  *   base/times.h reads: a date, a date with a clock time, a duration before now, a day, week, month or
  *   year: since:2h until:2026-11-21T12:00Z time:yesterday time:2026-11 since:last-week. Days are UTC.
  * - filter:NAME stands for a saved filter and is expanded while parsing.

@@ -188,7 +188,12 @@ static node_ref range_term(parser *p, size_t at, ly_filter_field field, parser_v
     if (lo.text.len && a == NULL) {
         return NULL;
     }
-    node_ref b = hi.text.len ? ly_parser_number(p, at, field, LY_FOP_LT, hi) : NULL;
+    /* The day, month or year at the end of a range of times is part of it. */
+    bool whole = field == LY_FLD_TIME && ly_time_words(hi.text, p->now_ns, 0, &range) &&
+                 range.to_ns != INT64_MAX;
+    node_ref b = hi.text.len == 0 ? NULL
+                 : whole          ? number_leaf(p, at, field, LY_FOP_LT, range.to_ns)
+                                  : ly_parser_number(p, at, field, LY_FOP_LT, hi);
     if (hi.text.len && b == NULL) {
         return NULL;
     }
