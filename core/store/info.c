@@ -24,7 +24,9 @@ typedef struct count_sql {
                        " trace AS t ON t.no = d.trace)"
 #define FIELD(f) offsetof(ly_store_info, f)
 static const count_sql counts[] = {
-    {"SELECT count(*) FROM trace", "SELECT count(*) FROM trace", FIELD(n_traces)},
+    /* Without those whose logs all went over to the traces of their spans (call_key.c). */
+    {"SELECT count(*) FROM trace WHERE n_spans > 0 OR n_logs > 0 OR settles = 0",
+     "SELECT count(*) FROM trace WHERE n_spans > 0 OR n_logs > 0 OR settles = 0", FIELD(n_traces)},
     {"SELECT count(*) FROM span", SPANS_ESTIMATE, FIELD(n_spans)},
     /* Counted over the smallest index: what was removed is not in any sum. */
     {"SELECT count(*) FROM log_record", "SELECT count(*) FROM log_record", FIELD(n_logs)},

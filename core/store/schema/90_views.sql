@@ -36,7 +36,9 @@ FROM trace AS t
     LEFT JOIN word AS md ON md.id = t.model
     LEFT JOIN word AS pn ON pn.id = t.prompt_name
     LEFT JOIN word AS pr ON pr.id = t.prompt_version
-    LEFT JOIN word AS er ON er.id = t.error;
+    LEFT JOIN word AS er ON er.id = t.error
+-- not one whose logs all went over to the traces of their spans
+WHERE t.n_spans > 0 OR t.n_logs > 0 OR t.settles = 0;
 
 CREATE VIEW v_spans AS
 SELECT lower(hex(t.trace_id)) || '/' || lower(hex(s.span_id)) AS span,
