@@ -44,6 +44,24 @@ static void cell(ly_buf *out, const ly_value *v)
     }
 }
 
+/* A member's name stands once in an object: of two columns of one name the second is "name_2". */
+static void key(ly_jsonw *w, const ly_str *names, size_t at)
+{
+    unsigned same = 1;
+    for (size_t i = 0; i < at; i++) {
+        same += ly_str_eq(names[i], names[at]);
+    }
+    if (same == 1) {
+        ly_jsonw_key_str(w, names[at]);
+        return;
+    }
+    ly_buf name;
+    ly_buf_init(&name, LY_MIB(1));
+    ly_buf_fmt(&name, "%.*s_%u", LY_STR_ARG(names[at]), same);
+    ly_jsonw_key_str(w, ly_buf_view(&name));
+    ly_buf_release(&name);
+}
+
 static ly_status json_row(printing *p, size_t n, const ly_str *names, const ly_value *values,
                           ly_err *err)
 {
@@ -52,7 +70,7 @@ static ly_status json_row(printing *p, size_t n, const ly_str *names, const ly_v
     ly_jsonw_init(&w, &p->line, 0);
     ly_jsonw_object(&w);
     for (size_t i = 0; i < n; i++) {
-        ly_jsonw_key_str(&w, names[i]);
+        key(&w, names, i);
         if (values[i].kind == LY_VAL_NULL) {
             ly_jsonw_null(&w);
         } else if (values[i].kind == LY_VAL_INT) {
@@ -210,7 +228,8 @@ static const ly_verb sql_verbs[] = {
      "content(span),\n"
      "attributes(span) and messages(span). Nothing can be changed. -n N limits the rows (1000; 0 = "
      "all).\n"
-     "--json: one object a line, columns as members; blobs as hex. Exit code 6 when the time ran "
+     "--json: one object a line, columns as members (the second of one name is NAME_2); blobs as "
+     "hex, infinity as null. Exit code 6 when the time ran "
      "out "
      "before all rows were there.",
      "lydite sql \"SELECT model, count(*) AS calls, sum(cost) FROM v_traces GROUP BY model\"\n"
