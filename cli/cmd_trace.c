@@ -519,7 +519,8 @@ static const ly_opt rm_opts[] = {
     "A filter is words and keys, all of which must match one span of the trace: "               \
     "type:tool|retrieval status:error model:gpt-4o* provider: tool: agent: service: session: "  \
     "user: env: release: tag: origin: prompt:NAME@VERSION dur>2s ttft>1s tokens>10k cost>0.05 " \
-    "err>0 age<1h since:2h time:2026-11-20..2026-11-21 score.NAME<0.5 attr.KEY:VALUE "          \
+    "err>0 age<1h since:2h time:2026-11-20..2026-11-21 (both days; --until D ends before D) "   \
+    "score.NAME<0.5 attr.KEY:VALUE "                                                            \
     "text:\"words\" ~regex; | is or, ! is not (no span of the trace), root: asks the root span.\n"
 
 static const ly_verb verbs[] = {
@@ -549,7 +550,10 @@ static const ly_verb verbs[] = {
      "run.html",
      LY_COMMON_READ, show_opts, LY_COUNT(show_opts), run_show},
     {"stats", "[FILTER]", 0, -1, "calls, errors, latencies, tokens, cost and scores in groups",
-     "Counts generations unless the filter names a type; \"!\" means that the call itself does not "
+     "Calls are what `lydite cost` counts (a call that two spans tell of is one), and generations "
+     "without usage, as failed ones are; --by tool: tool spans; with type: in the filter, or --by "
+     "type, spans of any type. Tokens and cost are counted once. \"!\" means that the call itself "
+     "does not "
      "match. The last 7 days unless --since says otherwise, beside the same time before (vs). A "
      "score's mean is over the traces of the group. --fail-if exits 1 when a group has such a "
      "figure: errors>2% errors>5 p95>8s (p50, p99, ttft likewise) tokens/s<20 cost>5 calls<1 "

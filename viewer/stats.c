@@ -45,7 +45,8 @@ typedef struct work {
     ly_store *store;
     const ly_stat_query *q;
     ly_arena *arena;
-    bool only_generations;
+    bool only_calls; /* what `cost` counts, and generations of which no usage is known */
+    bool only_tools;
     group *groups;
     size_t n, cap;
     uint32_t *table;
@@ -224,12 +225,31 @@ static bool push(int64_t **items, size_t *n, size_t *cap, int64_t v)
     return true;
 }
 
+/* Is it a call of its own? A span whose usage another one tells too is none (genai/tree.h), nor is the
+ * generation that only wraps others; a generation without usage is one: it failed, or nobody said. */
+static bool is_call(const ly_node *n)
+{
+    if (n->mark.kind == LY_MARK_NONE) {
+        return n->canon.type == LY_TYPE_GENERATION && n->canon.role == LY_ROLE_LEAF;
+    }
+    return n->mark.kind == LY_MARK_COUNTED;
+}
+
+static bool is_wanted(const work *w, const ly_node *n)
+{
+    if (w->only_tools) {
+        return n->canon.type == LY_TYPE_TOOL;
+    }
+    return is_call(n) || n->mark.cost_counted ||
+           (!w->only_calls && n->canon.type != LY_TYPE_GENERATION);
+}
+
 static ly_status add_span(void *user, ly_trace_id trace, const ly_node *n, ly_err *err)
 {
     work *w = user;
     ly_stat_row like;
     char texts[LY_STAT_KEYS][176];
-    if (w->only_generations && n->canon.type != LY_TYPE_GENERATION) {
+    if (!is_wanted(w, n)) {
         return LY_OK;
     }
     if (!ly_trace_id_eq(trace, w->trace)) {
@@ -247,9 +267,14 @@ static ly_status add_span(void *user, ly_trace_id trace, const ly_node *n, ly_er
         return LY_FAIL(err, LY_E_LIMIT, "more than %d groups; group by less", MAX_GROUPS);
     }
     int64_t dur = n->end_ns == LY_UNKNOWN ? LY_UNKNOWN : n->end_ns - n->start_ns;
-    int64_t ttft = n->canon.ttft_ns, out = ly_tokens_out(&n->canon.tokens);
-    int64_t cost =
-        n->canon.client_cost_pico != LY_UNKNOWN ? n->canon.client_cost_pico : n->priced.amount_pico;
+    bool counted = n->mark.kind == LY_MARK_COUNTED;
+    int64_t ttft = n->canon.ttft_ns, out = counted ? ly_tokens_out(&n->mark.tokens) : LY_UNKNOWN;
+    int64_t cost = n->mark.cost_counted ? n->mark.cost_pico : LY_UNKNOWN;
+    if (w->only_calls && !is_call(n)) {
+        /* The cost that an agent tells of its calls, which have none themselves. */
+        add_known(&g->row.cost_pico, cost);
+        return LY_OK;
+    }
     bool ok = (dur == LY_UNKNOWN || push(&g->durs, &g->n_durs, &g->cap_durs, dur)) &&
               (ttft == LY_UNKNOWN || push(&g->ttfts, &g->n_ttfts, &g->cap_ttfts, ttft));
     if (ok && g->stamp != w->stamp) {
@@ -262,10 +287,10 @@ static ly_status add_span(void *user, ly_trace_id trace, const ly_node *n, ly_er
     }
     g->row.n++;
     g->row.n_errors += (n->flags & LY_SPAN_ERROR) != 0;
-    add_known(&g->row.tokens_in, ly_tokens_in(&n->canon.tokens));
+    add_known(&g->row.tokens_in, counted ? ly_tokens_in(&n->mark.tokens) : LY_UNKNOWN);
     add_known(&g->row.tokens_out, out);
     add_known(&g->row.cost_pico, cost);
-    g->row.n_unpriced += cost == LY_UNKNOWN && ly_tokens_known(&n->canon.tokens);
+    g->row.n_unpriced += counted && cost == LY_UNKNOWN;
     if (dur != LY_UNKNOWN && out != LY_UNKNOWN && out > 0) {
         /* A first token that came with the last is an answer in one piece: the whole time made it. */
         int64_t time = ttft != LY_UNKNOWN && ttft < dur - dur / 20 ? dur - ttft : dur;
@@ -329,7 +354,14 @@ ly_status ly_stat_run(ly_store *store, const ly_stat_query *query, ly_arena *are
     work w = {.store = store, .q = query, .arena = arena, .stamp = 1};
     ly_trace_query spans = LY_TRACE_QUERY_INIT;
     ly_stat_row *rows = NULL;
-    w.only_generations = !ly_filter_uses(query->filter, LY_FLD_TYPE);
+    bool typed = ly_filter_uses(query->filter, LY_FLD_TYPE);
+    for (size_t i = 0; i < query->n_by && !typed; i++) {
+        typed = query->by[i] == LY_STAT_TYPE;
+        w.only_tools |= query->by[i] == LY_STAT_TOOL;
+    }
+    w.only_tools = w.only_tools && !typed;
+    w.only_calls = !typed && !w.only_tools;
+    spans.with_marks = true;
     spans.filter = query->filter;
     spans.since_ns = query->since_ns;
     spans.until_ns = query->until_ns;

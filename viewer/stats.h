@@ -48,14 +48,18 @@ typedef struct ly_stat_row {
 } ly_stat_row;
 
 typedef struct ly_stat_query {
-    const ly_filter *filter; /* without type: only generations count; may be NULL */
+    const ly_filter *filter; /* may be NULL; see ly_stat_run */
     int64_t since_ns, until_ns;
     bool any_origin;
     ly_stat_key by[LY_STAT_KEYS];
     size_t n_by; /* 0 = one row of all */
 } ly_stat_query;
 
-/* Rows, most calls first; strings in the arena. */
+/* Without a type, in the filter or as a key, spans are calls: those whose usage counts (`cost` counts the
+ * same), and generations without usage, as failed ones are. By tool they are tool spans, with a type all of
+ * it, but a generation that another one tells of too. Tokens and cost are counted once, whatever the spans.
+ *
+ * Rows, most calls first; strings in the arena. */
 LY_MUST_USE ly_status ly_stat_run(ly_store *store, const ly_stat_query *query, ly_arena *arena,
                                   ly_stat_row **ret_rows, size_t *ret_n, ly_err *err);
 

@@ -12,8 +12,49 @@ typedef struct scan {
     ly_store_span_fn fn;
     void *user;
     bool newest;
-    int64_t chunk; /* traces of one statement; few at first where the newest are asked for */
+    int64_t chunk;  /* traces of one statement; few at first where the newest are asked for */
+    int64_t marked; /* the trace whose marks are loaded, 0 = none */
+    ly_arena mark_arena;
+    ly_trace_nodes nodes;
+    const ly_tree_mark *mark; /* of the span now */
 } scan;
+
+/* The mark of a span: its trace is counted when the first of its spans comes. */
+static ly_status mark_of(scan *c, int64_t id, ly_err *err)
+{
+    int64_t no = id >> LY_SLOT_BITS;
+    if (no != c->marked) {
+        c->marked = 0;
+        ly_arena_reset(&c->mark_arena);
+        ly_status st =
+            ly_trace_nodes_load(ly_store_db(c->store), no, &c->mark_arena, &c->nodes, err);
+        if (st != LY_OK) {
+            return st;
+        }
+        c->marked = no;
+    }
+    size_t low = 0, high = c->nodes.n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (c->nodes.rows[middle].id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    c->mark = low < c->nodes.n && c->nodes.rows[low].id == id ? &c->nodes.marks[low] : NULL;
+    return LY_OK;
+}
+
+static ly_status give_marked(void *user, ly_trace_id trace, const ly_node *node, ly_err *err)
+{
+    scan *c = user;
+    ly_node marked = *node;
+    if (c->mark != NULL) {
+        marked.mark = *c->mark;
+    }
+    return c->fn(c->user, trace, &marked, err);
+}
 
 static ly_status chunk_end(scan *c, ly_err *err)
 {
@@ -124,7 +165,11 @@ static ly_status one_chunk(scan *c, ly_err *err)
         }
     }
     while (st == LY_OK && (st = ly_db_step(db, s, &row, err)) == LY_OK && row) {
-        st = ly_search_one_span(c->store, s, &c->memo, c->fn, c->user, err);
+        if (!c->q->with_marks) {
+            st = ly_search_one_span(c->store, s, &c->memo, c->fn, c->user, err);
+        } else if ((st = mark_of(c, ly_col_int(s, 0), err)) == LY_OK) {
+            st = ly_search_one_span(c->store, s, &c->memo, give_marked, c, err);
+        }
     }
     ly_db_drop(s);
     return st;
@@ -137,12 +182,14 @@ static ly_status run(scan *c, ly_err *err)
     c->to.set = true;
     ly_status st = LY_OK;
     ly_arena_init(&arena, 0, 0);
+    ly_arena_init(&c->mark_arena, 0, 0);
     c->memo.arena = &arena;
     while (st == LY_OK && c->to.set) {
         st = ly_db_read_begin(db, err);
         if (st != LY_OK) {
             break;
         }
+        c->marked = 0; /* a new snapshot */
         st = chunk_end(c, err);
         if (st == LY_OK) {
             st = one_chunk(c, err);
@@ -152,6 +199,7 @@ static ly_status run(scan *c, ly_err *err)
         c->chunk = c->chunk * 4 < CHUNK_TRACES ? c->chunk * 4 : CHUNK_TRACES;
     }
     ly_arena_release(&arena);
+    ly_arena_release(&c->mark_arena);
     return st;
 }
 

@@ -92,44 +92,35 @@ static bool push(int64_t **array, size_t *n, size_t *cap, int64_t v)
     return true;
 }
 
-static bool add_span(groups *g, const ly_span_row *r)
+static bool add_span(groups *g, const ly_span_row *r, const ly_tree_mark *m)
 {
     int64_t key = key_of(r, g->by);
-    if (!key || r->flags & LY_SPAN_DEAD)
+    if (!key)
         return true;
     group *p = group_get(g, key);
     if (!p)
         return false;
     p->n++;
     p->n_errors += r->flags & LY_SPAN_ERROR ? 1 : 0;
-    add_known(&p->in, ly_tokens_in(&r->tokens));
-    add_known(&p->out, ly_tokens_out(&r->tokens));
-    add_known(&p->cost,
-              r->client_cost_pico != LY_UNKNOWN ? r->client_cost_pico : r->priced.amount_pico);
+    if (m->kind == LY_MARK_COUNTED) {
+        add_known(&p->in, ly_tokens_in(&m->tokens));
+        add_known(&p->out, ly_tokens_out(&m->tokens));
+    }
+    if (m->cost_counted)
+        add_known(&p->cost, m->cost_pico);
     if (r->dur_ns != LY_UNKNOWN && !push(&p->durations, &p->n_dur, &p->cap_dur, r->dur_ns))
         return false;
     return r->ttft_ns == LY_UNKNOWN || push(&p->ttfts, &p->n_ttft, &p->cap_ttft, r->ttft_ns);
 }
 
-static ly_status add_trace(ly_db *db, groups *g, int64_t no, ly_err *err)
+static ly_status add_trace(ly_db *db, groups *g, int64_t no, ly_arena *arena, ly_err *err)
 {
-    ly_stmt *s = NULL;
-    ly_status st =
-        ly_db_prep(db, "SELECT " LY_SPAN_COLUMNS " FROM span WHERE id >= ?1 AND id < ?2", &s, err);
-    if (st)
-        return st;
-    ly_bind_int(s, 1, LY_SPAN_BASE(no));
-    ly_bind_int(s, 2, LY_SPAN_BASE(no + 1));
-    bool row = false;
-    while (!(st = ly_db_step(db, s, &row, err)) && row) {
-        ly_span_row r;
-        ly_span_row_read(s, &r);
-        if (!add_span(g, &r)) {
+    ly_trace_nodes t;
+    ly_arena_reset(arena);
+    ly_status st = ly_trace_nodes_load(db, no, arena, &t, err);
+    for (size_t i = 0; !st && i < t.n; i++)
+        if (!add_span(g, &t.rows[i], &t.marks[i]))
             st = LY_NOMEM(err);
-            break;
-        }
-    }
-    ly_db_reset(s);
     return st;
 }
 
@@ -193,17 +184,20 @@ static ly_status collect(ly_store *store, const ly_trace_query *query, groups *g
     ly_summary sums[SCAN_TRACES];
     ly_store_key key = query->after;
     bool more = true;
+    ly_arena arena;
+    ly_arena_init(&arena, 0, 0);
     ly_status st = LY_OK;
     while (!st && more) {
         size_t n = 0;
         st = ly_db_read_begin(&store->db, err);
         if (st)
-            return st;
+            break;
         st = ly_trace_scan(store, query, SCAN_TRACES, &key, sums, &n, &more, err);
         for (size_t i = 0; !st && i < n; i++)
-            st = add_trace(&store->db, g, sums[i].no, err);
+            st = add_trace(&store->db, g, sums[i].no, &arena, err);
         ly_db_read_end(&store->db);
     }
+    ly_arena_release(&arena);
     return st;
 }
 

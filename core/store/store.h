@@ -234,11 +234,12 @@ typedef struct ly_trace_query {
     size_t limit;            /* at most; 0 = 100 */
     const ly_trace_id *only; /* this trace alone; NULL = all. Pages of traces only */
     int64_t budget_ns;       /* time for one page with a filter; 0 = half a second */
+    bool with_marks; /* ly_store_span_scan: also what of a span's usage counts (ly_node.mark) */
 } ly_trace_query;
 
-#define LY_TRACE_QUERY_INIT                                                   \
-    {                                                                         \
-        NULL, INT64_MIN, INT64_MAX, false, false, {0, 0, false}, 100, NULL, 0 \
+#define LY_TRACE_QUERY_INIT                                                          \
+    {                                                                                \
+        NULL, INT64_MIN, INT64_MAX, false, false, {0, 0, false}, 100, NULL, 0, false \
     }
 
 /*
@@ -385,8 +386,7 @@ typedef struct ly_stats_row {
     int64_t n, n_errors;
     int64_t p50_ns, p95_ns, p99_ns, max_ns, total_ns; /* durations of ended spans */
     int64_t ttft_p50_ns, ttft_p95_ns;
-    int64_t tokens_in, tokens_out; /* as the spans say; not counted once: `cost` does that */
-    int64_t cost_pico;
+    int64_t tokens_in, tokens_out, cost_pico; /* counted once, by the tree rule, as `cost` does */
 } ly_stats_row;
 
 /* Spans that started in [since, until) in traces that the filter passes, grouped, most first. */
@@ -396,7 +396,7 @@ LY_MUST_USE ly_status ly_store_stats(ly_store *store, const ly_trace_query *quer
 
 /* Each span that the filter passes ("!" = this span does not match), of traces that started in [since,
  * until), trace by trace, oldest first. Strings of the node live until the call returns; the tree fields
- * are empty. Snapshots are taken per 2,000 traces. Other than LY_OK from fn stops. */
+ * are empty, but for the mark where the query asks for it. Snapshots are taken per 2,000 traces. Other than LY_OK from fn stops. */
 typedef ly_status (*ly_store_span_fn)(void *user, ly_trace_id trace, const ly_node *node,
                                       ly_err *err);
 LY_MUST_USE ly_status ly_store_span_scan(ly_store *store, const ly_trace_query *query,

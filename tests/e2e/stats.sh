@@ -8,7 +8,7 @@ trap 'rm -rf "$tmp"' EXIT
 export HOME=$tmp LC_ALL=C.UTF-8 LYDITE_DB=$tmp/t.db
 cd "$tmp" || exit 1
 python3 - "$lydite" <<'P'
-import json, subprocess, sys, time
+import json, os, subprocess, sys, time
 lydite = sys.argv[1]
 now = int(time.time())
 bad = []
@@ -61,6 +61,35 @@ expect("one of two", stats("--fail-if", "p99>9s", "--fail-if", "errors>1")[0], 1
 code, out, err = stats("--by", "model", "--fail-if", "errors>2")
 expect("by group", (code, "model m-a" in err, "model m-b" in err), (1, True, False))
 expect("nothing came in", stats("--until", "2020-01-01", "--since", "2019-01-01", "--fail-if", "calls<1")[0], 1)
+# A call that two spans tell of is one: the figures are those of `cost`, by type and alone.
+def node(i, parent, op, used, *more):
+    s = call(i, "m-n", 60, 10)
+    s.update(traceId="%032x" % 0xabc, spanId="%016x" % (0x900 + i))
+    if parent: s["parentSpanId"] = "%016x" % (0x900 + parent)
+    s["attributes"] = [a for a in s["attributes"] if used or "usage" not in a["key"]]
+    s["attributes"][0] = attr("gen_ai.operation.name", op)
+    s["attributes"] += more
+    return s
+nested = [node(1, 0, "invoke_agent", True), node(2, 1, "chat", True), node(3, 2, "chat", True), node(4, 1, "chat", True), node(5, 1, "execute_tool", False, attr("gen_ai.tool.name", "find")),
+          node(6, 1, "embeddings", True), node(7, 1, "chat", False)]
+json.dump({"resourceSpans": [{"resource": {"attributes": [attr("service.name", "nest")]}, "scopeSpans": [{"spans": nested}]}]}, open("nested.json", "w"))
+env = dict(os.environ, LYDITE_DB="nested.db")
+subprocess.run([lydite, "trace", "import", "-q", "nested.json"], check=True, env=env)
+def rows_of(*args):
+    r = subprocess.run([lydite, *args, "--json"], capture_output=True, text=True, env=env)
+    return [json.loads(l) for l in r.stdout.splitlines()]
+row = rows_of("trace", "stats")[0]
+expect("counted once", (row["calls"], row["tokens_in"], row["tokens_out"], round(row["cost_usd"], 9)), (4, 300, 20, 0.03))
+total = rows_of("sql", "SELECT sum(calls) AS calls, sum(cost) AS cost FROM v_usage")[0]
+expect("as the ledger", (total["calls"], round(total["cost"], 9)), (3, round(row["cost_usd"], 9)))
+expect("types", sorted((r["type"], r["calls"]) for r in rows_of("trace", "stats", "--by", "type")), [("agent", 1), ("embedding", 1), ("generation", 3), ("tool", 1)])
+expect("tools", [(r["tool"], r["calls"]) for r in rows_of("trace", "stats", "--by", "tool")], [("find", 1)])
+expect("a limit on cost", subprocess.run([lydite, "trace", "stats", "--fail-if", "cost>0.035"], env=env, capture_output=True).returncode, 0)
+expect("a limit on tokens", subprocess.run([lydite, "trace", "stats", "--fail-if", "tokens>340"], env=env, capture_output=True).returncode, 0)
+day = time.strftime("%Y-%m-%d", time.gmtime(now - 60))
+expect("the last day of a range", len(rows_of("trace", "list", "time:%s..%s" % (day, day))), 1)
+expect("nor the day after it", len(rows_of("trace", "list", "time:2020-01-01..2020-01-02")), 0)
+expect("columns of one name", rows_of("sql", "SELECT 1 AS e, 2 AS e, 9e999 AS f"), [{"e": 1, "e_2": 2, "f": None}])
 for b in bad: print(b)
 sys.exit(1 if bad else 0)
 P
