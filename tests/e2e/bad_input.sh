@@ -99,7 +99,7 @@ sent='{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090
 code=$(curl -s -o "$tmp/body" -w '%{http_code}' -H 'Content-Type: application/json' -d "$sent" "http://127.0.0.1:$port/v1/traces")
 [ "$code" = 200 ] || complain "a span got $code"
 refused 0 "current day" "--max-size" -- "$lydite" db prune --max-size 1K --dry-run --db "$tmp/a.db"
-refused 0 "1 trace would go" -- "$lydite" trace rm 01020304 --db "$tmp/a.db" </dev/null
+refused 0 "1 trace" "would go; -y" -- "$lydite" trace rm 01020304 --db "$tmp/a.db" </dev/null
 
 # what was not confirmed changes nothing, and is no failure
 for command in "trace rm 01020304" "cost reprice"; do

@@ -52,7 +52,8 @@ done
 # Forgetting: in the file before, in neither file nor log after.
 held() { cat t.db t.db-wal 2>/dev/null | grep -c -a -F "$1"; }
 "$lydite" trace rm --dry-run text:zebra 2>&1 | grep -q '1 log record' || complain "rm --dry-run"
-"$lydite" trace rm text:zebra </dev/null 2>/dev/null && complain "rm without -y"
+"$lydite" trace rm text:zebra </dev/null 2>/dev/null || complain "rm without -y"
+"$lydite" trace rm --dry-run text:zebra 2>&1 | grep -q "1 log record" || complain "rm without -y removed it"
 "$lydite" sql 'SELECT 1' >/dev/null
 [ "$(held u-77)" != 0 ] || complain "the file does not hold what is to be forgotten"
 "$lydite" trace rm -y text:zebra 2>&1 | grep -q 'forgot 0 traces, 0 spans, 1 log record' || complain "rm text:zebra"
