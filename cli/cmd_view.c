@@ -156,6 +156,11 @@ static ly_status begin_replay(replay *r, const char *const *files, int n, ly_err
     }
     if (st == LY_OK && sum.received == 0) {
         st = LY_FAIL(err, LY_E_FORMAT, "%s: no spans and no log records in it", files[0]);
+    } else if (st == LY_OK && sum.stored + sum.merged == 0) {
+        st = LY_FAIL(err, LY_E_FORMAT,
+                     "%s: all of it (spans and log records: %llu) is refused; the first: %s",
+                     files[0], (unsigned long long)sum.received,
+                     sum.first_reason[0] != '\0' ? sum.first_reason : "they contradict each other");
     }
     ly_store_close(store);
     return st;
@@ -196,6 +201,25 @@ static int ways_in(ly_cli *cli)
     return LY_EXIT_DONE;
 }
 
+/* --trace where there is no screen: its printing twin. */
+static int print_trace(ly_cli *cli, const char *which)
+{
+    int exit_code = LY_EXIT_DONE;
+    ly_err err = LY_ERR_INIT;
+    ly_trace_id trace;
+    ly_buf out;
+    ly_store *store = ly_cli_store(cli, LY_STORE_READER, &exit_code);
+    if (store != NULL && ly_cli_trace(cli, store, which, &trace, &exit_code)) {
+        ly_print_opts how = ly_cli_print_opts(cli);
+        ly_buf_init(&out, LY_MAX_OUTPUT_BYTES);
+        ly_status st = cli->json ? ly_viewer_json_trace(store, trace, &out, &err)
+                                 : ly_viewer_print_trace(store, trace, &how, &out, &err);
+        exit_code = ly_cli_flush(cli, &out, st, &err);
+    }
+    ly_store_close(store);
+    return exit_code;
+}
+
 static int show_screens(ly_cli *cli, joined *j, const ly_filter *filter, bool memory)
 {
     ly_err err = LY_ERR_INIT;
@@ -228,9 +252,40 @@ static int show_screens(ly_cli *cli, joined *j, const ly_filter *filter, bool me
     }
     ly_status st = ly_viewer_run(&opts, &err);
     if (st == LY_E_UNSUPPORTED) {
-        return ly_trace_run_list(cli);
+        return which != NULL ? print_trace(cli, which) : ly_trace_run_list(cli);
     }
     return st == LY_OK ? ly_cli_signal_exit() : ly_cli_fail(cli, &err);
+}
+
+/* The arguments with the files (before --) first, each kind in its order. False: err says why. The array
+ * is the caller's. */
+static bool files_first(const ly_cli *cli, const char ***ret_args, int *ret_n_files, ly_err *err)
+{
+    size_t n = (size_t)cli->n_args;
+    const char **args = ly_calloc(n + 1, sizeof *args);
+    int n_files = 0, at = 0;
+    if (args == NULL) {
+        (void)LY_NOMEM(err);
+        return false;
+    }
+    for (int i = 0; i < cli->n_args && i < cli->n_before_dashes; i++) {
+        if (is_file(cli->args[i])) {
+            args[n_files++] = cli->args[i];
+        } else if (is_path(cli->args[i])) {
+            (void)LY_FAIL(err, LY_E_NOTFOUND, "%s: %s", cli->args[i], strerror(errno));
+            ly_free(args);
+            return false;
+        }
+    }
+    at = n_files;
+    for (int i = 0; i < cli->n_args; i++) {
+        if (i >= cli->n_before_dashes || !is_file(cli->args[i])) {
+            args[at++] = cli->args[i];
+        }
+    }
+    *ret_args = args;
+    *ret_n_files = n_files;
+    return true;
 }
 
 static int run_view(ly_cli *cli)
@@ -246,31 +301,32 @@ static int run_view(ly_cli *cli)
         ly_viewer_keys(&keys);
         return ly_cli_flush(cli, &keys, LY_OK, &err);
     }
-    bool replayed = cli->n_args > 0 && cli->n_before_dashes > 0;
-    for (int i = 0; replayed && i < cli->n_args; i++) {
-        if (!is_file(cli->args[i]) && is_path(cli->args[i])) {
-            (void)LY_FAIL(&err, LY_E_NOTFOUND, "%s: %s", cli->args[i], strerror(errno));
-            return ly_cli_fail(cli, &err);
-        }
-        replayed = replayed && i < cli->n_before_dashes && is_file(cli->args[i]);
+    int n_files = 0;
+    const char **args = NULL, **given = cli->args;
+    if (!files_first(cli, &args, &n_files, &err)) {
+        return ly_cli_fail(cli, &err);
     }
+    bool replayed = n_files > 0;
     if (replayed) {
-        if (begin_replay(&files, cli->args, cli->n_args, &err) != LY_OK) {
+        if (begin_replay(&files, args, n_files, &err) != LY_OK) {
             exit_code = ly_cli_fail(cli, &err);
-            end_replay(&files);
-            return exit_code;
+            goto out;
         }
         (void)setenv("LYDITE_DB", files.path, 1);
-        cli->n_args = 0;
+        /* What is left filters them. */
+        cli->args = args + n_files;
+        cli->n_args -= n_files;
+        cli->n_before_dashes -= n_files;
     }
+    const char *which = ly_cli_opt(cli, "trace");
     const char *db = replayed ? files.path : ly_cli_db(cli);
     bool screens = cli->tty && !cli->plain && !cli->json && !cli->follow && isatty(STDIN_FILENO);
-    if (!replayed && access(db, F_OK) != 0 && !cli->json && !cli->follow) {
+    if (!replayed && which == NULL && access(db, F_OK) != 0 && !cli->json && !cli->follow) {
         exit_code = ways_in(cli);
         goto out;
     }
     if (!screens) {
-        exit_code = ly_trace_run_list(cli);
+        exit_code = which != NULL ? print_trace(cli, which) : ly_trace_run_list(cli);
         goto out;
     }
     if (!ly_cli_filter(cli, 0, &filter, &exit_code)) {
@@ -291,6 +347,8 @@ static int run_view(ly_cli *cli)
 out:
     ly_free(j);
     ly_filter_free(filter);
+    cli->args = given;
+    ly_free(args);
     end_replay(&files);
     return exit_code;
 }
@@ -305,9 +363,11 @@ static const ly_verb verbs[] = {
     {NULL, "[FILE...|FILTER]", 0, -1, "look at traces on the terminal, live",
      "An argument that is a file (or -) is replayed: OTLP/JSON (documents on a line each, over "
      "several, or in an array) or protobuf. Other arguments are a "
-     "filter (lydite trace list --help). Where the output is no terminal, or with --plain, the "
+     "filter, of the files too (lydite trace list --help). Where the output is no terminal, or "
+     "with --plain, the "
      "list "
-     "is printed once, as by `trace list`. Screens: Traces, Trace (steps, waterfall, messages), "
+     "is printed once, as by `trace list`, and with --trace that trace, as by `trace show`. "
+     "Screens: Traces, Trace (steps, waterfall, messages), "
      "Sessions, Evals, Prompts, Cost, Stats, Status; ? shows the keys. LYDITE_THEME=light or dark; "
      "view-keys in lydite.yaml binds keys. "
      "After -- an argument is a filter even where a file has its name. --json: as `trace list`.",

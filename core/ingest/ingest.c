@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "genai/normalise.h"
 #include "ingest/batch.h"
 #include "otlp/decode.h"
@@ -365,8 +366,11 @@ ly_status ly_ingest_bytes(const ly_ingest_config *config, ly_store *store, ly_st
         status = ly_ingest_prepare(config, job, bytes, format, signal, err);
     while (!status && done == 0)
         status = ly_ingest_store(store, &job, 1, &slice, &done, err);
-    if (!status && ret_outcome)
+    if (!status && ret_outcome) {
         *ret_outcome = job->outcome;
+        (void)ly_str_copy(ly_utf8_cut(job->first_reason, sizeof ret_outcome->first_reason - 1),
+                          ret_outcome->first_reason, sizeof ret_outcome->first_reason);
+    }
     ly_ingest_job_free(job);
     return status;
 }

@@ -43,6 +43,8 @@ typedef struct ly_ingest_outcome {
     uint64_t rejected;  /* refused one by one; also in the quarantine */
     uint64_t discarded; /* metrics data points: accepted and thrown away */
     uint64_t by_reason[LY_REJECT__COUNT + 1]; /* rejected, by reason; the last: redaction failed */
+    char first_reason
+        [160]; /* English, cut; ly_ingest_bytes sets it; empty when nothing was rejected */
 } ly_ingest_outcome;
 
 #define LY_INGEST_REASON_REDACT LY_REJECT__COUNT

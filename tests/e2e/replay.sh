@@ -52,6 +52,15 @@ refused cut.jsonl 'line 3'
 refused packed.gz 'gunzip'
 refused nothere.json 'No such file'
 "$lydite" view --db made.db -- lines.jsonl >out 2>err; grep -q 'no trace matches' err || complain "after -- a file's name is no filter: $(cat out err)"
+"$lydite" view lines.jsonl nosuch >out 2>err; grep -q 'no trace matches nosuch' err || complain "a file with a filter: $(cat out err)"
+"$lydite" view name:step* lines.jsonl >out 2>err; grep -q 0abc out || complain "a filter with a file: $(cat out err)"
+"$lydite" view --plain lines.jsonl --trace 00000000 >out 2>err && grep -q '^3 spans' out || complain "view FILE --trace prints: $(cat out err)"
+"$lydite" view --plain --db made.db --trace @last >out 2>err && grep -q '^3 spans' out || complain "view --trace prints: $(cat out err)"
+"$lydite" view --db made.db --trace @last --json | grep -q '"kind":"span"' || complain "view --trace --json"
+"$lydite" view lines.jsonl --trace dead >out 2>err; [ $? = 3 ] && [ ! -s out ] && grep -q dead err || complain "an unknown --trace: $(cat out err)"
+"$lydite" view --trace dead >out 2>err; [ $? = 3 ] || complain "--trace without a database: $(cat out err)"
+sed 's/"traceId": "[0-9a-f]*"/"traceId": "@TRACE@"/g' lines.jsonl >placeholders.jsonl
+refused placeholders.jsonl 'records: 3) is refused; the first: trace_id'
 compgen -G "$tmp/lydite-replay-*" >/dev/null && complain "a replay's folder is left"
 [ -e none.db ] && complain "a replay made a database"
 exit $bad
