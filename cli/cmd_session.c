@@ -36,9 +36,11 @@ static ly_status print_rows(ly_cli *cli, const ly_session_row *rows, size_t n, b
         ly_viewer_count(r->tokens, &cell);
         ly_table_cell(table, ly_buf_view(&cell));
         ly_buf_reset(&cell);
-        ly_viewer_money(r->cost_pico, &cell);
+        ly_text_cost(r->cost_pico, r->cost_partial, &cell);
         ly_table_cell(table, ly_buf_view(&cell));
-        ly_table_cell(table, r->user.len ? r->user : LY_S("-"));
+        ly_buf_reset(&cell);
+        ly_text_one_of(r->user, r->n_users, cli->unicode, &cell);
+        ly_table_cell(table, ly_buf_view(&cell));
         ly_table_cell(table, r->session);
     }
     ly_table_print(table);
@@ -254,7 +256,9 @@ static const ly_verb verbs[] = {
     {"list", "[FILTER]", 0, -1, "list sessions, latest activity first",
      "With a filter (as of `lydite trace list`) those of which some trace matches. --json: one "
      "object a line with session first last traces spans errors generations tokens_in "
-     "tokens_out tokens cost_usd user service model; unknown is null. --csv: the same fields. -f "
+     "tokens_out tokens cost_usd cost_partial (a call has no price: cost_usd, and \">\" in the "
+     "table, is a lower bound) user users (how many; the table has \"ann +1\") service services "
+     "model models (of traces); unknown is null. --csv: the same fields. -f "
      "prints a line for a "
      "session each time it has grown.",
      "lydite session list -n 20\nlydite session list --since 1d --json\nlydite session list "

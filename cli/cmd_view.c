@@ -156,11 +156,10 @@ static ly_status begin_replay(replay *r, const char *const *files, int n, ly_err
     }
     if (st == LY_OK && sum.received == 0) {
         st = LY_FAIL(err, LY_E_FORMAT, "%s: no spans and no log records in it", files[0]);
-    } else if (st == LY_OK && sum.stored + sum.merged == 0) {
+    } else if (st == LY_OK && sum.rejected > 0 && sum.stored + sum.merged == 0) {
         st = LY_FAIL(err, LY_E_FORMAT,
                      "%s: all of it (spans and log records: %llu) is refused; the first: %s",
-                     files[0], (unsigned long long)sum.received,
-                     sum.first_reason[0] != '\0' ? sum.first_reason : "they contradict each other");
+                     files[0], (unsigned long long)sum.received, sum.first_reason);
     }
     ly_store_close(store);
     return st;

@@ -149,6 +149,7 @@ void ly_app_open_trace(ly_app *app, ly_trace_id id)
         app->trace.has_selected = false;
         app->trace.at = app->trace.top = 0;
     }
+    app->trace.detail_focus = false;
     if (app->screen != LY_SCREEN_TRACE) {
         ly_app_go(app, LY_SCREEN_TRACE);
     } else {

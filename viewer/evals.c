@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/term.h"
+#include "base/utf8.h"
 #include "store/run.h"
 #include "text/json.h"
 #include "viewer/case_row.h"
@@ -69,6 +70,7 @@ typedef struct ranked {
 
 /* Judges with a column of their own. */
 #define MAX_JUDGES 3
+#define HEAD_CELLS 14 /* of a judge's name above its column */
 
 /* What the table of cases is made of. */
 typedef struct cases {
@@ -300,6 +302,21 @@ static ly_status read_cases(ly_app *app, ly_str run, cases *all, ly_err *err)
     return LY_OK;
 }
 
+/* The judge's name, cut with the mark where it is long. */
+static const char *judge_head(ly_fill *f, ly_str judge)
+{
+    unsigned flags = ly_clean_flags(f->app->grid.unicode);
+    ly_buf clean, head;
+    ly_buf_init(&clean, LY_KIB(4));
+    ly_buf_init(&head, LY_KIB(4));
+    ly_term_clean(&clean, ly_utf8_cut(judge, 256), flags);
+    ly_term_fit(&head, ly_buf_view(&clean), HEAD_CELLS, false, flags);
+    const char *text = ly_arena_copy(&f->t->arena, ly_buf_view(&head)).ptr;
+    ly_buf_release(&head);
+    ly_buf_release(&clean);
+    return text != NULL ? text : "SCORE";
+}
+
 static void cases_heads(ly_fill *f, const cases *all)
 {
     int c = 0;
@@ -308,19 +325,14 @@ static void cases_heads(ly_fill *f, const cases *all)
     ly_fill_head(f, c++, "TARGET", false);
     ly_fill_rank(f, c, 9);
     ly_fill_head(f, c++, "TRY", true);
-    ly_fill_head(f, c++, "SCORE", true);
+    ly_fill_head(f, c++, all->n_judges == 1 ? judge_head(f, all->judges[0]) : "MEAN", true);
     if (all->several_targets) {
         ly_fill_rank(f, c, 3);
         ly_fill_head(f, c++, "DELTA", true);
     }
     for (size_t k = 0; all->n_judges > 1 && k < all->n_judges; k++) {
-        ly_buf name;
-        ly_buf_init(&name, LY_KIB(4));
-        ly_term_clean(&name, ly_str_sub(all->judges[k], 0, 18),
-                      ly_clean_flags(f->app->grid.unicode));
         ly_fill_rank(f, c, 6 + (unsigned)k);
-        ly_fill_head(f, c++, ly_arena_copy(&f->t->arena, ly_buf_view(&name)).ptr, true);
-        ly_buf_release(&name);
+        ly_fill_head(f, c++, judge_head(f, all->judges[k]), true);
     }
     ly_fill_rank(f, c, 5);
     ly_fill_head(f, c++, "STATE", false);

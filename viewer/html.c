@@ -121,7 +121,10 @@ static void tree_row(page *p, const ly_row *row)
     number(p, n->canon.ttft_ns, ly_viewer_duration);
     number(p, s->tokens_in, ly_viewer_count);
     number(p, s->tokens_out, ly_viewer_count);
-    number(p, s->cost_pico, ly_viewer_money);
+    ly_buf_c(p->out, "<td>");
+    ly_text_cost(s->cost_pico, s->partial_cost, &p->cell);
+    cell_text(p);
+    ly_buf_c(p->out, "</td>");
     ly_buf_c(p->out, "<td>");
     ly_text_status(n, ly_store_lost(n, ly_wall_ns()), true, &p->cell);
     cell_text(p);

@@ -132,9 +132,13 @@ void ly_viewer_json_session(const ly_session_row *row, ly_buf *out)
     ly_json_opt_i64(&w, "tokens_out", row->tokens_out);
     ly_json_opt_i64(&w, "tokens", row->tokens);
     ly_json_opt_money(&w, "cost_usd", row->cost_pico);
+    ly_jsonw_kv_bool(&w, "cost_partial", row->cost_partial);
     ly_json_opt_str(&w, "user", row->user);
+    ly_jsonw_kv_i64(&w, "users", row->n_users);
     ly_json_opt_str(&w, "service", row->service);
+    ly_jsonw_kv_i64(&w, "services", row->n_services);
     ly_json_opt_str(&w, "model", row->model);
+    ly_jsonw_kv_i64(&w, "models", row->n_models);
     ly_jsonw_object_end(&w);
     ly_buf_char(out, '\n');
 }

@@ -157,10 +157,7 @@ static void numbers(printer *p, const ly_row *row)
     number_cell(p, cols[COL_IN].width);
     ly_viewer_count(out, &p->cell);
     number_cell(p, cols[COL_OUT].width);
-    if (cost != LY_UNKNOWN && s->partial_cost) {
-        ly_buf_char(&p->cell, '>');
-    }
-    ly_viewer_money(cost, &p->cell);
+    ly_text_cost(cost, s->partial_cost, &p->cell);
     number_cell(p, cols[COL_COST].width);
     ly_buf_c(p->out, "  ");
 }

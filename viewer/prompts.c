@@ -37,9 +37,8 @@ static void load_prompts(ly_app *app)
         ly_fill_str(&f, rows[i].message);
         ly_fill_row(&f, rows[i].name, LY_INK_TEXT);
     }
-    ly_fill_end(&f,
-                "No prompts yet.\n\nlydite prompt put NAME FILE keeps a version; eval run keeps "
-                "the files that it is given.");
+    ly_fill_end(&f, "No prompts yet.\n\nlydite prompt put FILE [--name NAME]\n"
+                    "keeps a version; lydite eval run keeps\nthe files that it is given.");
 }
 
 /* What a version changed, then its text. */

@@ -105,14 +105,14 @@ ly_status ly_viewer_print_session(ly_store *store, ly_str session, const ly_prin
     ly_term_clean(out, row.session, ly_clean_flags(how->unicode));
     if (row.user.len) {
         ly_buf_c(out, "  user ");
-        ly_term_clean(out, row.user, ly_clean_flags(how->unicode));
+        ly_text_one_of(row.user, row.n_users, how->unicode, out);
     }
     ly_buf_c(out, "  ");
     ly_text_plural(row.n_traces, "trace", out);
     ly_buf_c(out, "  tokens ");
     ly_viewer_count(row.tokens, out);
     ly_buf_c(out, "  cost ");
-    ly_viewer_money(row.cost_pico, out);
+    ly_text_cost(row.cost_pico, row.cost_partial, out);
     ly_buf_c(out, "\n\n");
     for (size_t i = 0; i < n && st == LY_OK; i++) {
         char hex[33];
@@ -126,7 +126,7 @@ ly_status ly_viewer_print_session(ly_store *store, ly_str session, const ly_prin
                                                           : traces[i].end_ns - traces[i].start_ns,
                            out);
         ly_buf_c(out, "  ");
-        ly_viewer_money(traces[i].cost_pico, out);
+        ly_text_cost(traces[i].cost_pico, (traces[i].flags & LY_TRACE_PARTIAL_COST) != 0, out);
         ly_buf_fmt(out, "  %s\n", ly_viewer_trace_state(&traces[i], now));
         ly_arena_reset(&work);
         st = exchange(store, &traces[i], &work, &asked, &answered, err);

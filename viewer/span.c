@@ -349,6 +349,12 @@ static void rest_of_span(shower *s)
     }
 }
 
+/* Why a model call has no messages; NULL for other steps, of which many have none by nature. */
+static const char *no_content(const ly_span_full *full)
+{
+    return full->canon.type == LY_TYPE_GENERATION ? ly_genai_why_no_content(&full->span) : NULL;
+}
+
 static void summary(shower *s)
 {
     facts(s);
@@ -356,7 +362,7 @@ static void summary(shower *s)
     size_t before = s->out->len;
     content(s);
     if (s->out->len == before) {
-        const char *why = ly_genai_why_no_content(&s->full->span);
+        const char *why = no_content(s->full);
         ly_buf_fmt(s->out, "%s\n", why != NULL ? why : "no content");
     }
     rest_of_span(s);
@@ -394,9 +400,8 @@ void ly_span_part(const ly_span_full *full, const ly_messages *m, ly_span_sectio
         break;
     }
     if (out->len == before) {
-        const char *why = section == LY_SECTION_INPUT || section == LY_SECTION_OUTPUT
-                              ? ly_genai_why_no_content(&full->span)
-                              : NULL;
+        const char *why =
+            section == LY_SECTION_INPUT || section == LY_SECTION_OUTPUT ? no_content(full) : NULL;
         ly_buf_fmt(out, "%s\n", why != NULL ? why : "nothing");
     }
 }

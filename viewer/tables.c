@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/term.h"
+#include "base/utf8.h"
 #include "store/usage.h"
 #include "viewer/fill.h"
 
@@ -39,8 +40,10 @@ static void load_sessions(ly_app *app, bool again)
         ly_fill_fmt(&f, "%lld", (long long)rows[i].n_traces);
         ly_fill_fmt(&f, "%lld", (long long)rows[i].n_errors);
         ly_fill_as(&f, rows[i].tokens, ly_viewer_count);
-        ly_fill_as(&f, rows[i].cost_pico, ly_viewer_money);
-        ly_fill_str(&f, ly_str_sub(rows[i].user, 0, 24));
+        ly_text_cost(rows[i].cost_pico, rows[i].cost_partial, &f.text);
+        ly_fill_cell(&f);
+        ly_text_one_of(ly_utf8_cut(rows[i].user, 24), rows[i].n_users, app->grid.unicode, &f.text);
+        ly_fill_cell(&f);
         ly_fill_row(&f, rows[i].session, rows[i].n_errors > 0 ? LY_INK_WARN : LY_INK_TEXT);
     }
     ly_fill_end(&f,
@@ -115,6 +118,19 @@ static int by_amount(const void *a, const void *b)
     return x->amount_pico > y->amount_pico ? -1 : x->amount_pico < y->amount_pico;
 }
 
+/* As `lydite cost` says it: no amount where no call has a price, a lower bound where some have none. */
+static void charged(const ly_app *app, int64_t pico, int64_t n, int64_t n_unpriced, ly_buf *out)
+{
+    if (n_unpriced > 0 && n_unpriced == n) {
+        ly_buf_c(out, "unpriced");
+        return;
+    }
+    if (n_unpriced > 0) {
+        ly_buf_c(out, app->grid.unicode ? "\xE2\x89\xA5" : ">=");
+    }
+    ly_viewer_money(pico, out);
+}
+
 /* The filter for the traces of a row; empty where the group is "none". */
 static void cost_key(ly_fill *f, const ly_usage_row *r, const char *field)
 {
@@ -137,7 +153,7 @@ static void load_cost(ly_app *app, bool again)
     ly_err err = LY_ERR_INIT;
     ly_usage_row *rows = NULL;
     size_t n = 0;
-    int64_t total = 0;
+    int64_t total = 0, calls = 0, unpriced = 0;
     if (!ly_fill_begin(&f, app, LY_SCREEN_COST, 7, LY_FILL_ROWS)) {
         return;
     }
@@ -160,6 +176,8 @@ static void load_cost(ly_app *app, bool again)
     }
     for (size_t i = 0; st == LY_OK && i < n; i++) {
         total += rows[i].amount_pico;
+        calls += rows[i].n;
+        unpriced += rows[i].n_unpriced;
         if (i >= LY_FILL_ROWS) {
             continue;
         }
@@ -183,14 +201,15 @@ static void load_cost(ly_app *app, bool again)
         ly_fill_as(&f, r->tokens_in, ly_viewer_count);
         ly_fill_as(&f, r->tokens_out, ly_viewer_count);
         ly_fill_as(&f, r->n_unpriced, ly_viewer_count);
-        ly_fill_as(&f, r->amount_pico, ly_viewer_money);
+        charged(app, r->amount_pico, r->n, r->n_unpriced, &f.text);
+        ly_fill_cell(&f);
         cost_key(&f, r, groupings[g].filter);
         ly_fill_row(&f, ly_buf_view(&f.key), r->n_unpriced > 0 ? LY_INK_WARN : LY_INK_TEXT);
     }
     ly_buf title;
     ly_buf_init(&title, 1024);
     ly_buf_fmt(&title, "the last 30 days by %s (o groups by the next)   total ", groupings[g].name);
-    ly_viewer_money(total, &title);
+    charged(app, total, calls, unpriced, &title);
     f.t->view.title = ly_arena_copy(&f.t->arena, ly_buf_view(&title));
     ly_buf_release(&title);
     ly_fill_end(
@@ -286,7 +305,8 @@ static void load_stats(ly_app *app, bool again)
         ly_fill_as(&f, r->ttft_p50_ns, ly_viewer_duration);
         ly_fill_as(&f, r->tokens_in, ly_viewer_count);
         ly_fill_as(&f, r->tokens_out, ly_viewer_count);
-        ly_fill_as(&f, r->cost_pico, ly_viewer_money);
+        ly_text_cost(r->cost_pico, r->n_unpriced > 0, &f.text);
+        ly_fill_cell(&f);
         ly_buf_reset(&f.key);
         if (r->key.len > 0) {
             ly_filter_term(&f.key, stats_by[g].filter, r->key);

@@ -48,6 +48,22 @@ void ly_viewer_money(int64_t pico, ly_buf *out)
     }
 }
 
+void ly_text_cost(int64_t pico, bool partial, ly_buf *out)
+{
+    if (partial && pico != LY_UNKNOWN) {
+        ly_buf_char(out, '>');
+    }
+    ly_viewer_money(pico, out);
+}
+
+void ly_text_one_of(ly_str one, int64_t n, bool unicode, ly_buf *out)
+{
+    ly_term_clean(out, one.len > 0 ? one : LY_S("-"), ly_clean_flags(unicode));
+    if (one.len > 0 && n > 1) {
+        ly_buf_fmt(out, " +%lld", (long long)(n - 1));
+    }
+}
+
 void ly_viewer_count(int64_t n, ly_buf *out)
 {
     static const char units[] = "kMGTP";

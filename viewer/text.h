@@ -22,6 +22,10 @@ void ly_text_time(int64_t ns, ly_buf *out);
 void ly_text_clock(int64_t ns, int64_t now_ns, ly_buf *out);
 /* "3 h ago", "12 s ago", "just now" */
 void ly_text_ago(int64_t ns, int64_t now_ns, ly_buf *out);
+/* ly_viewer_money; behind ">" where it is a lower bound: some call that counts has no price. */
+void ly_text_cost(int64_t pico, bool partial, ly_buf *out);
+/* "ann", "ann +1": one of n different values; n below 2 = the one alone. Cleaned. */
+void ly_text_one_of(ly_str one, int64_t n, bool unicode, ly_buf *out);
 /* "1.2 MiB", "640 B" */
 void ly_text_bytes(int64_t n, ly_buf *out);
 /* "1 span", "12,345 spans" */

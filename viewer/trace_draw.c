@@ -193,7 +193,7 @@ static void draw_row(ly_app *app, int row, const layout *l, const ly_row *r)
                                (s->tokens_out == LY_UNKNOWN ? 0 : s->tokens_out);
     ly_viewer_count(tokens, &app->cell);
     cell_right(app, row, &col, l->tokens, LY_INK_TEXT);
-    ly_viewer_money(s->cost_pico, &app->cell);
+    ly_text_cost(s->cost_pico, s->partial_cost, &app->cell);
     cell_right(app, row, &col, l->cost, LY_INK_TEXT);
     if (l->bar > 0) {
         draw_bar(app, row, col, l->bar, n, s, t->show_critical && t->critical[r->node]);

@@ -124,6 +124,7 @@ static void sum_session(const ly_traces_state *s, const ly_trace_row *first, ly_
         ret->n_tools += r->n_tools;
         (void)!ly_tokens_add(&ret->tokens, &r->tokens);
         ret->cost_pico = plus(ret->cost_pico, r->cost_pico);
+        ret->flags |= r->flags & LY_TRACE_PARTIAL_COST;
         ret->pinned = ret->pinned || r->pinned;
     }
 }
@@ -184,7 +185,7 @@ static void draw_row(ly_app *app, int row, const layout *l, size_t line)
     number(app, row, &col, l->tool, LY_INK_TEXT);
     ly_viewer_count(ly_tokens_total(&r->tokens), &app->cell);
     number(app, row, &col, l->tokens, LY_INK_TEXT);
-    ly_viewer_money(r->cost_pico, &app->cell);
+    ly_text_cost(r->cost_pico, (r->flags & LY_TRACE_PARTIAL_COST) != 0, &app->cell);
     number(app, row, &col, l->cost, LY_INK_TEXT);
     ly_viewer_duration(r->end_ns == LY_UNKNOWN ? LY_UNKNOWN : r->end_ns - r->start_ns, &app->cell);
     number(app, row, &col, l->dur, LY_INK_TEXT);
@@ -218,7 +219,12 @@ static void draw_context(ly_app *app, int row)
         ly_buf_c(&app->cell, "searching, ^c stops");
     } else {
         if (s->filter == NULL && s->total != LY_UNKNOWN && s->origin == 0 && g->cols >= 70) {
-            ly_text_plural(s->total, "trace", &app->cell);
+            /* What the list can show; the file may hold more, those of evaluations among them. */
+            if (s->more) {
+                ly_text_grouped((int64_t)s->n, &app->cell);
+                ly_buf_c(&app->cell, " of ");
+            }
+            ly_text_plural(s->more ? s->total : (int64_t)s->n, "trace", &app->cell);
             ly_buf_c(&app->cell, "   ");
         }
         if (s->sort != 0 || s->reverse) {
@@ -260,7 +266,7 @@ static void draw_empty(ly_app *app, int top)
         ly_buf_reset(&app->cell);
         if (s->total != LY_UNKNOWN) {
             ly_text_grouped(s->total, &app->cell);
-            ly_buf_c(&app->cell, " without the filter. ");
+            ly_buf_c(&app->cell, " in the file. ");
         }
         ly_buf_c(&app->cell, "f edits it, u drops its last term.");
         (void)ly_grid_put(g, top + 1, 2, g->cols - 3, ly_buf_view(&app->cell), LY_INK_DIM);

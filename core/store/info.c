@@ -153,6 +153,31 @@ ly_status ly_store_snapshot(ly_store *store, ly_status (*fn)(void *user, ly_err 
     "s.tokens_in, "                                                                       \
     "s.tokens_out, s.tokens, s.cost_pico, s.user, s.service, s.model"
 
+/* What its traces say together. A session whose traces name one user has that user's name alone. */
+static ly_status session_traced(ly_db *db, int64_t word, ly_session_row *ret, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    bool row = false;
+    ly_status st =
+        ly_db_prep(db,
+                   "SELECT max(flags & ?2), count(DISTINCT user), count(DISTINCT service),"
+                   " count(DISTINCT model) FROM trace WHERE session = ?1",
+                   &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, word);
+    ly_bind_int(s, 2, LY_TRACE_PARTIAL_COST);
+    st = ly_db_step(db, s, &row, err);
+    if (!st && row) {
+        ret->cost_partial = ly_col_int(s, 0) != 0;
+        ret->n_users = ly_col_int(s, 1);
+        ret->n_services = ly_col_int(s, 2);
+        ret->n_models = ly_col_int(s, 3);
+    }
+    ly_db_reset(s);
+    return st;
+}
+
 static ly_status session_read(ly_db *db, ly_stmt *s, ly_word_memo *memo, ly_session_row *ret,
                               ly_err *err)
 {
@@ -173,7 +198,9 @@ static ly_status session_read(ly_db *db, ly_stmt *s, ly_word_memo *memo, ly_sess
         st = ly_memo_text(db, memo, ly_col_int(s, 11), &ret->user, err);
     if (!st)
         st = ly_memo_text(db, memo, ly_col_int(s, 12), &ret->service, err);
-    return st ? st : ly_memo_text(db, memo, ly_col_int(s, 13), &ret->model, err);
+    if (!st)
+        st = ly_memo_text(db, memo, ly_col_int(s, 13), &ret->model, err);
+    return st ? st : session_traced(db, ly_col_int(s, 0), ret, err);
 }
 
 ly_status ly_store_session_page(ly_store *store, int64_t since_ns, int64_t until_ns, size_t limit,

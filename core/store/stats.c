@@ -13,7 +13,7 @@
 
 typedef struct group {
     int64_t key; /* word or type; -1 = free */
-    int64_t n, n_errors, in, out, cost;
+    int64_t n, n_errors, in, out, cost, n_unpriced;
     int64_t *durations, *ttfts;
     size_t n_dur, cap_dur, n_ttft, cap_ttft;
 } group;
@@ -105,6 +105,7 @@ static bool add_span(groups *g, const ly_span_row *r, const ly_tree_mark *m)
     if (m->kind == LY_MARK_COUNTED) {
         add_known(&p->in, ly_tokens_in(&m->tokens));
         add_known(&p->out, ly_tokens_out(&m->tokens));
+        p->n_unpriced += m->cost_pico == LY_UNKNOWN;
     }
     if (m->cost_counted)
         add_known(&p->cost, m->cost_pico);
@@ -171,6 +172,7 @@ static ly_status group_row(ly_db *db, group *p, ly_stats_by by, ly_word_memo *me
         .tokens_in = p->in,
         .tokens_out = p->out,
         .cost_pico = p->cost,
+        .n_unpriced = p->n_unpriced,
     };
     if (by == LY_STATS_TYPE) {
         ret->key = ly_str_c(ly_type_name((ly_type)(p->key - 1)));

@@ -352,6 +352,8 @@ typedef struct ly_session_row {
     int64_t n_traces, n_spans, n_errors, n_generations;
     int64_t tokens_in, tokens_out, tokens;
     int64_t cost_pico;
+    bool cost_partial;                     /* a call has no price: cost is a lower bound */
+    int64_t n_users, n_services, n_models; /* different ones of its traces; the names above: one */
 } ly_session_row;
 
 /* Sessions, latest activity first. */
@@ -387,6 +389,7 @@ typedef struct ly_stats_row {
     int64_t p50_ns, p95_ns, p99_ns, max_ns, total_ns; /* durations of ended spans */
     int64_t ttft_p50_ns, ttft_p95_ns;
     int64_t tokens_in, tokens_out, cost_pico; /* counted once, by the tree rule, as `cost` does */
+    int64_t n_unpriced; /* counted calls without a price: with some, cost is a lower bound */
 } ly_stats_row;
 
 /* Spans that started in [since, until) in traces that the filter passes, grouped, most first. */

@@ -98,6 +98,19 @@ clean("dataset export", seen)
 P
 python3 "$tmp/hostile.py" "$lydite" "$tmp" || complain "a terminal escape in --csv"
 
+# A session of two users, of whose calls one has no price: the mark and both counts everywhere.
+say() { # trace user model
+  printf '{"resourceSpans":[{"resource":{},"scopeSpans":[{"spans":[{"traceId":"7f3b00000000000000000000000000%02x","spanId":"00000000000000%02x","name":"chat","kind":3,"startTimeUnixNano":"%d000000000","endTimeUnixNano":"%d500000000",' "$1" "$1" $((now - 60)) $((now - 60))
+  printf '"attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.provider.name","value":{"stringValue":"openai"}},{"key":"gen_ai.request.model","value":{"stringValue":"%s"}},{"key":"user.id","value":{"stringValue":"%s"}},' "$3" "$2"
+  printf '{"key":"gen_ai.usage.input_tokens","value":{"intValue":"1000"}},{"key":"gen_ai.usage.output_tokens","value":{"intValue":"100"}},{"key":"gen_ai.conversation.id","value":{"stringValue":"s-two"}}]}]}]}]}\n'
+}
+{ say 1 ann gpt-4o; say 2 bob unknown-model-x; } >"$tmp/two.jsonl"
+two() { LYDITE_DB=$tmp/two.db "$lydite" "$@"; }
+two trace import -q "$tmp/two.jsonl" || complain "import of two users"
+two session list >"$tmp/out"; grep -qE '>\$0\.00[0-9]+ +(ann|bob) \+1 +s-two' "$tmp/out" || complain "session list: $(cat "$tmp/out")"
+two session show s-two >"$tmp/out"; head -n 1 "$tmp/out" | grep -qE 'user (ann|bob) \+1 .*cost >\$0' || complain "session show: $(cat "$tmp/out")"
+two session list --json | grep -q '"cost_partial":true,.*"users":2,.*"models":2' || complain "session list --json: $(two session list --json)"
+
 "$lydite" trace list --csv --json >/dev/null 2>&1; [ $? = 2 ] || complain "--csv --json is no usage error"
 
 lines() { # file n: waits until the file has n lines

@@ -61,6 +61,8 @@ grep -qE '<script|https?://[^w]' "$tmp/t.html" && complain "the page loads or ru
 "$lydite" trace stats --fail-if 'p95>1h' >/dev/null 2>&1 || complain "stats --fail-if of what holds"
 "$lydite" span list $one | grep -q 0000000000000002 || complain "span list"
 "$lydite" span show $one/0000000000000003 | grep -q '429 too many\\x1b' || complain "span show"
+for id in 1 3 4; do "$lydite" span show $one/000000000000000$id | grep -qE 'CAPTURE|connect|sent no' && complain "step $id is no model call and is told to send messages"; done
+"$lydite" span show $one/0000000000000002 | grep -q CAPTURE_MESSAGE_CONTENT || complain "a model call without messages does not say why"
 "$lydite" session list | grep -q s-1 || complain "session list"
 "$lydite" session show s-1 | grep -q '2 traces' || complain "session show"
 "$lydite" trace export $one -q >"$tmp/x.jsonl" && LYDITE_DB=$tmp/y.db "$lydite" trace import -q "$tmp/x.jsonl" &&

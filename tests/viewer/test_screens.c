@@ -404,10 +404,130 @@ static void a_file_that_cannot_be_read_says_so(void **state)
     ly_buf_release(&text);
 }
 
+static bool shows(const ly_app *app, const char *what)
+{
+    ly_buf text;
+    ly_buf_init(&text, LY_MIB(1));
+    screen_text(app, false, &text);
+    bool found = ly_str_find(ly_buf_view(&text), ly_str_c(what), 0) != SIZE_MAX;
+    ly_buf_release(&text);
+    return found;
+}
+
+/* What the file holds besides (traces of evaluations) is not counted among those of the list. */
+static void the_heading_counts_what_the_list_can_show(void **state)
+{
+    ly_app *app = open_app(*state, 24, 80, true);
+    draw(app);
+    app->traces.total = 99;
+    ly_app_draw(app);
+    assert_true(shows(app, "31 traces"));
+    app->traces.more = true;
+    ly_app_draw(app);
+    assert_true(shows(app, "31 of 99 traces"));
+    ly_app_free(app);
+}
+
+static void a_trace_opens_on_its_steps(void **state)
+{
+    ly_app *app = open_app(*state, 24, 80, true);
+    type(app, "\r");
+    draw(app);
+    type(app, "\t");
+    assert_true(app->trace.detail_focus);
+    type(app, "4\rj\r");
+    assert_int_equal(app->screen, LY_SCREEN_TRACE);
+    assert_false(app->trace.detail_focus);
+    ly_app_free(app);
+}
+
+/* A cost without a price for one of its calls is a lower bound on each screen. */
+static void a_partial_cost_is_marked(void **state)
+{
+    ly_app *app = open_app(*state, 24, 80, true);
+    draw(app);
+    app->traces.rows[app->traces.shown[0]].cost_pico = 2000000000000;
+    app->traces.rows[app->traces.shown[0]].flags |= LY_TRACE_PARTIAL_COST;
+    ly_app_draw(app);
+    assert_true(shows(app, " >$2.00"));
+    type(app, "6");
+    draw(app);
+    assert_true(shows(app, "total unpriced"));
+    assert_false(shows(app, "$0"));
+    ly_app_free(app);
+}
+
+static void an_empty_screen_teaches_the_real_command(void **state)
+{
+    made empty = *(made *)*state;
+    ly_err err = LY_ERR_INIT;
+    ly_store *store = NULL;
+    ly_store_opts opts = LY_STORE_OPTS_INIT;
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    opts.role = LY_STORE_WRITER;
+    (void)ly_str_copy(LY_S("/tmp/lydite-screens-empty-XXXXXX"), empty.path, sizeof empty.path);
+    int fd = mkstemp(empty.path);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    (void)unlink(empty.path);
+    assert_int_equal(ly_store_open(empty.path, &opts, &store, &err), LY_OK);
+    ly_store_close(store);
+    ly_app *app = open_app(&empty, 12, 40, true);
+    type(app, "5");
+    draw(app);
+    assert_true(shows(app, "lydite prompt put FILE [--name NAME]\n"));
+    assert_true(shows(app, "the files that it is given.\n"));
+    ly_app_free(app);
+    for (size_t i = 0; i < LY_COUNT(ends); i++) {
+        char path[96];
+        snprintf(path, sizeof path, "%s%s", empty.path, ends[i]);
+        (void)unlink(path);
+    }
+}
+
+/* Each judge has a column with its name; a long one is cut with the mark. Adds a run: the last test. */
+static void each_judge_is_named(void **state)
+{
+    made *m = *state;
+    ly_err err = LY_ERR_INIT;
+    ly_store *store = NULL;
+    ly_store_opts opts = LY_STORE_OPTS_INIT;
+    uint8_t id[16];
+    opts.role = LY_STORE_WRITER;
+    assert_int_equal(ly_store_open(m->path, &opts, &store, &err), LY_OK);
+    ly_wall_fix(T0 + 3700 * LY_NS_PER_SEC);
+    assert_int_equal(ly_run_make(store, LY_S("two judges"),
+                                 LY_S("{\"targets\":[{\"name\":\"a\"}]}"), LY_S("questions"), 1, id,
+                                 &err),
+                     LY_OK);
+    ly_score scores[2] = {
+        {.name = LY_S("kind"), .value = 1, .source = LY_SCORE_JUDGE},
+        {.name = LY_S("names-the-source-of-it"), .value = 0.5, .source = LY_SCORE_JUDGE}};
+    ly_case_done done = {{.output = LY_S("yes"),
+                          .duration_ns = 5,
+                          .cost_pico = LY_UNKNOWN,
+                          .tokens_in = LY_UNKNOWN,
+                          .tokens_out = LY_UNKNOWN},
+                         scores,
+                         2,
+                         false};
+    assert_int_equal(ly_run_write(store, id, &done, 1, NULL, 0, &err), LY_OK);
+    ly_store_close(store);
+    ly_app *app = open_app(m, 24, 80, true);
+    type(app, "4\r");
+    draw(app);
+    assert_true(shows(app, "MEAN"));
+    assert_true(shows(app, " kind "));
+    assert_true(shows(app, " names-the-sou\xE2\x80\xA6"));
+    assert_false(shows(app, "SCORE"));
+    ly_app_free(app);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_screens),
+        cmocka_unit_test(the_heading_counts_what_the_list_can_show),
         cmocka_unit_test(a_case_leads_to_its_trace),
         cmocka_unit_test(a_click_selects_when_the_mouse_is_on),
         cmocka_unit_test(a_version_leads_to_its_traces),
@@ -418,6 +538,10 @@ int main(void)
         cmocka_unit_test(a_cursor_move_allocates_nothing),
         cmocka_unit_test(random_keys_and_sizes),
         cmocka_unit_test(selection_is_kept_over_new_data),
+        cmocka_unit_test(a_trace_opens_on_its_steps),
+        cmocka_unit_test(a_partial_cost_is_marked),
+        cmocka_unit_test(an_empty_screen_teaches_the_real_command),
+        cmocka_unit_test(each_judge_is_named),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
