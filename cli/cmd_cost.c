@@ -99,7 +99,7 @@ static int read_time(view *v)
 /* "≥$1.20": a lower bound where a call has no price; no amount at all where none has one. */
 static void money(view *v, int64_t pico, int64_t n, int64_t n_unpriced, ly_buf *out)
 {
-    if (n_unpriced > 0 && n_unpriced == n) {
+    if (ly_cost_none(pico, n, n_unpriced)) {
         ly_buf_c(out, "unpriced");
         return;
     }
@@ -333,18 +333,23 @@ static void print_ungrouped(view *v)
 static void print_unpriced(view *v)
 {
     const ly_cost_report *r = &v->report;
-    int64_t calls = 0;
+    int64_t calls = 0, partly = 0;
     ly_buf line;
     ly_buf_init(&line, 4096);
     for (size_t i = 0; i < r->n_unpriced; i++) {
         calls += r->unpriced[i].n;
+        partly += r->unpriced[i].why == LY_PRICE_PARTIAL ? r->unpriced[i].n : 0;
     }
     if (calls == 0) {
         ly_buf_release(&line);
         return;
     }
-    fprintf(v->cli->out, "unpriced: %lld call%s, in no amount here (%s marks a lower bound)\n",
-            (long long)calls, ly_plural(calls), ly_fmt_at_least(v->cli));
+    fprintf(v->cli->out, "unpriced: %lld call%s, %s (%s marks a lower bound)\n", (long long)calls,
+            ly_plural(calls),
+            partly == 0       ? "in no amount here"
+            : partly == calls ? "in the amounts here with a part only"
+                              : "in no amount here or with a part only",
+            ly_fmt_at_least(v->cli));
     for (size_t i = 0; i < r->n_unpriced && i < NAMED_MOST; i++) {
         const ly_cost_unpriced *u = &r->unpriced[i];
         ly_buf_reset(&line);
@@ -476,7 +481,8 @@ static int json_row(view *v, ly_buf *buf, const char *kind, const ly_cost_row *r
             ly_jsonw_kv_null(&w, ly_cost_key_name(v->ask.by[i]));
         }
     }
-    bool none = row->n > 0 && row->n == row->n_unpriced; /* no call in it has an amount */
+    bool none =
+        ly_cost_none(row->amount_pico, row->n, row->n_unpriced); /* no call in it has an amount */
     ly_costing_json_money(&w, "amount", none ? LY_UNKNOWN : row->amount_pico);
     ly_jsonw_kv_bool(&w, "lower_bound", row->n_unpriced > 0);
     if (v->month) {
@@ -770,8 +776,9 @@ static const ly_verb verbs[] = {
      "The buckets, the price of each, the price row and where it was published, the context tier,\n"
      "the client's own figure beside it, and what the ledger was charged.\n"
      "\n"
-     "--json: span_id, trace_id, provider, model, why, amount_*, client_*, charged_*, row (id,\n"
-     "book, provider, model, source), cells (name, count, unit, price_usd, per, amount_*),\n"
+     "--json: span_id, trace_id, provider, model, why, amount_*, client_*, charged_*, lower_bound, "
+     "row\n"
+     "(id, book, provider, model, source), cells (name, count, unit, price_usd, per, amount_*),\n"
      "unknown_fees (tools charged by use that the span does not count), counted (false: another "
      "span's\n"
      "cost covers it), ledger_lines. SPAN is an id, its beginning, TRACE/SPAN, @last or @last~N.",

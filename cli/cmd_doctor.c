@@ -204,9 +204,9 @@ typedef struct tally {
     int64_t twin_tokens;
     char twin_at[80];
     size_t traces, spans, generations;
-    size_t overlap, dropped_usage, cost_no_usage, unpriced, no_content, orphans, skew, lost;
+    size_t overlap, dropped_usage, cost_no_usage, unpriced, unsaid, no_content, orphans, skew, lost;
     char overlap_at[80], cost_at[80], content_at[80], orphan_at[80], skew_at[80], price_at[80],
-        lost_at[80];
+        lost_at[80], unsaid_at[80];
 } tally;
 
 static void example(char *dst, size_t size, ly_str name, ly_trace_id id)
@@ -244,6 +244,10 @@ static void tally_node(tally *t, const ly_node *n, ly_trace_id id)
         c->client_cost_pico == LY_UNKNOWN) {
         t->unpriced++;
         EXAMPLE(t, price_at, n, id);
+    }
+    if (n->mark.unsaid) {
+        t->unsaid++;
+        EXAMPLE(t, unsaid_at, n, id);
     }
     if (call && !(n->flags & (LY_SPAN_HAS_INPUT | LY_SPAN_HAS_OUTPUT))) {
         t->no_content++;
@@ -425,6 +429,9 @@ static void check_traces(doctor *d)
             "the cost is taken as given; tokens stay unknown");
     finding(d, "cost", t.unpriced, t.price_at, "model call~s without a price for their tokens",
             "lydite price add, or lydite price import");
+    finding(d, "cost", t.unsaid, t.unsaid_at,
+            "model call~s came without token counts: cost unknown, totals are lower bounds",
+            "switch usage on in the client (streams: stream_options include_usage)");
     finding(d, "content", t.no_content, t.content_at, "model call~s came without messages",
             "lydite connect CLIENT names the client's content switch");
     finding(d, "tree", t.orphans, t.orphan_at, "span~s name^s a parent that never came",

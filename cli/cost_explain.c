@@ -172,6 +172,28 @@ static void print_unsaid_fees(teller *t, const explained *e)
     }
 }
 
+/* What a partial amount lacks, and why. */
+static void print_missing(teller *t, const explained *e)
+{
+    const ly_tokens *tokens = &e->node->canon.tokens;
+    const bool rejected = (e->node->canon.usage_mode & LY_USAGE_REJECTED) != 0;
+    const char *why = rejected ? "missing or malformed (dropped)" : "not given by the client";
+    if (e->node->priced.why != LY_PRICE_PARTIAL) {
+        return;
+    }
+    const int64_t in = ly_tokens_in(tokens), out = ly_tokens_out(tokens);
+    if (in == LY_UNKNOWN) {
+        fprintf(t->cli->out, "  %-20s %12s    %s; not in this amount\n", "input", "unknown", why);
+    }
+    if (out == LY_UNKNOWN) {
+        fprintf(t->cli->out, "  %-20s %12s    %s; not in this amount\n", "output", "unknown", why);
+    }
+    if (in != LY_UNKNOWN && out != LY_UNKNOWN) {
+        fprintf(t->cli->out, "  %-20s %12s    malformed (dropped); not in this amount\n",
+                "another count", "unknown");
+    }
+}
+
 static void print_row(teller *t, const ly_price_row *row, const ly_price_book *book)
 {
     ly_buf line;
@@ -220,7 +242,8 @@ static void print_charged(teller *t, const explained *e)
     } else if (charged->amount_pico == LY_UNKNOWN) {
         ly_buf_fmt(&line, "  charged: unknown (%s)", ly_price_why_text(charged->why));
     } else {
-        ly_buf_c(&line, "  charged ");
+        bool least = charged->why == LY_PRICE_PARTIAL && charged->source == LY_COST_PRICE_TABLE;
+        ly_buf_c(&line, least ? "  charged at least " : "  charged ");
         put_money(&line, charged->amount_pico);
         bool client = charged->source != LY_COST_PRICE_TABLE && charged->source != LY_COST_NONE;
         ly_buf_c(&line, client ? ", the client's figure, which goes before the book's" : "");
@@ -239,7 +262,7 @@ static void print_ledger(teller *t, const explained *e)
         const ly_charge_line *l = &e->lines[i];
         ly_buf line;
         ly_buf_init(&line, 1024);
-        ly_buf_fmt(&line, "  ledger line %lld, booked ", (long long)l->line);
+        ly_buf_fmt(&line, "  ledger line %lld, booked ", (long long)l->line + 1);
         ly_costing_day(NULL, l->booked_ns, true, &line);
         ly_buf_c(&line, l->sign < 0 ? ", reversal of " : ", ");
         put_money(&line, l->amount_pico);
@@ -288,7 +311,8 @@ static void print_book_amount(teller *t, const explained *e)
     const ly_priced *stored = &e->node->priced;
     ly_buf_init(&line, 1024);
     if (stored->amount_pico != LY_UNKNOWN) {
-        ly_buf_c(&line, "  by the book ");
+        ly_buf_c(&line,
+                 stored->why == LY_PRICE_PARTIAL ? "  by the book at least " : "  by the book ");
         put_money(&line, stored->amount_pico);
         if (stored->why == LY_PRICE_LOCAL) {
             ly_buf_fmt(&line, ", %s", ly_price_why_text(stored->why));
@@ -327,6 +351,7 @@ static void print_explained(teller *t, const explained *e)
             print_cell(t, &e->sum.cells[i]);
         }
         print_unsaid_fees(t, e);
+        print_missing(t, e);
         if (e->sum.priced.tier) {
             fprintf(t->cli->out, "  context tier %d: total input %lld, cache included\n",
                     (int)e->sum.priced.tier, (long long)e->sum.input_total);
@@ -408,6 +433,9 @@ static int json_explained(teller *t, const explained *e)
     ly_jsonw_kv_c(&w, "client_source", source_name(n->canon.client_cost_source));
     ly_jsonw_kv_bool(&w, "counted", charged != NULL);
     ly_costing_json_money(&w, "charged", charged ? charged->amount_pico : LY_UNKNOWN);
+    ly_jsonw_kv_bool(&w, "lower_bound",
+                     charged && charged->why == LY_PRICE_PARTIAL &&
+                         charged->source == LY_COST_PRICE_TABLE);
     ly_jsonw_kv_c(&w, "charged_by", charged ? source_name(charged->source) : NULL);
     ly_jsonw_kv_i64(&w, "tier", n->priced.tier);
     ly_jsonw_kv_i64(&w, "ledger_lines", (int64_t)e->n_lines);
@@ -461,7 +489,7 @@ static int tell_trace(teller *t, ly_trace_id id, const ly_span_id *only)
     for (size_t i = 0; !code && i < trace->n && n < MOST_SPANS; i++) {
         const ly_node *node = &trace->nodes[i];
         bool wanted = only ? ly_span_id_eq(node->span_id, *only)
-                           : ly_tokens_known(&node->canon.tokens) ||
+                           : ly_tokens_known(&node->canon.tokens) || node->mark.unsaid ||
                                  node->canon.client_cost_pico != LY_UNKNOWN;
         if (wanted) {
             code = tell(t, id, node);

@@ -219,6 +219,34 @@ static void head_line(printer *p)
     ly_buf_char(p->out, '\n');
 }
 
+/* The first call whose cost is not known, or not all of it; NULL when there is none. */
+static const ly_node *unpriced_call(const ly_trace *trace)
+{
+    for (size_t i = 0; i < trace->n; i++) {
+        const ly_node *n = &trace->nodes[i];
+        bool counted = n->mark.kind == LY_MARK_COUNTED && !n->mark.cost_counted;
+        if (n->mark.unsaid || n->mark.cost_partial || counted) {
+            return n;
+        }
+    }
+    return NULL;
+}
+
+/* Why a trace's cost is not known, and what to do. */
+static const char *unknown_cost(const ly_node *call)
+{
+    switch (call ? call->priced.why : LY_PRICE_NO_USAGE) {
+    case LY_PRICE_UNKNOWN_MODEL:
+    case LY_PRICE_UNKNOWN_BUCKET:
+    case LY_PRICE_UNKNOWN_TIER:
+        return "no price for the model; `lydite price add` sets one";
+    case LY_PRICE_NO_USAGE:
+        return "no token counts; the client can switch them on: `lydite connect`";
+    default:
+        return ly_price_why_text(call->priced.why);
+    }
+}
+
 static void totals(printer *p, const ly_rows *rows)
 {
     const ly_trace_row *row = &p->trace->row;
@@ -270,10 +298,13 @@ static void totals(printer *p, const ly_rows *rows)
         ly_buf_c(out, row->flags & LY_TRACE_PARTIAL_COST ? "; cost at least " : "; cost ");
         ly_viewer_money(row->cost_pico, out);
         if (row->flags & LY_TRACE_PARTIAL_COST) {
-            ly_buf_c(out, " (some calls have no price)");
+            const ly_node *call = unpriced_call(p->trace);
+            ly_buf_c(out, call && (call->mark.unsaid || call->mark.cost_partial)
+                              ? " (some calls lack token counts)"
+                              : " (some calls have no price)");
         }
     } else if (row->n_generations > 0) {
-        ly_buf_c(out, "; cost unknown (no price for the model; `lydite price add` sets one)");
+        ly_buf_fmt(out, "; cost unknown (%s)", unknown_cost(unpriced_call(p->trace)));
     }
     ly_buf_char(out, '\n');
     if (row->n_generations > 0 && !(row->flags & LY_TRACE_CONTENT)) {

@@ -243,8 +243,9 @@ static void facts(shower *s)
         ly_viewer_money(cost, s->out);
         ly_buf_fmt(s->out, "  (%s)\n",
                    c->client_cost_pico != LY_UNKNOWN ? "as the client says" : "by the price book");
-    } else if (ly_tokens_known(&c->tokens)) {
-        ly_buf_fmt(s->out, "%-14sunknown: %s\n", "cost", ly_price_why_name(n->priced.why));
+    } else if (ly_tokens_known(&c->tokens) || c->tokens.unattributed != LY_UNKNOWN ||
+               n->mark.unsaid) {
+        ly_buf_fmt(s->out, "%-14sunknown: %s\n", "cost", ly_price_why_text(n->priced.why));
     }
     fact(s, "error", c->error_type);
     fact(s, "message", c->error_message);

@@ -290,7 +290,7 @@ static ly_status add_span(void *user, ly_trace_id trace, const ly_node *n, ly_er
     add_known(&g->row.tokens_in, counted ? ly_tokens_in(&n->mark.tokens) : LY_UNKNOWN);
     add_known(&g->row.tokens_out, out);
     add_known(&g->row.cost_pico, cost);
-    g->row.n_unpriced += counted && cost == LY_UNKNOWN;
+    g->row.n_unpriced += (counted && cost == LY_UNKNOWN) || n->mark.unsaid;
     if (dur != LY_UNKNOWN && out != LY_UNKNOWN && out > 0) {
         /* A first token that came with the last is an answer in one piece: the whole time made it. */
         int64_t time = ttft != LY_UNKNOWN && ttft < dur - dur / 20 ? dur - ttft : dur;

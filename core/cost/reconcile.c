@@ -1,6 +1,8 @@
 /* A provider's export beside the ledger; see cost/reconcile.h. */
 #include "cost/reconcile.h"
 
+#include "cost/report.h"
+
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -375,10 +377,14 @@ static ly_recon_reason reason_of(const work *w, size_t i)
     if (row->n == 0) {
         return LY_RECON_NOT_TRACED;
     }
+    if (amounts && row->ledger_pico == LY_UNKNOWN) {
+        return LY_RECON_UNPRICED;
+    }
     if (row->export_pico == LY_UNKNOWN && row->export_in == LY_UNKNOWN) {
         return shifted(w, i) ? LY_RECON_SHIFTED : LY_RECON_NOT_EXPORTED;
     }
-    if (row->n_unpriced > 0 && difference(w, row) < 0) {
+    if (row->n_unpriced > 0 &&
+        (difference(w, row) < 0 || (amounts && small(w, difference(w, row))))) {
         return LY_RECON_UNPRICED;
     }
     if (shifted(w, i)) {
@@ -409,6 +415,13 @@ static ly_status finish(work *w, ly_recon *ret, ly_err *err)
     ly_recon recon = {.n_rows = w->n, .amounts = has_amounts(w)};
     if (w->n > 1) {
         qsort(w->rows, w->n, sizeof *w->rows, by_day_model);
+    }
+    for (size_t i = 0; i < w->n; i++) {
+        ly_recon_row *row = &w->rows[i];
+        if (row->ledger_pico != LY_UNKNOWN &&
+            ly_cost_none(row->ledger_pico, row->n, row->n_unpriced)) {
+            row->ledger_pico = LY_UNKNOWN; /* no call of it has an amount: that is not $0 */
+        }
     }
     for (size_t i = 0; i < w->n; i++) {
         w->rows[i].reason = reason_of(w, i);

@@ -636,7 +636,7 @@ ly_status ly_cost_per_session(ly_store *store, int64_t from_ns, int64_t until_ns
         if (rows[i].origin != origin || rows[i].session.len == 0) {
             continue;
         }
-        if (rows[i].n == rows[i].n_unpriced) {
+        if (ly_cost_none(rows[i].amount_pico, rows[i].n, rows[i].n_unpriced)) {
             unpriced++;
         } else {
             amounts[kept++] = rows[i].amount_pico;

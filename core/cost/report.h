@@ -12,6 +12,12 @@
 #include "cost/zone.h"
 #include "store/usage.h"
 
+/* No call in it has an amount, not even a part of one: unknown, not 0. */
+static inline bool ly_cost_none(int64_t amount_pico, int64_t n, int64_t n_unpriced)
+{
+    return n > 0 && n == n_unpriced && amount_pico == 0;
+}
+
 typedef enum ly_cost_key {
     LY_KEY_PROVIDER,
     LY_KEY_MODEL,

@@ -40,6 +40,9 @@ typedef enum ly_price_why {
     LY_PRICE_OVERFLOW,       /* the amount does not fit: unknown */
     LY_PRICE_UNKNOWN_TIER, /* the model is known, its service tier (batch, priority, ...) is not */
     LY_PRICE_BAD_USAGE,    /* the counts contradict each other: amount unknown */
+    LY_PRICE_PARTIAL, /* a count of a charged kind is missing or was malformed: the amount is of the
+                         rest, a lower bound */
+    LY_PRICE_ONLY_TOTAL, /* one total of tokens, input and output not told apart: amount unknown */
     LY_PRICE__COUNT
 } ly_price_why;
 
@@ -49,7 +52,7 @@ const char *ly_price_why_text(ly_price_why why);
 
 /* What one span costs by the book. */
 typedef struct ly_priced {
-    int64_t amount_pico; /* LY_UNKNOWN unless why is OK or LOCAL */
+    int64_t amount_pico; /* LY_UNKNOWN unless why is OK, PARTIAL or LOCAL */
     ly_price_why why;
     int64_t row;  /* id of the price row: > 0 a row of a book, < 0 the user's own row, 0 none */
     int32_t tier; /* index of the context tier used, 0 = base */

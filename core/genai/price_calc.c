@@ -369,7 +369,7 @@ bool ly_usage_from_tokens(const ly_tokens *t, ly_usage *ret, ly_price_why *ret_w
         return false;
     }
     if (known(t->unattributed) > 0) {
-        *ret_why = LY_PRICE_UNKNOWN_BUCKET;
+        *ret_why = LY_PRICE_ONLY_TOTAL;
         return false;
     }
     *ret = (ly_usage){{0}};
@@ -398,18 +398,58 @@ bool ly_usage_from_tokens(const ly_tokens *t, ly_usage *ret, ly_price_why *ret_w
     return true;
 }
 
+/* A model call: its answer is charged as well as what was asked. An embedding has no output. */
+static bool two_sided(ly_type type)
+{
+    return type == LY_TYPE_GENERATION || type == LY_TYPE_AGENT || type == LY_TYPE_WORKFLOW;
+}
+
+static bool charges(const ly_price_hit *hit, ly_unit unit)
+{
+    const ly_price *price = ly_price_row_get(hit->own, unit);
+    price = price ? price : ly_price_row_get(hit->base, unit);
+    return price && (price->base != 0 || price->n_steps > 0);
+}
+
+/* Unknown is not zero: without the count of a side that the row charges the amount is a lower bound. */
+static bool side_missing(const ly_price_hit *hit, const ly_canon *canon)
+{
+    const ly_tokens *t = &canon->tokens;
+    bool in = charges(hit, LY_UNIT_IN), out = charges(hit, LY_UNIT_OUT);
+    if (!two_sided(canon->type) || t->unattributed == 0) {
+        return false;
+    }
+    return (in && ly_tokens_in(t) == LY_UNKNOWN) || (out && ly_tokens_out(t) == LY_UNKNOWN) ||
+           ((in || out) && (canon->usage_mode & LY_USAGE_REJECTED) != 0);
+}
+
+/* A call at a local address costs nothing, whatever it used. */
+static bool free_call(const ly_canon *canon, const ly_price_hit *hit)
+{
+    return hit->local && (canon->type == LY_TYPE_GENERATION || canon->type == LY_TYPE_EMBEDDING);
+}
+
 ly_priced ly_price_span(const ly_price_book *book, const ly_canon *canon, int64_t at_ns)
 {
     ly_usage usage = {{0}};
     ly_priced ret = LY_PRICED_NONE;
     bool usable = ly_usage_from_tokens(&canon->tokens, &usage, &ret.why);
-    if (!usable && ret.why == LY_PRICE_NO_USAGE) {
+    bool no_usage = !usable && ret.why == LY_PRICE_NO_USAGE;
+    if (no_usage && canon->server_address.len == 0) {
         return ret;
     }
     ly_price_ask ask = ly_price_ask_of(canon, at_ns);
     ly_price_hit hit = ly_price_find(book, &ask);
+    if (no_usage) { /* no amount: nothing was counted */
+        ret.why = free_call(canon, &hit) ? LY_PRICE_LOCAL : ret.why;
+        return ret;
+    }
     if (!usable && !hit.local) {
         return ret;
     }
-    return ly_price_amount(&hit, &usage);
+    ret = ly_price_amount(&hit, &usage);
+    if (ret.why == LY_PRICE_OK && side_missing(&hit, canon)) {
+        ret.why = LY_PRICE_PARTIAL;
+    }
+    return ret;
 }

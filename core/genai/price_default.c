@@ -182,6 +182,7 @@ static const char *const lines[] = {
     "anthropic,claude-opus-4-8,,,,,batch,,2.5,0.25,3.125,5,12.5,,,,,,,,,10,claude.com/pricing",
     "anthropic,claude-opus-4-7,claude-opus-4-7*|claude-opus-4.7*,,,,,,5,0.5,6.25,10,25,,,,,,,,,10,claude.com/pricing",
     "anthropic,claude-opus-4-7,,,,,batch,,2.5,0.25,3.125,5,12.5,,,,,,,,,10,claude.com/pricing",
+    "anthropic,claude-opus-4-6-fast,claude-opus-4-6-fast*|claude-opus-4.6-fast*,,,,,,30,,,,150,,,,,,,,,,claude.com/pricing",
     "anthropic,claude-opus-4-6,claude-opus-4-6*|claude-opus-4.6*,,2026-03-13,,,,5,0.5,6.25,10,25,,,,,,,,,10,claude.com/pricing",
     "anthropic,claude-opus-4-6,,,,,,200000,10,1,12.5,20,37.5",
     "anthropic,claude-opus-4-6,claude-opus-4-6*|claude-opus-4.6*,2026-03-13,,,,,5,0.5,6.25,10,25,,,,,,,,,10,claude.com/pricing",

@@ -214,7 +214,9 @@ static const price_model *model_of(const ly_price_book *book, const price_provid
     if (tail.len > 0) {
         model = find_with_fallbacks(book, p, tail);
     }
-    return model;
+    /* A fast variant has a price of its own: our patterns for the plain model do not speak for it. */
+    bool fast = !book->first_is_default && ly_str_ends(lower, LY_S("-fast"));
+    return model && fast && ly_str_find(model->id, LY_S("fast"), 0) == SIZE_MAX ? NULL : model;
 }
 
 /* ---- providers ---- */
@@ -292,7 +294,25 @@ static const price_provider *provider_by_model(const ly_price_book *book, ly_str
 
 typedef struct place {
     const price_provider *by_address, *by_name;
+    bool stranger; /* a seller is named that the book does not have: nobody else's prices are his */
 } place;
+
+/* What clients put for a provider that is none: frameworks, gateways, wire formats. */
+static bool names_no_seller(ly_str lower)
+{
+    static const char *const words[] = {
+        "strands",     "crewai",   "autogen",   "agno",        "pydantic",  "semantic_kernel",
+        "spring",      "litellm",  "langchain", "langgraph",   "langsmith", "llamaindex",
+        "llama_index", "langfuse", "haystack",  "openllmetry", "traceloop", "portkey",
+        "helicone",    "gateway",  "proxy",     "router",      "custom",    "unknown",
+        "other",       "none",     "_other",    "vercel"};
+    for (size_t i = 0; i < LY_COUNT(words); i++) {
+        if (ly_str_starts(lower, ly_str_c(words[i]))) {
+            return true;
+        }
+    }
+    return lower.len == 0 || ly_str_find(lower, LY_S("compatible"), 0) != SIZE_MAX;
+}
 
 static bool sells(const price_provider *seller, const price_provider *p)
 {
@@ -315,18 +335,18 @@ static const price_model *find_lower(const ly_price_book *book, const place *at,
         model = model_of(book, at->by_name, lower);
     }
     size_t slash = ly_str_find_char(lower, '/', 0);
-    if (!model && slash != SIZE_MAX && slash > 0 && depth < PREFIXES_MOST) {
+    if (!model && !at->stranger && slash != SIZE_MAX && slash > 0 && depth < PREFIXES_MOST) {
         /* "openai/gpt-4o" of a router, "azure/gpt-4o", "openrouter/anthropic/claude-sonnet-4.5" */
         const price_provider *p = provider_by_name(book, ly_str_sub(lower, 0, slash));
         bool fits =
             p && (!(at->by_name || at->by_address) || (at->by_name && sells(at->by_name, p)) ||
                   (at->by_address && sells(at->by_address, p)));
         if (fits) {
-            place there = {NULL, p};
+            place there = {NULL, p, false};
             model = find_lower(book, &there, ly_str_sub(lower, slash + 1, lower.len), depth + 1);
         }
     }
-    if (!model && !at->by_address && !at->by_name) {
+    if (!model && !at->stranger && !at->by_address && !at->by_name) {
         const price_provider *p = provider_by_model(book, lower);
         model = p ? model_of(book, p, lower) : NULL;
     }
@@ -527,7 +547,8 @@ static const price_model *resolve(const ly_price_book *book, const ly_price_ask 
     }
     price_lower name;
     price_lower_init(&name, ly_str_trim(ask->provider));
-    place at = {provider_by_address(book, names[1]), provider_by_name(book, name.view)};
+    place at = {provider_by_address(book, names[1]), provider_by_name(book, name.view), false};
+    at.stranger = !at.by_name && !at.by_address && !names_no_seller(name.view);
     const price_model *model = find_name(book, &at, ask->model);
     if (!model && ask->model2.len > 0) {
         model = find_name(book, &at, ask->model2);

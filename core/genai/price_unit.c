@@ -201,6 +201,8 @@ static const struct {
     [LY_PRICE_OVERFLOW] = {"overflow", "the amount does not fit"},
     [LY_PRICE_UNKNOWN_TIER] = {"unknown_tier", "no price for the service tier"},
     [LY_PRICE_BAD_USAGE] = {"bad_usage", "the counts contradict each other"},
+    [LY_PRICE_PARTIAL] = {"partial", "a token count is missing; charged for the others alone"},
+    [LY_PRICE_ONLY_TOTAL] = {"only_total", "only a total, input and output not told apart"},
 };
 
 const char *ly_price_why_name(ly_price_why why)

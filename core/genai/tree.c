@@ -5,6 +5,7 @@
  *   classify bottom-up: who is counted, covered, duplicate (§4.4)         -> mark kind
  *   same id  equal response ids among counted leaves (§4.5 rule 2)        -> duplicate
  *   cost     bottom-up: a roll-up's cost only where nothing below has one (§4.7)
+ *   unsaid   model calls whose usage nobody told
  *   sums     totals by origin, gaps of covered roll-ups
  *
  * `order` lists every node after its parent, so bottom-up is backwards and nothing recurses.
@@ -540,6 +541,8 @@ static void count_costs(work *w)
             mark->cost_pico = node->client_cost_pico != LY_UNKNOWN ? node->client_cost_pico
                                                                    : node->book_cost_pico;
             mark->cost_counted = mark->cost_pico != LY_UNKNOWN;
+            mark->cost_partial = mark->cost_counted && node->client_cost_pico == LY_UNKNOWN &&
+                                 (node->flags & LY_NODE_PARTIAL) != 0;
         } else if (!b->cost && node->client_cost_pico != LY_UNKNOWN) {
             mark->cost_pico = node->client_cost_pico;
             mark->cost_counted = mark->cost_rollup = true;
@@ -564,6 +567,80 @@ static void take_twin_costs(work *w)
     }
 }
 
+/* ---- calls without counts ----------------------------------------------------------------------
+ *
+ * A model call that reports no usage is no free call. It is charged with an unknown amount unless
+ * somebody else tells its counts: a span above or below that is the same call, a roll-up above that is
+ * counted itself, or another span with its response id. Of nested ones the innermost is the call. */
+
+typedef struct told {
+    bool direct; /* a span of the same call: not across a boundary */
+    bool all;    /* a counted roll-up above, or one whose cost stands for what is below */
+} told;
+
+static int compare_u64(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* May it be a call of its own: ended, answered, and somewhere that sends invoices. */
+static bool silent_call(const ly_tree_node *node, const ly_tree_mark *mark)
+{
+    if ((node->type != LY_TYPE_GENERATION && node->type != LY_TYPE_EMBEDDING) ||
+        node->role != LY_ROLE_LEAF || mark->kind != LY_MARK_NONE || mark->cost_counted ||
+        ly_tokens_known(&node->tokens))
+        return false;
+    if (node->flags & (LY_NODE_PENDING | LY_NODE_SYNTHETIC | LY_NODE_FREE))
+        return false;
+    return !(node->flags & LY_NODE_ERROR) || node->response_key != 0; /* refused: nothing to pay */
+}
+
+static told told_below(const work *w, uint32_t i, told above)
+{
+    const ly_tree_node *node = &w->nodes[i];
+    const ly_tree_mark *mark = &w->marks[i];
+    told ret = above;
+    if (is_boundary(node->type))
+        ret.direct = false;
+    if (mark->kind == LY_MARK_COUNTED && node->role == LY_ROLE_ROLLUP)
+        ret.all = true;
+    else if (mark->kind == LY_MARK_COUNTED || mark->kind == LY_MARK_DUPLICATE)
+        ret.direct = true;
+    ret.all |= mark->cost_rollup;
+    return ret;
+}
+
+static bool find_unsaid(work *w, ly_arena *arena)
+{
+    uint64_t *keys = LY_ARENA_ARRAY(arena, uint64_t, w->n);
+    told *above = LY_ARENA_ARRAY(arena, told, w->n);
+    bool *inner = LY_ARENA_ARRAY(arena, bool, w->n); /* an unsaid call of the same, below */
+    size_t n_keys = 0;
+    if (!keys || !above || !inner)
+        return false;
+    for (uint32_t k = 0; k < w->n_order; k++) {
+        const uint32_t i = w->order[k], p = w->parent[i];
+        above[i] = p == NOBODY ? (told){false, false} : told_below(w, p, above[p]);
+        inner[i] = false;
+        if (w->marks[i].kind == LY_MARK_COUNTED && w->nodes[i].response_key)
+            keys[n_keys++] = w->nodes[i].response_key;
+    }
+    qsort(keys, n_keys, sizeof *keys, compare_u64);
+    for (uint32_t k = w->n_order; k-- > 0;) {
+        const uint32_t i = w->order[k], p = w->parent[i];
+        const ly_tree_node *node = &w->nodes[i];
+        const uint64_t key = node->response_key;
+        if (!inner[i] && silent_call(node, &w->marks[i]) && !above[i].direct && !above[i].all &&
+            same_call(w, i) == NOBODY &&
+            !(key && n_keys && bsearch(&key, keys, n_keys, sizeof *keys, compare_u64)))
+            w->marks[i].unsaid = true;
+        if (p != NOBODY && !is_boundary(node->type))
+            inner[p] |= inner[i] || w->marks[i].unsaid;
+    }
+    return true;
+}
+
 static void total_cost(ly_tree_total *t, int64_t cost)
 {
     if (cost == LY_UNKNOWN)
@@ -578,10 +655,12 @@ static void total_node(ly_tree_total *t, const ly_tree_mark *mark, bool cost_cov
 {
     if (mark->cost_counted)
         total_cost(t, mark->cost_pico);
+    if (mark->unsaid)
+        t->n_unpriced++;
     if (mark->kind != LY_MARK_COUNTED)
         return;
     t->n_counted++;
-    if (!mark->cost_counted && !cost_covered)
+    if ((!mark->cost_counted || mark->cost_partial) && !cost_covered)
         t->n_unpriced++;
     if (!ly_tokens_add(&t->tokens, &mark->tokens))
         t->overflow = true;
@@ -706,6 +785,8 @@ ly_status ly_tree_count(const ly_tree_node *nodes, size_t n, ly_arena *arena,
     spread_origins(&w);
     count_costs(&w);
     take_twin_costs(&w);
+    if (!find_unsaid(&w, arena))
+        return LY_NOMEM(err);
     sum_up(&w, cost_covered, &sum);
     memcpy(ret_marks, w.marks, n * sizeof *ret_marks);
     *ret_sum = sum;

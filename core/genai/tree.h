@@ -20,6 +20,8 @@ enum {
     LY_NODE_ERROR = 1,     /* the span ended with an error */
     LY_NODE_SYNTHETIC = 2, /* made of a log event, no span came (§4.6) */
     LY_NODE_PENDING = 4,   /* a start record: no end yet */
+    LY_NODE_FREE = 8,      /* costs nothing, whatever it used: a local address */
+    LY_NODE_PARTIAL = 16,  /* book_cost_pico is a lower bound: a count of the call is missing */
 };
 
 typedef struct ly_tree_node {
@@ -63,6 +65,9 @@ typedef struct ly_tree_mark {
     bool cost_counted; /* cost_pico is in the totals; also true for a covered roll-up when no
                           counted descendant has any cost (T30) */
     bool cost_rollup;  /* ... that case */
+    bool cost_partial; /* cost_pico is a lower bound */
+    bool unsaid;       /* a model call that nobody gave counts of, neither it nor what is above or
+                          below it: charged, and of unknown amount */
     uint32_t depth;    /* from its root, 0 = root */
     uint32_t same_as;  /* duplicate: index of a span that is counted instead; else own index */
     ly_tokens tokens;  /* counted: as counted (sub-buckets perhaps filled from a duplicate) */
@@ -74,9 +79,11 @@ typedef struct ly_tree_total {
     ly_tokens tokens;  /* sums of counted spans; LY_UNKNOWN when none knows the bucket */
     int64_t cost_pico; /* LY_UNKNOWN when no counted span has a cost */
     uint32_t n_counted;
-    uint32_t n_unpriced; /* counted spans without a cost that no roll-up's cost covers: > 0 with a
-                            known cost means that the cost is a lower bound (partial) */
-    bool overflow;       /* a sum did not fit in 63 bits: that sum is unknown */
+    uint32_t
+        n_unpriced; /* counted spans without a cost or with a part of it, and unsaid calls, that no
+                            roll-up's cost covers: > 0 with a known cost means that the cost is a lower
+                            bound (partial) */
+    bool overflow;  /* a sum did not fit in 63 bits: that sum is unknown */
 } ly_tree_total;
 
 typedef struct ly_tree_sum {

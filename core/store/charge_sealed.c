@@ -160,6 +160,8 @@ static ly_status look_at(job *j, int64_t span, ly_arena *arena, ly_err *err)
     if (before.why == LY_PRICE_LOCAL && !canon.server_address.len)
         return LY_OK; /* where it was sent is not known any more */
     ly_priced after = j->how->price(j->how->user, &canon, x.line.at_ns, before);
+    if (before.why == LY_PRICE_PARTIAL && after.why == LY_PRICE_OK)
+        after.why = LY_PRICE_PARTIAL; /* the line does not say what kind of call it was */
     if (before.amount_pico == after.amount_pico && before.why == after.why &&
         before.row == after.row && before.tier == after.tier)
         return LY_OK;

@@ -315,6 +315,8 @@ void ly_tree_node_of_row(const ly_span_row *r, ly_tree_node *ret)
         .kind = (uint8_t)(r->kind < 0 || r->kind > 255 ? 0 : r->kind),
         .flags = (uint8_t)((r->flags & LY_SPAN_ERROR ? LY_NODE_ERROR : 0) |
                            (r->flags & LY_SPAN_SYNTHETIC ? LY_NODE_SYNTHETIC : 0) |
+                           (r->priced.why == LY_PRICE_LOCAL ? LY_NODE_FREE : 0) |
+                           (r->priced.why == LY_PRICE_PARTIAL ? LY_NODE_PARTIAL : 0) |
                            (r->dur_ns == LY_UNKNOWN ? LY_NODE_PENDING : 0)),
         .start_ns = r->start_ns,
         .end_ns = end == LY_UNKNOWN ? r->start_ns : end,

@@ -223,7 +223,7 @@ static bool wanted(const ly_span_row *r, const ly_tree_mark *m, const ly_summary
                    ly_charge *ret)
 {
     bool tokens = m->kind == LY_MARK_COUNTED;
-    if (!tokens && !m->cost_counted)
+    if (!tokens && !m->cost_counted && !m->unsaid)
         return false;
     bool client = r->client_cost_pico != LY_UNKNOWN && m->cost_counted;
     *ret = (ly_charge){

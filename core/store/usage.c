@@ -15,15 +15,6 @@ static int64_t known(int64_t n)
     return n == LY_UNKNOWN ? 0 : n;
 }
 
-static int state_of(int64_t amount, int source, int why)
-{
-    if (amount == LY_UNKNOWN)
-        return LY_USAGE_UNPRICED + why;
-    if (source != LY_COST_NONE && source != LY_COST_PRICE_TABLE)
-        return LY_USAGE_CLIENT;
-    return why == LY_PRICE_LOCAL ? LY_USAGE_LOCAL : LY_USAGE_PRICED;
-}
-
 /* ---- writing ---- */
 
 #define SUM_VALUES                                                                                \
@@ -52,7 +43,7 @@ static ly_status apply_main(ly_db *db, const ly_charge *c, const char *sql, int6
     ly_bind_int(s, 8, c->prompt_version);
     ly_bind_int(s, 9, state_of(c->amount_pico, c->source, c->price_why));
     ly_bind_int(s, 10, count_of(c));
-    ly_bind_int(s, 11, c->amount_pico == LY_UNKNOWN ? count_of(c) : 0);
+    ly_bind_int(s, 11, unpriced_of(c) ? count_of(c) : 0);
     ly_bind_int(s, 12, c->sign * known(c->tokens.in_fresh));
     ly_bind_int(s, 13, c->sign * known(c->tokens.cache_read));
     ly_bind_int(s, 14, c->sign * known(c->tokens.cache_write));
@@ -281,7 +272,7 @@ static ly_status sum_ledger(ly_db *db, want *w, ly_err *err)
             [K_USER] = if_by(w, LY_BY_USER, user),
         };
         int64_t values[] = {1,
-                            amount == LY_UNKNOWN,
+                            state >= LY_USAGE_UNPRICED,
                             ly_col_int(s, 11) + read + ly_col_int(s, 13),
                             read,
                             ly_col_int(s, 14) + ly_col_int(s, 15),

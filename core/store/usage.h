@@ -14,7 +14,8 @@
 
 #define LY_BUCKET_NS (900LL * 1000000000LL)
 
-/* How an amount came to be, one of three, or why there is none: 16 + ly_price_why. Stored. */
+/* How an amount came to be, one of three, or why there is none or not all
+ * of it (LY_PRICE_PARTIAL): 16 + ly_price_why. Stored. */
 enum {
     LY_USAGE_PRICED = 0, /* by the price book */
     LY_USAGE_CLIENT = 1, /* as the client said */

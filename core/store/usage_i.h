@@ -55,6 +55,23 @@ static inline void whole_days(int64_t from, int64_t until, int64_t *ret_first, i
     *ret_last = until == INT64_MAX ? INT64_MAX : day_of(until);
 }
 
+/* LY_USAGE_* of a line. An amount that lacks a part of the call counts among the unpriced, with it. */
+static inline int state_of(int64_t amount, int source, int why)
+{
+    if (amount == LY_UNKNOWN)
+        return LY_USAGE_UNPRICED + why;
+    if (source != LY_COST_NONE && source != LY_COST_PRICE_TABLE)
+        return LY_USAGE_CLIENT;
+    return why == LY_PRICE_PARTIAL ? LY_USAGE_UNPRICED + why
+           : why == LY_PRICE_LOCAL ? LY_USAGE_LOCAL
+                                   : LY_USAGE_PRICED;
+}
+
+static inline bool unpriced_of(const ly_charge *c)
+{
+    return state_of(c->amount_pico, c->source, c->price_why) >= LY_USAGE_UNPRICED;
+}
+
 /* How many charges a line stands for, with its sign. */
 static inline int64_t count_of(const ly_charge *c)
 {

@@ -132,12 +132,7 @@ static ly_status add_charge(ly_stmt *s, ly_sums *sums, ly_err *err)
     int64_t at = ly_col_int(s, 0), bucket = at / LY_BUCKET_NS - (at % LY_BUCKET_NS < 0 ? 1 : 0);
     int64_t origin = ly_col_int(s, 1), source = ly_col_int(s, 18), why = ly_col_int(s, 19);
     int sign = (int)ly_col_int(s, 20);
-    bool unpriced = ly_col_null(s, 17);
-    bool client = source != LY_COST_NONE && source != LY_COST_PRICE_TABLE;
-    int64_t state = unpriced                ? LY_USAGE_UNPRICED + why
-                    : client                ? LY_USAGE_CLIENT
-                    : why == LY_PRICE_LOCAL ? LY_USAGE_LOCAL
-                                            : LY_USAGE_PRICED;
+    int state = state_of(ly_col_opt(s, 17), (int)source, (int)why);
     int64_t key[MAIN_KEYS] = {bucket,
                               origin,
                               ly_col_int(s, 2),
@@ -149,7 +144,7 @@ static ly_status add_charge(ly_stmt *s, ly_sums *sums, ly_err *err)
                               state,
                               0};
     int64_t values[MAIN_VALUES] = {1,
-                                   unpriced,
+                                   state >= LY_USAGE_UNPRICED,
                                    known(s, 11),
                                    known(s, 12),
                                    known(s, 13),

@@ -113,7 +113,7 @@ ly_status usage_apply_who(ly_db *db, const ly_charge *c, int kind, int64_t word,
         .bucket = bucket_of(c->at_ns),
         .word = word,
         .origin = c->origin,
-        .value = {count_of(c), c->amount_pico == LY_UNKNOWN ? count_of(c) : 0,
+        .value = {count_of(c), unpriced_of(c) ? count_of(c) : 0,
                   c->sign * known(ly_tokens_in(&c->tokens)), c->sign * known(c->tokens.cache_read),
                   c->sign * known(ly_tokens_out(&c->tokens)), c->sign * known(c->amount_pico)}};
     if (!who)

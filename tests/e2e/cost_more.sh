@@ -41,6 +41,32 @@ print(($2))" "$dir/out" 2>&1)
     [ "$got" = "$3" ] || { cat "$dir/out"; fail "$1: $got, expected $3"; }
 }
 
+# a call without counts, one with a part of them: no plain total. First the same file in another database
+gen "chat(1,'2026-03-28 22:30','openai','gpt-5',1000000,0), chat(2,'2026-03-28 22:30','openai','gpt-5',None,None),
+     chat(3,'2026-03-28 22:30','openai','gpt-5',None,100000), chat(4,'2026-03-28 22:30','openai','gpt-5',-5,100000)" |
+    python3 -c "import json,sys
+d=json.load(sys.stdin)
+for s in d['resourceSpans'][0]['scopeSpans'][0]['spans']:
+    s['attributes']=[a for a in s['attributes'] if a['value'].get('stringValue') is None or a['value']['stringValue']!='None']
+json.dump(d,sys.stdout)" >"$dir/part.json"
+"$LYDITE" trace import --db "$dir/part.db" "$dir/part.json" -q || fail "import of calls without counts"
+"$LYDITE" cost --db "$dir/part.db" --since 2026-03-28 --until 2026-03-31 --json >"$dir/out" || fail "cost of a part"
+check "calls without counts" "[(r['calls'],r['unpriced_calls'],r['lower_bound'],r['amount_usd']) for r in rows if r['kind']=='total']" \
+    "[(4, 3, True, '3.25')]"
+check "and why" "sorted((r['reason'],r['calls']) for r in rows if r['kind']=='unpriced')" "[('no_usage', 1), ('partial', 2)]"
+"$LYDITE" doctor --db "$dir/part.db" 2>&1 | grep -q "1 model call came without token counts" || fail "doctor on calls without counts"
+"$LYDITE" trace show --db "$dir/part.db" "$(printf %032x $((0xa002)))" | grep -q "cost unknown (no token counts" || fail "trace show"
+"$LYDITE" cost explain --db "$dir/part.db" "$(printf %016x $((0xa003)))" >"$dir/out"
+grep -q "input .*unknown .*not in this amount" "$dir/out" || fail "explain does not tell the missing input"
+grep -q 'charged at least \$1' "$dir/out" || fail "explain of a part"
+
+# a model without a price is no $0 beside the provider's bill
+gen "chat(5,'2026-03-28 22:30','openai','nosuch-model',10,10)" >"$dir/bare.json"
+printf 'date,model,cost\n2026-03-28,nosuch-model,5\n' >"$dir/bare.csv"
+"$LYDITE" trace import --db "$dir/bare.db" "$dir/bare.json" -q || fail "import of a model without a price"
+"$LYDITE" cost reconcile --db "$dir/bare.db" "$dir/bare.csv" --map date=date,model=model,amount=cost --json >"$dir/out"
+check "reconcile of a model without a price" "[(r['ledger_usd'],r['reason']) for r in rows]" "[(None, 'unpriced')]"
+
 # Europe/Berlin on 2026-03-29 has 23 hours: 22:30 UTC the day before is 23:30, 22:30 UTC that day 00:30 of the next
 gen "chat(1,'2026-03-28 22:30','openai','gpt-5',1000000,0), chat(2,'2026-03-28 23:30','openai','gpt-5',2000000,0),
      chat(3,'2026-03-29 21:59','openai','gpt-5',3000000,0), chat(4,'2026-03-29 22:00','openai','gpt-5',4000000,0)" >"$dir/dst.json"

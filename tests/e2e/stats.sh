@@ -81,7 +81,7 @@ def rows_of(*args):
 row = rows_of("trace", "stats")[0]
 expect("counted once", (row["calls"], row["tokens_in"], row["tokens_out"], round(row["cost_usd"], 9)), (4, 300, 20, 0.03))
 total = rows_of("sql", "SELECT sum(calls) AS calls, sum(cost) AS cost FROM v_usage")[0]
-expect("as the ledger", (total["calls"], round(total["cost"], 9)), (3, round(row["cost_usd"], 9)))
+expect("as the ledger", (total["calls"], round(total["cost"], 9)), (4, round(row["cost_usd"], 9)))
 expect("types", sorted((r["type"], r["calls"]) for r in rows_of("trace", "stats", "--by", "type")), [("agent", 1), ("embedding", 1), ("generation", 3), ("tool", 1)])
 expect("tools", [(r["tool"], r["calls"]) for r in rows_of("trace", "stats", "--by", "tool")], [("find", 1)])
 expect("a limit on cost", subprocess.run([lydite, "trace", "stats", "--fail-if", "cost>0.035"], env=env, capture_output=True).returncode, 0)

@@ -211,7 +211,21 @@ static void complaints(void **state)
     expect(price(book, &c), LY_PRICE_OK, 0);
     c = call("openai", "m", -1, -1, -1, -1, -1); /* only a total: which rate? */
     c.tokens.unattributed = 500;
-    expect(price(book, &c), LY_PRICE_UNKNOWN_BUCKET, LY_UNKNOWN);
+    expect(price(book, &c), LY_PRICE_ONLY_TOTAL, LY_UNKNOWN);
+    /* a model call without the count of one side: what is known is charged, as a lower bound */
+    c = call("openai", "m", -1, -1, -1, 10, -1);
+    c.type = LY_TYPE_GENERATION;
+    expect(price(book, &c), LY_PRICE_PARTIAL, 10 * 8000000LL);
+    c = call("openai", "m", 10, -1, -1, -1, -1);
+    c.type = LY_TYPE_GENERATION;
+    expect(price(book, &c), LY_PRICE_PARTIAL, 10 * 2000000LL);
+    c.type = LY_TYPE_EMBEDDING; /* which has no output */
+    expect(price(book, &c), LY_PRICE_OK, 10 * 2000000LL);
+    c = call("openai", "m", 10, -1, -1, 10, -1);
+    c.type = LY_TYPE_GENERATION;
+    expect(price(book, &c), LY_PRICE_OK, 10 * 10000000LL);
+    c.usage_mode = LY_USAGE_REJECTED; /* a malformed count was dropped */
+    expect(price(book, &c), LY_PRICE_PARTIAL, 10 * 10000000LL);
     /* batch is not standard, and a tier that the book does not have is not standard either */
     c = call("openai", "m", 100, -1, -1, 100, -1);
     c.service_tier = LY_S("batch");
@@ -369,6 +383,9 @@ static void evidence_for_the_provider(void **state)
         {"gcp.vertex_ai", "", "gemini-2.5-pro", 4},
         {"gcp.gemini", "", "models/gemini-2.5-pro", 4},
         {"litellm", "", "openai/gpt-5", 1},
+        {"unheardof", "", "gpt-5",
+         0}, /* a seller that the book does not know sets his own prices */
+        {"novita", "", "openai/gpt-5", 0},
         {"", "", "openai/gpt-5-20250807", 1},
         {"", "", "unheard-of", 0},
     };
@@ -586,6 +603,11 @@ static void default_book(void **state)
                      ly_price_why_name(price(book, &c).why));
         }
     }
+    ly_canon c = call("anthropic", "claude-opus-4-6-fast", 1000000, -1, -1, -1, -1);
+    expect(price(book, &c), LY_PRICE_OK, 30 * USD);
+    c = call("anthropic", "claude-opus-4-7-fast", 1000000, -1, -1, -1,
+             -1); /* not the plain price */
+    expect(price(book, &c), LY_PRICE_UNKNOWN_MODEL, LY_UNKNOWN);
     for (size_t i = 0; i < info.n_rows; i++) {
         const ly_price_row *row = ly_price_book_row(book, i);
         if ((row->n_prices == 0 && !row->free) || row->source.len == 0) {

@@ -604,6 +604,52 @@ CASE(overflow_is_said)
     ly_arena_release(&arena);
 }
 
+/* A call without counts is charged with an unknown amount, once, unless somebody else tells its counts. */
+CASE(calls_without_counts)
+{
+    (void)state;
+    ly_tree_node nodes[4];
+    ly_tree_mark marks[4];
+    ly_tree_sum sum;
+    ly_arena arena;
+    ly_arena_init(&arena, 0, 0);
+    for (int round = 0; round < 6; round++) {
+        fill_nodes(nodes,
+                   4); /* agent > call > the same call by another library; and a counted call */
+        for (size_t i = 0; i < 4; i++) {
+            nodes[i].type = LY_TYPE_GENERATION;
+            nodes[i].role = LY_ROLE_LEAF;
+            nodes[i].parent_id = i ? nodes[i == 2 ? 1 : 0].span_id : (ly_span_id){{0}};
+        }
+        nodes[0].type = LY_TYPE_AGENT;
+        nodes[0].role = LY_ROLE_ROLLUP;
+        make_leaf(&nodes[3], 5, 5);
+        nodes[3].book_cost_pico = 7;
+        if (round == 1) { /* the inner one tells the counts */
+            make_leaf(&nodes[2], 1, 1);
+            nodes[2].book_cost_pico = 1;
+        } else if (round == 2) { /* the agent does, and nothing below it */
+            nodes[3] = nodes[2];
+            nodes[3].span_id = kit_id(99);
+            nodes[0].tokens.in_fresh = 5;
+            nodes[0].book_cost_pico = 7;
+        } else if (round == 3) { /* refused before an answer */
+            nodes[1].flags = nodes[2].flags = LY_NODE_ERROR;
+        } else if (round == 4) { /* a twin with its response id is counted */
+            nodes[1].response_key = nodes[2].response_key = nodes[3].response_key = 77;
+        } else if (round == 5) { /* still running, or at home */
+            nodes[1].flags = LY_NODE_FREE;
+            nodes[2].flags = LY_NODE_PENDING;
+        }
+        assert_int_equal(ly_tree_count(nodes, 4, &arena, marks, &sum, NULL), LY_OK);
+        assert_int_equal(sum.total.n_unpriced, round == 0);
+        assert_int_equal(marks[2].unsaid, round == 0);
+        assert_false(marks[0].unsaid || marks[1].unsaid || marks[3].unsaid);
+        assert_int_equal(sum.total.cost_pico, round == 1 ? 8 : 7);
+    }
+    ly_arena_release(&arena);
+}
+
 /* Random trees: totals are the sum of counted marks, nothing is negative or counted below its own
  * duplicate, and the order of the nodes does not matter. */
 CASE(properties_of_random_trees)
@@ -709,6 +755,7 @@ int main(void)
         cmocka_unit_test(cycles_and_self_parents),
         cmocka_unit_test(deep_and_wide),
         cmocka_unit_test(overflow_is_said),
+        cmocka_unit_test(calls_without_counts),
         cmocka_unit_test(properties_of_random_trees),
     };
     return cmocka_run_group_tests_name("genai/tree", tests, NULL, NULL);
