@@ -593,8 +593,14 @@ static char accept_reason[128];
 
 static void log_hears(gpr_log_func_args *args)
 {
+    /* A listener that is being closed says so in the same words, for another reason. */
+    static const char *const wants[] = {"Too many open files", "Cannot allocate memory",
+                                        "No buffer space"};
     const char *at = args->message ? strstr(args->message, "Failed accept") : NULL;
-    if (!at)
+    bool short_of = false;
+    for (size_t i = 0; at && i < LY_COUNT(wants); i++)
+        short_of = short_of || strstr(at, wants[i]) != NULL;
+    if (!short_of)
         return;
     const char *colon = strstr(at, ": ");
     pthread_mutex_lock(&accept_lock);
