@@ -1,8 +1,8 @@
 /*
  * collector: putting it together and taking it apart.
  *
- * Start: options -> runtime file (one collector a database) -> stores -> configuration -> writer, keeper
- * -> HTTP, gRPC -> runtime file written. Stop, in this order: no new connections and requests -> the
+ * Start: options -> runtime file (one collector a database) -> stores -> configuration -> writer -> gRPC,
+ * HTTP -> keeper -> runtime file written. Stop, in this order: no new connections and requests -> the
  * queue is closed and the writer commits and answers what is in it -> transports end -> keeper ->
  * stores -> runtime file.
  */
@@ -295,13 +295,11 @@ static ly_status open_stores(ly_collector *c, ly_err *err)
     return ly_store_open(c->db, &opts, &c->keeper_store, err);
 }
 
-static ly_status start_threads(ly_collector *c, ly_err *err)
+static ly_status start_thread(pthread_t *thread, bool *ret_runs, void *(*run)(void *),
+                              ly_collector *c, ly_err *err)
 {
-    int failed = pthread_create(&c->writer, NULL, ly_writer_main, c);
-    c->writer_runs = failed == 0;
-    if (!failed)
-        failed = pthread_create(&c->keeper, NULL, ly_keeper_main, c);
-    c->keeper_runs = c->writer_runs && failed == 0;
+    int failed = pthread_create(thread, NULL, run, c);
+    *ret_runs = failed == 0;
     return failed ? LY_FAIL(err, LY_E_IO, "a thread could not be started: %s", strerror(failed))
                   : LY_OK;
 }
@@ -375,9 +373,12 @@ static ly_status start(ly_collector *c, const ly_collector_opts *opts, ly_err *e
     if (!status)
         status = ly_httpd_new(c, err);
     if (!status)
-        status = start_threads(c, err);
+        status = start_thread(&c->writer, &c->writer_runs, ly_writer_main, c, err);
     if (!status)
         status = start_receivers(c, err);
+    /* The keeper looks after receivers that stand: one still being opened would seem deaf to it. */
+    if (!status)
+        status = start_thread(&c->keeper, &c->keeper_runs, ly_keeper_main, c, err);
     if (!status && c->runtime)
         status = ly_runtime_write(c->runtime, c, err);
     return status;

@@ -23,6 +23,15 @@ struct ly_grpc {
     ly_rpc_server *server; /* NULL: none listens now */
 };
 
+/* Calls that came before the server stood here were not seen by ly_grpc_pump(): it runs again. */
+static void put_server(ly_collector *c, ly_rpc_server *server)
+{
+    pthread_rwlock_wrlock(&c->grpc->lock);
+    c->grpc->server = server;
+    pthread_rwlock_unlock(&c->grpc->lock);
+    ly_grpc_pump(c);
+}
+
 /* The reservation made at admit() stands in the call's user pointer until the message is here. */
 static void reserve(ly_rpc_call *call, size_t bytes)
 {
@@ -208,11 +217,8 @@ ly_status ly_grpc_start(ly_collector *c, ly_err *err)
     pthread_rwlock_init(&c->grpc->lock, NULL);
     ly_rpc_server *server = NULL;
     ly_status status = open_server(c, c->opts.grpc_port, &server, &c->info.grpc_port, err);
-    if (!status) {
-        pthread_rwlock_wrlock(&c->grpc->lock);
-        c->grpc->server = server;
-        pthread_rwlock_unlock(&c->grpc->lock);
-    }
+    if (!status)
+        put_server(c, server);
     return status;
 }
 
@@ -287,9 +293,7 @@ void ly_grpc_tick(ly_collector *c)
         ly_log(LY_LOG_DEBUG, ROOM, "gRPC cannot listen again yet: %s", err.text);
         return;
     }
-    pthread_rwlock_wrlock(&c->grpc->lock);
-    c->grpc->server = fresh;
-    pthread_rwlock_unlock(&c->grpc->lock);
+    put_server(c, fresh);
 }
 
 void ly_grpc_drain(ly_collector *c)

@@ -217,15 +217,43 @@ static void a_graceful_stop_loses_nothing(void **state)
     assert_int_equal(ly_runtime_find(k->db, &found, &k->err), LY_E_NOTFOUND);
 }
 
+/* Quick starts and stops: one server each time, and after the stop nothing listens on its port. */
+static void a_stopped_collector_listens_no_more(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 12; round++) {
+        kit k = {0};
+        kit_dir(&k);
+        ly_collector_opts opts = LY_COLLECTOR_OPTS_INIT;
+        kit_run(&k, &opts);
+        assert_int_equal(kit_call_code(&k, KIT_TRACES, LY_S("")), LY_RPC_OK);
+        ly_collector_stop(k.collector, 2 * LY_NS_PER_SEC);
+        k.collector = NULL;
+        struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)k.grpc)};
+        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_true(fd >= 0);
+        assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), -1);
+        assert_int_equal(errno, ECONNREFUSED);
+        close(fd);
+        kit_end(&k);
+    }
+}
+
 int main(void)
 {
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        WITH(success_is_an_empty_message),          WITH(partial_success_is_exact),
-        WITH(undecodable_is_invalid_argument),      WITH(unknown_methods_are_answered_at_once),
-        WITH(too_large_before_and_after_inflating), WITH(overload_is_unavailable_with_retry_info),
-        WITH(one_request_larger_than_the_budget),   WITH(many_calls_share_commits),
+        WITH(success_is_an_empty_message),
+        WITH(partial_success_is_exact),
+        WITH(undecodable_is_invalid_argument),
+        WITH(unknown_methods_are_answered_at_once),
+        WITH(too_large_before_and_after_inflating),
+        WITH(overload_is_unavailable_with_retry_info),
+        WITH(one_request_larger_than_the_budget),
+        WITH(many_calls_share_commits),
         WITH(a_graceful_stop_loses_nothing),
+        cmocka_unit_test(a_stopped_collector_listens_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
