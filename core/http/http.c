@@ -1,4 +1,5 @@
-/* The pool over libcurl's multi interface: see http.h. */
+/* The pool over libcurl's multi interface (see http.h): requests, attempts, retries. What a server says in
+ * its headers is read in head.c, how many requests it may have at once is decided in lane.c. */
 #include "http/http.h"
 
 #include <curl/curl.h>
@@ -7,6 +8,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "http/head.h"
 #include "http/lane.h"
 
 enum { MAX_LANES = 64, MAX_WAIT_MS = 120000 };
@@ -34,10 +36,7 @@ struct call {
     bool gave_data, stopped;
     int attempts;
     int64_t submitted_ns, started_ns, first_ns, not_before_ns;
-    char content_type[128], request_id[128];
-    int64_t retry_after_ms;
-    int should_retry; /* -1 not said */
-    int64_t left_requests, left_tokens, reset_requests_ms, reset_tokens_ms;
+    ly_reply_head head; /* of the last attempt */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -259,85 +258,10 @@ static size_t on_body(char *ptr, size_t size, size_t n, void *user)
     return c->body.failed ? 0 : len;
 }
 
-static bool header_is(ly_str name, const char *want)
-{
-    return ly_str_eq_nocase(name, ly_str_c(want));
-}
-
-static int64_t count_of(ly_str value)
-{
-    int64_t n;
-    return ly_str_to_i64(value, &n) ? n : -1;
-}
-
-/* anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{remaining,reset}, and Mistral's tokens a
- * minute. Of several kinds of tokens the scarcest counts, and the latest reset. */
-static void quota_header(call *c, ly_str name, ly_str value)
-{
-    static const char prefix[] = "anthropic-ratelimit-";
-    size_t skip = sizeof prefix - 1;
-    if (header_is(name, "x-ratelimitbysize-remaining-minute")) {
-        c->left_tokens = count_of(value);
-    } else if (header_is(name, "ratelimitbysize-reset")) {
-        c->reset_tokens_ms = ly_http_parse_reset(value);
-    }
-    if (name.len <= skip || !header_is(ly_str_sub(name, 0, skip), prefix)) {
-        return;
-    }
-    ly_str rest = ly_str_sub(name, skip, SIZE_MAX);
-    int64_t ms = ly_http_parse_reset(value), left = count_of(value);
-    if (header_is(rest, "requests-remaining")) {
-        c->left_requests = left;
-    } else if (header_is(rest, "requests-reset")) {
-        c->reset_requests_ms = ms;
-    } else if (header_is(rest, "tokens-remaining") || header_is(rest, "input-tokens-remaining") ||
-               header_is(rest, "output-tokens-remaining")) {
-        c->left_tokens =
-            left >= 0 && (c->left_tokens < 0 || left < c->left_tokens) ? left : c->left_tokens;
-    } else if (header_is(rest, "tokens-reset") || header_is(rest, "input-tokens-reset") ||
-               header_is(rest, "output-tokens-reset")) {
-        c->reset_tokens_ms = ms > c->reset_tokens_ms ? ms : c->reset_tokens_ms;
-    }
-}
-
 static size_t on_header(char *ptr, size_t size, size_t n, void *user)
 {
     call *c = user;
-    ly_str line = ly_str_n(ptr, size * n);
-    size_t colon = ly_str_find_char(line, ':', 0);
-    if (colon == SIZE_MAX) {
-        return size * n;
-    }
-    ly_str name = ly_str_sub(line, 0, colon);
-    ly_str value = ly_str_trim(ly_str_sub(line, colon + 1, SIZE_MAX));
-    double number;
-    if (header_is(name, "content-type")) {
-        ly_str_copy(value, c->content_type, sizeof c->content_type);
-    } else if (header_is(name, "x-request-id") || header_is(name, "request-id") ||
-               header_is(name, "apim-request-id")) {
-        ly_str_copy(value, c->request_id, sizeof c->request_id);
-    } else if (header_is(name, "retry-after-ms")) {
-        if (ly_str_to_double(value, &number) && number >= 0 && number < 1e9) {
-            c->retry_after_ms = (int64_t)(number + 0.5);
-        }
-    } else if (header_is(name, "retry-after")) {
-        int64_t ms = ly_http_parse_retry_after(value, ly_wall_ns());
-        if (ms >= 0 && c->retry_after_ms < 0) {
-            c->retry_after_ms = ms;
-        }
-    } else if (header_is(name, "x-should-retry")) {
-        c->should_retry = ly_str_eqc(value, "true");
-    } else if (header_is(name, "x-ratelimit-remaining-requests")) {
-        c->left_requests = count_of(value);
-    } else if (header_is(name, "x-ratelimit-remaining-tokens")) {
-        c->left_tokens = count_of(value);
-    } else if (header_is(name, "x-ratelimit-reset-requests")) {
-        c->reset_requests_ms = ly_http_parse_reset(value);
-    } else if (header_is(name, "x-ratelimit-reset-tokens")) {
-        c->reset_tokens_ms = ly_http_parse_reset(value);
-    } else {
-        quota_header(c, name, value);
-    }
+    ly_reply_head_line(&c->head, ly_str_n(ptr, size * n));
     return size * n;
 }
 
@@ -419,13 +343,13 @@ static ly_http_reply reply_of(const call *c, ly_http_error error, const char *te
         .error_text = text,
         .status = status,
         .body = ly_buf_view(&c->body),
-        .content_type = ly_str_c(c->content_type),
-        .request_id = ly_str_c(c->request_id),
+        .content_type = ly_str_c(c->head.content_type),
+        .request_id = ly_str_c(c->head.request_id),
         .attempts = c->attempts,
         .attempt_ns = c->attempts ? now - c->started_ns : 0,
         .first_ns = c->first_ns,
         .total_ns = now - c->submitted_ns,
-        .retry_after_ms = c->retry_after_ms,
+        .retry_after_ms = c->head.retry_after_ms,
     };
 }
 
@@ -445,10 +369,8 @@ static void call_start(ly_http *http, call *c, int64_t now)
         return;
     }
     ly_buf_reset(&c->body);
-    c->content_type[0] = c->request_id[0] = c->error[0] = '\0';
-    c->retry_after_ms = c->left_requests = c->left_tokens = -1;
-    c->reset_requests_ms = c->reset_tokens_ms = -1;
-    c->should_retry = -1;
+    ly_reply_head_clear(&c->head);
+    c->error[0] = '\0';
     c->first_ns = -1;
     c->stopped = false;
     c->attempts++;
@@ -507,10 +429,10 @@ static ly_http_verdict default_verdict(const call *c, const ly_http_reply *r)
         return again ? LY_HTTP_AGAIN : LY_HTTP_FINAL;
     }
     if (r->status == 429) {
-        return c->should_retry == 0 ? LY_HTTP_FINAL : LY_HTTP_LIMITED;
+        return c->head.should_retry == 0 ? LY_HTTP_FINAL : LY_HTTP_LIMITED;
     }
-    if (c->should_retry >= 0 && r->status >= 400) {
-        return c->should_retry ? LY_HTTP_AGAIN : LY_HTTP_FINAL;
+    if (c->head.should_retry >= 0 && r->status >= 400) {
+        return c->head.should_retry ? LY_HTTP_AGAIN : LY_HTTP_FINAL;
     }
     static const int again[] = {408, 409, 425, 500, 502, 503, 504, 529};
     for (size_t i = 0; i < LY_COUNT(again); i++) {
@@ -549,11 +471,12 @@ static bool may_retry(const call *c, int64_t wait_ms, int64_t now)
 
 static void learn_from_headers(call *c, int64_t now)
 {
-    if (c->left_requests == 0 && c->reset_requests_ms > 0 && c->reset_requests_ms <= MAX_WAIT_MS) {
-        ly_lane_rate_empty(&c->lane->rate, c->reset_requests_ms, now);
+    const ly_reply_head *h = &c->head;
+    if (h->left_requests == 0 && h->reset_requests_ms > 0 && h->reset_requests_ms <= MAX_WAIT_MS) {
+        ly_lane_rate_empty(&c->lane->rate, h->reset_requests_ms, now);
     }
-    if (c->left_tokens == 0 && c->reset_tokens_ms > 0 && c->reset_tokens_ms <= MAX_WAIT_MS) {
-        ly_lane_rate_empty(&c->lane->rate, c->reset_tokens_ms, now);
+    if (h->left_tokens == 0 && h->reset_tokens_ms > 0 && h->reset_tokens_ms <= MAX_WAIT_MS) {
+        ly_lane_rate_empty(&c->lane->rate, h->reset_tokens_ms, now);
     }
 }
 
@@ -583,7 +506,7 @@ static void attempt_ended(ly_http *http, call *c, CURLcode code)
     if (v == LY_HTTP_DEFAULT) {
         v = default_verdict(c, &r);
     }
-    wait_ms = wait_ms >= 0 ? wait_ms : c->retry_after_ms;
+    wait_ms = wait_ms >= 0 ? wait_ms : c->head.retry_after_ms;
     if (v == LY_HTTP_LIMITED) {
         http->stats.limited++;
         ly_lane_rate_refused(&c->lane->rate, wait_ms, now);
@@ -779,6 +702,7 @@ ly_status ly_http_submit(ly_http *http, const ly_http_request *req, ly_err *err)
     }
     c->submitted_ns = ly_mono_ns();
     c->first_ns = -1;
+    ly_reply_head_clear(&c->head);
     http->pending++;
     http->stats.requests++;
     lane_push(c->lane, c);

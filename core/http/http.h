@@ -119,7 +119,7 @@ typedef struct ly_http_stats {
 } ly_http_stats;
 ly_http_stats ly_http_stats_get(const ly_http *http);
 
-/* Header values, for tests: milliseconds, or -1. "1m30s", "500ms", "1h2m3s", "1.5s", seconds alone, or an
+/* Values of headers, which some bodies repeat: milliseconds, or -1. "1m30s", "500ms", "1h2m3s", "1.5s", seconds alone, or an
  * RFC 3339 time, which is taken from now on. */
 int64_t ly_http_parse_reset(ly_str value);
 /* Retry-After: seconds or an HTTP date, relative to now_ns. */

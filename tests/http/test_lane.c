@@ -1,4 +1,4 @@
-/* Rate control and header values, without a network. */
+/* Rate control, without a network. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,39 +7,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "http/http.h"
 #include "http/lane.h"
-
-static void header_values(void **state)
-{
-    static const struct {
-        const char *text;
-        int64_t ms;
-    } v[] = {{"1m30s", 90000}, {"500ms", 500},      {"1.5s", 1500},
-             {"6m0s", 360000}, {"1h2m3s", 3723000}, {"120ms", 120},
-             {"0s", 0},        {"17", 17000},       {"", -1},
-             {"soon", -1},     {"5x", -1},          {"s", -1}};
-    (void)state;
-    for (size_t i = 0; i < LY_COUNT(v); i++) {
-        assert_int_equal(ly_http_parse_reset(ly_str_c(v[i].text)), v[i].ms);
-    }
-    /* A time: what is left until then. */
-    ly_buf later;
-    ly_buf_init(&later, 64);
-    ly_time_format(ly_wall_ns() + 90 * LY_NS_PER_SEC, 0, &later);
-    int64_t left = ly_http_parse_reset(ly_buf_view(&later));
-    assert_true(left > 30000 && left <= 91000);
-    assert_int_equal(ly_http_parse_reset(LY_S("2001-01-01T00:00:00Z")), 0);
-    ly_buf_release(&later);
-    int64_t now = ly_civil_to_ns(
-        (ly_civil){.year = 1994, .month = 11, .day = 6, .hour = 8, .minute = 49, .second = 7});
-    assert_int_equal(ly_http_parse_retry_after(LY_S("120"), now), 120000);
-    assert_int_equal(ly_http_parse_retry_after(LY_S("0.5"), now), 500);
-    assert_int_equal(ly_http_parse_retry_after(LY_S("Sun, 06 Nov 1994 08:49:37 GMT"), now), 30000);
-    assert_int_equal(ly_http_parse_retry_after(LY_S("Sun, 06 Nov 1994 08:48:37 GMT"), now), 0);
-    assert_int_equal(ly_http_parse_retry_after(LY_S("tomorrow"), now), -1);
-    assert_int_equal(ly_http_parse_retry_after(LY_S("-3"), now), -1);
-}
 
 /* A whole round of clean successes with the lane full. */
 static void clean_round(ly_lane_rate *r, int64_t now)
@@ -107,8 +75,7 @@ static void idle_does_not_grow(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(header_values),
-                                       cmocka_unit_test(slow_start_then_care),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(slow_start_then_care),
                                        cmocka_unit_test(idle_does_not_grow)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
