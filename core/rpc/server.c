@@ -1,98 +1,32 @@
 /*
- * rpc/server: see server.h. Tags, references and the lock are the whole story:
+ * rpc/server: the slots, the waiting calls, the thread, start and stop (see server.h). How a call is
+ * answered is in server_call.c, what gRPC's log gives away in server_log.c, the objects in server_i.h.
+ * Tags, references and the lock are the whole story:
  *
  * - Each operation posted to the completion queue carries a tag inside its call, so the thread knows
  *   what has finished. Request slots are calls that nobody has made yet.
  * - A call is held by references: one for the path slot -> admit -> payload -> handler, which ends when
  *   the answer is posted; one for the cancellation watch; one for the answer being written. The last
  *   one unrefs the gRPC call and with it the header views.
- * - `lock` guards the list of waiting calls, the stop flag and the count of live calls. No gRPC
- *   function that may call back runs under it, and neither do the handler's functions; a call is
- *   taken off the list before admit() sees it, so one thread at a time owns it.
+ * - `lock` guards the lists of waiting calls and of those whose message is awaited, the stop flag and
+ *   the count of live calls. No gRPC function that may call back runs under it, and neither do the
+ *   handler's functions; a call is taken off the list before admit() sees it, so one thread at a time
+ *   owns it.
  */
-#include "rpc/server.h"
-
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 
-#include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
-#include <grpc/grpc.h>
-#include <grpc/grpc_security.h>
-#include <grpc/support/log.h>
 #include <grpc/support/time.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "rpc/server_tls.h"
+#include "rpc/server_i.h"
 
 #define SLOTS_PER_METHOD 32
 #define SLOTS_UNKNOWN    4
 #define TICK_NS          (50 * LY_NS_PER_MS)
 #define READ_TICK_NS     (500 * LY_NS_PER_MS)
-#define MAX_STATUS_BYTES 4096
-
-typedef enum tag_kind { TAG_NEW, TAG_NEW_UNKNOWN, TAG_CLOSED, TAG_PAYLOAD, TAG_SENT } tag_kind;
-
-typedef struct tag {
-    tag_kind kind;
-    ly_rpc_call *call;
-} tag;
-
-struct ly_rpc_call {
-    ly_rpc_server *server;
-    ly_rpc_call *next;                       /* in the waiting list */
-    ly_rpc_call *reading_next, **reading_at; /* in the list of those whose message is awaited */
-    int64_t asked_ns;
-    size_t method;
-    void *user;
-    int64_t born_ns;
-    atomic_int refs;
-    atomic_bool cancelled;
-    int cancelled_raw; /* written by gRPC before TAG_CLOSED */
-    bool no_payload;   /* the server's thread only */
-    grpc_call *call;
-    gpr_timespec deadline;
-    grpc_metadata_array meta;
-    grpc_call_details details; /* unknown methods only */
-    grpc_byte_buffer *payload;
-    grpc_slice body;
-    grpc_byte_buffer *answer;
-    tag on_new, on_closed, on_payload, on_sent;
-};
-
-struct ly_rpc_server {
-    ly_rpc_handler handler;
-    const char *const *methods;
-    size_t n_methods;
-    size_t max_message;
-    int64_t message_ns;
-    ly_rpc_cert *cert;        /* NULL = plain */
-    uint64_t accept_failures; /* of the process when it began to listen */
-    void **registered;
-    grpc_resource_quota *quota;
-    grpc_server *server;
-    grpc_completion_queue *cq;      /* calls; polled by the thread */
-    grpc_completion_queue *stop_cq; /* plucked by drain and free */
-    pthread_t thread;
-    bool started, draining_posted, anonymous;
-
-    pthread_mutex_t lock;
-    pthread_cond_t none_live;
-    bool stopping;
-    size_t live; /* accepted calls that were not freed yet */
-    ly_rpc_call *first, **last;
-    size_t waiting;
-    ly_rpc_call *reading, **reading_last; /* in the order of asking */
-};
-
-static ly_str slice_view(const grpc_slice *slice)
-{
-    return ly_str_n(GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice));
-}
 
 /* ------------------------------------------------------------ a call's life */
 
@@ -129,7 +63,7 @@ static void call_free(ly_rpc_call *call)
     ly_free(call);
 }
 
-static void call_unref(ly_rpc_call *call)
+void ly_rpc_call_unref(ly_rpc_call *call)
 {
     if (atomic_fetch_sub(&call->refs, 1) != 1)
         return;
@@ -170,7 +104,7 @@ static void watch_close(ly_rpc_call *call)
     op.data.recv_close_on_server.cancelled = &call->cancelled_raw;
     atomic_fetch_add(&call->refs, 1);
     if (grpc_call_start_batch(call->call, &op, 1, &call->on_closed, NULL) != GRPC_CALL_OK)
-        call_unref(call);
+        ly_rpc_call_unref(call);
 }
 
 static void lost(ly_rpc_call *call, ly_rpc_lost why, bool admitted)
@@ -317,12 +251,14 @@ size_t ly_rpc_server_waiting(ly_rpc_server *server)
 
 /* --------------------------------------------------------------- the thread */
 
-static void on_new(ly_rpc_call *call, bool ok)
+/* A slot was filled: counts the call, opens a slot in its place and watches for its end. False: there is
+ * no call, because the server stops. */
+static bool took(ly_rpc_call *call, bool ok, bool *ret_stopping)
 {
     ly_rpc_server *server = call->server;
-    if (!ok) { /* the server stops */
+    if (!ok) {
         call_free(call);
-        return;
+        return false;
     }
     pthread_mutex_lock(&server->lock);
     server->live++;
@@ -332,6 +268,15 @@ static void on_new(ly_rpc_call *call, bool ok)
         arm(server, call->method);
     call->born_ns = ly_mono_ns();
     watch_close(call);
+    *ret_stopping = stopping;
+    return true;
+}
+
+static void on_new(ly_rpc_call *call, bool ok)
+{
+    bool stopping;
+    if (!took(call, ok, &stopping))
+        return;
     if (stopping)
         ly_rpc_call_fail(call, LY_RPC_UNAVAILABLE, "the collector is stopping", 0);
     else
@@ -341,18 +286,9 @@ static void on_new(ly_rpc_call *call, bool ok)
 static void on_new_unknown(ly_rpc_call *call, bool ok)
 {
     ly_rpc_server *server = call->server;
-    if (!ok) {
-        call_free(call);
+    bool stopping;
+    if (!took(call, ok, &stopping))
         return;
-    }
-    pthread_mutex_lock(&server->lock);
-    server->live++;
-    bool stopping = server->stopping;
-    pthread_mutex_unlock(&server->lock);
-    if (!stopping)
-        arm(server, call->method);
-    call->born_ns = ly_mono_ns();
-    watch_close(call);
     if (server->handler.lost)
         server->handler.lost(server->handler.user, NULL, LY_RPC_LOST_UNKNOWN_METHOD, false);
     ly_rpc_call_fail(call, LY_RPC_UNIMPLEMENTED,
@@ -394,7 +330,7 @@ static void on_closed(ly_rpc_call *call)
         atomic_store(&call->cancelled, true);
     if (call->no_payload)
         lost(call, call->cancelled_raw ? LY_RPC_LOST_TOO_LARGE : LY_RPC_LOST_NO_MESSAGE, true);
-    call_unref(call);
+    ly_rpc_call_unref(call);
 }
 
 static void on_payload(ly_rpc_call *call, bool ok)
@@ -416,8 +352,8 @@ static void on_payload(ly_rpc_call *call, bool ok)
     grpc_byte_buffer_reader_destroy(&reader);
     grpc_byte_buffer_destroy(call->payload);
     call->payload = NULL;
-    server->handler.message(server->handler.user, call, call->method, slice_view(&call->body),
-                            packing);
+    server->handler.message(server->handler.user, call, call->method,
+                            ly_rpc_slice_view(&call->body), packing);
 }
 
 static void handle(const grpc_event *event)
@@ -438,7 +374,7 @@ static void handle(const grpc_event *event)
         on_payload(t->call, ok);
         break;
     case TAG_SENT:
-        call_unref(t->call);
+        ly_rpc_call_unref(t->call);
         break;
     }
 }
@@ -473,153 +409,7 @@ static void *serve(void *arg)
     }
 }
 
-/* ------------------------------------------------------------------ answers */
-
-static void send_answer(ly_rpc_call *call, int code, ly_str message, ly_str details)
-{
-    grpc_op ops[3];
-    size_t n = 0;
-    memset(ops, 0, sizeof ops);
-    /* By this a tracer knows that live mode's start records are understood here (client.h). */
-    grpc_metadata hello;
-    memset(&hello, 0, sizeof hello);
-    hello.key = grpc_slice_from_static_string("lydite-collector");
-    hello.value = grpc_slice_from_static_string("1");
-    ops[n].data.send_initial_metadata.count = call->server->anonymous ? 0 : 1;
-    ops[n].data.send_initial_metadata.metadata = &hello;
-    ops[n++].op = GRPC_OP_SEND_INITIAL_METADATA;
-    if (call->answer) {
-        ops[n].op = GRPC_OP_SEND_MESSAGE;
-        ops[n++].data.send_message.send_message = call->answer;
-    }
-    grpc_metadata trailer;
-    memset(&trailer, 0, sizeof trailer);
-    grpc_slice text = grpc_slice_from_copied_buffer(message.ptr ? message.ptr : "", message.len);
-    ops[n].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
-    ops[n].data.send_status_from_server.status = (grpc_status_code)code;
-    ops[n].data.send_status_from_server.status_details = &text;
-    if (details.len > 0) {
-        trailer.key = grpc_slice_from_static_string("grpc-status-details-bin");
-        trailer.value = grpc_slice_from_copied_buffer(details.ptr, details.len);
-        ops[n].data.send_status_from_server.trailing_metadata_count = 1;
-        ops[n].data.send_status_from_server.trailing_metadata = &trailer;
-    }
-    n++;
-    /* The path's reference becomes the answer's. */
-    if (grpc_call_start_batch(call->call, ops, n, &call->on_sent, NULL) != GRPC_CALL_OK)
-        call_unref(call);
-    grpc_slice_unref(text);
-    if (details.len > 0)
-        grpc_slice_unref(trailer.value);
-}
-
-void ly_rpc_call_reply(ly_rpc_call *call, ly_str body)
-{
-    grpc_slice slice = grpc_slice_from_copied_buffer(body.ptr ? body.ptr : "", body.len);
-    call->answer = grpc_raw_byte_buffer_create(&slice, 1);
-    grpc_slice_unref(slice);
-    ly_rpc_call_drop_body(call);
-    send_answer(call, LY_RPC_OK, LY_S(""), LY_S(""));
-}
-
-void ly_rpc_call_fail(ly_rpc_call *call, ly_rpc_code code, const char *message,
-                      int64_t retry_delay_ns)
-{
-    ly_rpc_status_msg msg = LY_RPC_STATUS_MSG_INIT;
-    msg.code = (int)code;
-    msg.message = ly_str_c(message);
-    msg.retry_delay_ns = retry_delay_ns;
-    if (code == LY_RPC_INVALID_ARGUMENT) {
-        msg.bad_field = LY_S("request");
-        msg.bad_reason = msg.message;
-    }
-    ly_buf details;
-    ly_buf_init(&details, MAX_STATUS_BYTES);
-    ly_rpc_status_write(&details, &msg);
-    ly_rpc_call_drop_body(call);
-    send_answer(call, (int)code, msg.message, details.failed ? LY_S("") : ly_buf_view(&details));
-    ly_buf_release(&details);
-}
-
-void ly_rpc_call_set_user(ly_rpc_call *call, void *user)
-{
-    call->user = user;
-}
-
-void *ly_rpc_call_user(const ly_rpc_call *call)
-{
-    return call->user;
-}
-
-ly_str ly_rpc_call_meta(const ly_rpc_call *call, ly_str key)
-{
-    for (size_t i = 0; i < call->meta.count; i++) {
-        if (ly_str_eq(slice_view(&call->meta.metadata[i].key), key))
-            return slice_view(&call->meta.metadata[i].value);
-    }
-    return LY_STR_NONE;
-}
-
-int64_t ly_rpc_call_age_ns(const ly_rpc_call *call)
-{
-    return ly_mono_ns() - call->born_ns;
-}
-
-bool ly_rpc_call_cancelled(const ly_rpc_call *call)
-{
-    return atomic_load(&call->cancelled);
-}
-
-ly_rpc_server *ly_rpc_call_server(const ly_rpc_call *call)
-{
-    return call->server;
-}
-
-void ly_rpc_call_drop_body(ly_rpc_call *call)
-{
-    grpc_slice_unref(call->body);
-    call->body = grpc_empty_slice();
-}
-
 /* ---------------------------------------------------------- start and stop */
-
-/*
- * gRPC's log goes nowhere, but one line is heard: when the process has no file descriptor left for a new
- * connection, gRPC 1.51 stops listening for good and says so only here.
- */
-static atomic_uint_least64_t accept_failures;
-static pthread_mutex_t accept_lock = PTHREAD_MUTEX_INITIALIZER;
-static char accept_reason[128];
-
-static void log_hears(gpr_log_func_args *args)
-{
-    /* A listener that is being closed says so in the same words, for another reason. */
-    static const char *const wants[] = {"Too many open files", "Cannot allocate memory",
-                                        "No buffer space"};
-    const char *at = args->message ? strstr(args->message, "Failed accept") : NULL;
-    bool short_of = false;
-    for (size_t i = 0; at && i < LY_COUNT(wants); i++)
-        short_of = short_of || strstr(at, wants[i]) != NULL;
-    if (!short_of)
-        return;
-    const char *colon = strstr(at, ": ");
-    pthread_mutex_lock(&accept_lock);
-    (void)snprintf(accept_reason, sizeof accept_reason, "%s", colon ? colon + 2 : at);
-    pthread_mutex_unlock(&accept_lock);
-    atomic_fetch_add(&accept_failures, 1);
-}
-
-void ly_rpc_server_deaf_reason(char *dst, size_t size)
-{
-    pthread_mutex_lock(&accept_lock);
-    (void)snprintf(dst, size, "%s", accept_reason);
-    pthread_mutex_unlock(&accept_lock);
-}
-
-bool ly_rpc_server_deaf(const ly_rpc_server *server)
-{
-    return atomic_load(&accept_failures) != server->accept_failures;
-}
 
 static grpc_arg int_arg(const char *key, int64_t value)
 {
@@ -690,11 +480,11 @@ ly_status ly_rpc_server_new(const ly_rpc_server_opts *opts, const ly_rpc_handler
     server->last = &server->first;
     server->reading_last = &server->reading;
     server->message_ns = or_default(opts->message_ns, 60 * LY_NS_PER_SEC);
-    server->accept_failures = atomic_load(&accept_failures);
+    server->accept_failures = ly_rpc_log_accept_failures();
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->none_live, NULL);
     if (opts->quiet && !grpc_is_initialized())
-        gpr_set_log_function(log_hears);
+        ly_rpc_log_hear();
     grpc_init();
     make_server(server, opts);
     *ret_server = server;

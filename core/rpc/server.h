@@ -48,7 +48,7 @@ typedef enum ly_rpc_lost {
 } ly_rpc_lost;
 
 /* All run on the server's thread, except admit() and lost(), which may also run inside
- * ly_rpc_server_pump on its caller's thread. None may block. `method` is the index in the list given. */
+ * ly_rpc_server_pump, and lost() inside ly_rpc_server_drain, on the caller's thread. None may block. `method` is the index in the list given. */
 typedef struct ly_rpc_handler {
     void *user;
     ly_rpc_admit (*admit)(void *user, ly_rpc_call *call, size_t method);
