@@ -19,7 +19,7 @@
 #include "otlp/decode.h"
 #include "otlp/json.h"
 
-enum { SCENE_SPANS = 16384, SCENE_LOGS = 4096, SCENE_FILES = 256 };
+enum { SCENE_SPANS = 16384, SCENE_LOGS = 4096, SCENE_FILES = 256, SCENE_NAME = 64 };
 
 typedef struct scene_span {
     const ly_span *span; /* NULL = a synthetic leaf */
@@ -192,6 +192,24 @@ static ly_signal signal_of(const char *path)
     return signal;
 }
 
+/* The payloads of a folder in the order they were recorded. false when it cannot be read. */
+static inline bool payload_names(const char *folder, char names[][SCENE_NAME], size_t *ret_n)
+{
+    size_t n = 0;
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return false;
+    for (const struct dirent *e; (e = readdir(dir)) != NULL && n < SCENE_FILES;) {
+        const size_t len = strlen(e->d_name);
+        if (len > 4 && len < SCENE_NAME && strcmp(e->d_name + len - 4, ".bin") == 0)
+            memcpy(names[n++], e->d_name, len + 1);
+    }
+    closedir(dir);
+    qsort(names, n, sizeof names[0], by_name);
+    *ret_n = n;
+    return true;
+}
+
 /* false when the folder cannot be read or a payload cannot be decoded. */
 static inline bool scene_load(scene *s, const char *folder)
 {
@@ -200,18 +218,10 @@ static inline bool scene_load(scene *s, const char *folder)
     s->spans = LY_ARENA_ARRAY(&s->arena, scene_span, SCENE_SPANS);
     s->logs = LY_ARENA_ARRAY(&s->arena, const ly_log_record *, SCENE_LOGS);
     s->infos = LY_ARENA_ARRAY(&s->arena, ly_log_info, SCENE_LOGS);
-    char names[SCENE_FILES][64];
+    char names[SCENE_FILES][SCENE_NAME];
     size_t n = 0;
-    DIR *dir = opendir(folder);
-    if (!dir || !s->infos)
+    if (!s->infos || !payload_names(folder, names, &n))
         return false;
-    for (const struct dirent *e; (e = readdir(dir)) != NULL && n < SCENE_FILES;) {
-        const size_t len = strlen(e->d_name);
-        if (len > 4 && len < sizeof names[0] && strcmp(e->d_name + len - 4, ".bin") == 0)
-            memcpy(names[n++], e->d_name, len + 1);
-    }
-    closedir(dir);
-    qsort(names, n, sizeof names[0], by_name);
     for (size_t i = 0; i < n; i++) {
         char path[4200];
         snprintf(path, sizeof path, "%.4000s/%.63s", folder, names[i]);
@@ -239,6 +249,28 @@ static inline bool scene_load(scene *s, const char *folder)
 static inline void scene_free(scene *s)
 {
     ly_arena_release(&s->arena);
+}
+
+/* Hands `each` every scenario's line of the corpus's truth. Returns how many; 0 = the data are not here. */
+static inline size_t corpus_each(void (*each)(const char *root, ly_val line, void *user),
+                                 void *user)
+{
+    const char *shared = getenv("SHARED");
+    char root[2048], path[2100];
+    snprintf(root, sizeof root, "%s/data/corpus", shared ? shared : LY_SHARED_DIR);
+    snprintf(path, sizeof path, "%s/expected.jsonl", root);
+    const ly_str text = read_whole(path);
+    ly_str rest = text, one;
+    size_t n = 0;
+    while (ly_str_split(&rest, '\n', &one)) {
+        const ly_val line = ly_val_json(one);
+        if (line.kind == LY_IS_OBJECT) {
+            each(root, line, user);
+            n++;
+        }
+    }
+    ly_free((void *)text.ptr);
+    return n;
 }
 
 #endif

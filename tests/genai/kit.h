@@ -70,6 +70,19 @@ typedef struct kit {
     kit_add((k), (scope), (name), (parent), (kind), (const ly_kv[]){__VA_ARGS__}, \
             sizeof((const ly_kv[]){__VA_ARGS__}) / sizeof(ly_kv))
 
+/* First and last line of a test that builds one kit, `k`. */
+#define BEGIN    \
+    (void)state; \
+    kit k;       \
+    kit_init(&k)
+#define END kit_done(&k)
+
+static inline void expect_text(ly_str got, const char *want)
+{
+    if (!ly_str_eqc(got, want))
+        fail_msg("got \"%.*s\", want \"%s\"", LY_STR_ARG(got), want);
+}
+
 static inline void kit_init(kit *k)
 {
     memset(k, 0, sizeof *k);

@@ -13,45 +13,21 @@
 #include <cmocka.h>
 
 #include "genai/corpus.h"
+#include "genai/exceptions.h"
 
-typedef struct exception_row {
-    const char *scenario; /* "lib/scene", one star for anything; by prefix and suffix around '*' */
-    const char *what;
-    long long sent; /* what the client did send (count); -1 = not a number */
-    const char *why;
-} exception_row;
-
-static const exception_row exceptions[] = {
-#define CLIENT_ERROR(scenario, what, sent, why) {scenario, what, sent, why},
-#include "genai/exceptions.def"
-#undef CLIENT_ERROR
-    {NULL, NULL, 0, NULL}};
-
-static bool used[sizeof exceptions / sizeof *exceptions];
+static bool used[LY_COUNT(exceptions)];
 static bool list_all;
 static int failures;
 
-static bool fits(const char *pattern, ly_str s)
-{
-    const ly_str p = ly_str_c(pattern);
-    const size_t star = ly_str_find_char(p, '*', 0);
-    if (star == SIZE_MAX)
-        return ly_str_eq(p, s);
-    const ly_str head = ly_str_sub(p, 0, star), tail = ly_str_sub(p, star + 1, p.len);
-    return s.len >= head.len + tail.len && ly_str_starts(s, head) && ly_str_ends(s, tail);
-}
-
 static void differs(ly_str dir, const char *what, long long want, long long got, const char *note)
 {
-    for (size_t i = 0; exceptions[i].scenario; i++) {
-        if (strcmp(exceptions[i].what, what) == 0 && fits(exceptions[i].scenario, dir) &&
-            (exceptions[i].sent == -1 || exceptions[i].sent == got)) {
-            used[i] = true;
-            if (list_all)
-                printf("excused %.*s %s: want %lld got %lld (%s)\n", LY_STR_ARG(dir), what, want,
-                       got, exceptions[i].why);
-            return;
-        }
+    const int row = exception_of(dir, what, got);
+    if (row >= 0) {
+        used[row] = true;
+        if (list_all)
+            printf("excused %.*s %s: want %lld got %lld (%s)\n", LY_STR_ARG(dir), what, want, got,
+                   exceptions[row].why);
+        return;
     }
     failures++;
     printf("DIFFERS %.*s %s: want %lld got %lld %s\n", LY_STR_ARG(dir), what, want, got, note);
@@ -197,8 +173,9 @@ static void check_error(scene *s, ly_str dir, ly_val line)
         differs(dir, "error", want, got, "");
 }
 
-static void check_scenario(const char *root, ly_val line)
+static void check_scenario(const char *root, ly_val line, void *user)
 {
+    (void)user;
     scene s;
     ly_arena names;
     ly_arena_init(&names, 0, 0);
@@ -221,24 +198,10 @@ static void check_scenario(const char *root, ly_val line)
 static void corpus(void **state)
 {
     (void)state;
-    const char *shared = getenv("SHARED");
-    char root[2048], path[2100];
-    snprintf(root, sizeof root, "%s/data/corpus", shared ? shared : LY_SHARED_DIR);
-    snprintf(path, sizeof path, "%s/expected.jsonl", root);
-    const ly_str text = read_whole(path);
-    if (!text.len)
+    const size_t scenarios = corpus_each(check_scenario, NULL);
+    if (scenarios == 0)
         skip();
-    ly_str rest = text, one;
-    size_t scenarios = 0;
-    while (ly_str_split(&rest, '\n', &one)) {
-        const ly_val line = ly_val_json(one);
-        if (line.kind != LY_IS_OBJECT)
-            continue;
-        check_scenario(root, line);
-        scenarios++;
-    }
-    ly_free((void *)text.ptr);
-    for (size_t i = 0; exceptions[i].scenario; i++) {
+    for (size_t i = 0; i < LY_COUNT(exceptions); i++) {
         if (!used[i]) {
             printf("UNUSED exception %s %s\n", exceptions[i].scenario, exceptions[i].what);
             failures++;

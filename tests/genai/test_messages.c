@@ -10,24 +10,12 @@ static ly_messages read_of(kit *k, size_t i)
     return m;
 }
 
-static void expect(ly_str got, const char *want)
-{
-    if (!ly_str_eqc(got, want))
-        fail_msg("got \"%.*s\", want \"%s\"", LY_STR_ARG(got), want);
-}
-
 static void expect_part(const ly_message *m, size_t i, ly_part_kind kind, const char *text)
 {
     assert_true(i < m->n_parts);
     assert_int_equal(m->parts[i].kind, kind);
-    expect(kind == LY_PART_TOOL_CALL ? m->parts[i].tool_name : m->parts[i].text, text);
+    expect_text(kind == LY_PART_TOOL_CALL ? m->parts[i].tool_name : m->parts[i].text, text);
 }
-
-#define BEGIN    \
-    (void)state; \
-    kit k;       \
-    kit_init(&k)
-#define END kit_done(&k)
 
 static void otel_json(void **state)
 {
@@ -51,16 +39,16 @@ static void otel_json(void **state)
     assert_int_equal(m.n_input, 3);
     expect_part(&m.input[0], 0, LY_PART_TEXT, "Wie üblich?");
     expect_part(&m.input[1], 0, LY_PART_TOOL_CALL, "f");
-    expect(m.input[1].parts[0].arguments, "{\"a\":1}");
+    expect_text(m.input[1].parts[0].arguments, "{\"a\":1}");
     expect_part(&m.input[2], 0, LY_PART_TOOL_RESULT, "42");
-    expect(m.input[2].parts[0].tool_id, "c1");
+    expect_text(m.input[2].parts[0].tool_id, "c1");
     assert_int_equal(m.n_output, 1);
     expect_part(&m.output[0], 0, LY_PART_REASONING, "hm");
     expect_part(&m.output[0], 1, LY_PART_TEXT, "ok");
-    expect(m.output[0].finish_reason, "stop");
+    expect_text(m.output[0].finish_reason, "stop");
     assert_int_equal(m.n_tools, 1);
-    expect(m.tools[0].name, "f");
-    expect(m.tools[0].parameters, "{\"type\":\"object\"}");
+    expect_text(m.tools[0].name, "f");
+    expect_text(m.tools[0].parameters, "{\"type\":\"object\"}");
     END;
 }
 
@@ -81,7 +69,7 @@ static void otel_native(void **state)
     const ly_messages m = read_of(&k, 0);
     expect_part(&m.input[0], 0, LY_PART_TEXT, "hello");
     expect_part(&m.output[0], 0, LY_PART_TEXT, "hi");
-    expect(m.output[0].role, "assistant");
+    expect_text(m.output[0].role, "assistant");
     END;
 }
 
@@ -109,14 +97,14 @@ static void openinference_flat(void **state)
         STR("input.value", "{\"messages\":[]}"));
     const ly_messages m = read_of(&k, 0);
     assert_int_equal(m.n_input, 3);
-    expect(m.input[0].role, "system");
+    expect_text(m.input[0].role, "system");
     expect_part(&m.input[1], 0, LY_PART_TOOL_RESULT, "second");
-    expect(m.input[1].parts[0].tool_id, "c9");
+    expect_text(m.input[1].parts[0].tool_id, "c9");
     expect_part(&m.input[2], 0, LY_PART_TEXT, "third");
     expect_part(&m.output[0], 0, LY_PART_TEXT, "out");
     expect_part(&m.output[0], 1, LY_PART_TOOL_CALL, "f");
-    expect(m.output[0].parts[1].arguments, "{\"a\":1}");
-    expect(m.tools[0].name, "f");
+    expect_text(m.output[0].parts[1].arguments, "{\"a\":1}");
+    expect_text(m.tools[0].name, "f");
     END;
 }
 
@@ -130,15 +118,15 @@ static void traceloop_flat_beats_the_prompt_name(void **state)
          STR("gen_ai.completion.0.content", "yo"), STR("gen_ai.completion.0.finish_reason", "stop"),
          STR("gen_ai.completion.0.tool_calls.0.name", "f"),
          STR("gen_ai.completion.0.tool_calls.0.arguments", "{}"));
-    expect(k.canon[0].prompt_name, "greeting");
-    expect(k.canon[0].prompt_version, "3");
+    expect_text(k.canon[0].prompt_name, "greeting");
+    expect_text(k.canon[0].prompt_version, "3");
     assert_string_equal(k.canon[0].dialect, "traceloop");
     const ly_messages m = read_of(&k, 0);
     assert_int_equal(m.n_input, 1);
     expect_part(&m.input[0], 0, LY_PART_TEXT, "hi");
     expect_part(&m.output[0], 0, LY_PART_TEXT, "yo");
     expect_part(&m.output[0], 1, LY_PART_TOOL_CALL, "f");
-    expect(m.output[0].finish_reason, "stop");
+    expect_text(m.output[0].finish_reason, "stop");
     END;
 }
 
@@ -161,7 +149,7 @@ static void ai_sdk(void **state)
     expect_part(&m.output[0], 0, LY_PART_REASONING, "hm");
     expect_part(&m.output[0], 1, LY_PART_TEXT, "yo");
     expect_part(&m.output[0], 2, LY_PART_TOOL_CALL, "f");
-    expect(m.output[0].parts[2].arguments, "{\"a\":1}");
+    expect_text(m.output[0].parts[2].arguments, "{\"a\":1}");
     END;
 }
 
@@ -208,19 +196,19 @@ static void provider_native(void **state)
     ly_messages m = read_of(&k, 0);
     expect_part(&m.input[0], 0, LY_PART_TEXT, "a");
     expect_part(&m.output[0], 0, LY_PART_TOOL_CALL, "f");
-    expect(m.output[0].finish_reason, "tool_call");
-    expect(m.tools[0].name, "f");
+    expect_text(m.output[0].finish_reason, "tool_call");
+    expect_text(m.tools[0].name, "f");
     m = read_of(&k, 1);
     assert_int_equal(k.canon[1].type, LY_TYPE_GENERATION);
     expect_part(m.system, 0, LY_PART_TEXT, "be nice");
     assert_int_equal(m.input[0].parts[0].kind, LY_PART_MEDIA);
-    expect(m.input[0].parts[0].mime, "image/png");
+    expect_text(m.input[0].parts[0].mime, "image/png");
     expect_part(&m.output[0], 0, LY_PART_REASONING, "t");
     expect_part(&m.output[0], 1, LY_PART_TOOL_CALL, "g");
     m = read_of(&k, 2);
     expect_part(m.system, 0, LY_PART_TEXT, "sys");
     expect_part(&m.output[0], 0, LY_PART_TOOL_CALL, "h");
-    expect(m.output[0].role, "assistant");
+    expect_text(m.output[0].role, "assistant");
     expect_vec(&k.canon[2].tokens, (vec){47, UNK, UNK, 39, 64});
     m = read_of(&k, 3);
     expect_part(&m.output[0], 0, LY_PART_TEXT, "a");
@@ -245,7 +233,7 @@ static void langchain_serialised(void **state)
              "\"content\":\"a\",\"tool_calls\":[{\"name\":\"f\",\"args\":{},\"id\":\"c\"}]}}]}"));
     const ly_messages m = read_of(&k, 0);
     assert_int_equal(m.n_output, 2);
-    expect(m.output[0].role, "user");
+    expect_text(m.output[0].role, "user");
     expect_part(&m.output[1], 0, LY_PART_TEXT, "a");
     expect_part(&m.output[1], 1, LY_PART_TOOL_CALL, "f");
     END;
@@ -267,21 +255,21 @@ static void tools_and_retrieval(void **state)
          STR("mlflow.spanInputs", "{\"query\":\"q2\"}"),
          STR("mlflow.spanOutputs", "[{\"page_content\":\"pc\",\"metadata\":{\"id\":\"m1\"}}]"));
     ly_messages m = read_of(&k, 0);
-    expect(m.tool_arguments, "{\"a\":1}");
-    expect(m.tool_result, "42");
+    expect_text(m.tool_arguments, "{\"a\":1}");
+    expect_text(m.tool_result, "42");
     m = read_of(&k, 1);
-    expect(m.query, "why?");
+    expect_text(m.query, "why?");
     assert_int_equal(m.n_documents, 2);
-    expect(m.documents[0].id, "a");
-    expect(m.documents[0].content, "text a");
+    expect_text(m.documents[0].id, "a");
+    expect_text(m.documents[0].content, "text a");
     assert_true(m.documents[1].has_score && m.documents[1].score == 0.25);
     m = read_of(&k, 2);
-    expect(m.query, "q");
-    expect(m.documents[0].content, "c");
+    expect_text(m.query, "q");
+    expect_text(m.documents[0].content, "c");
     m = read_of(&k, 3);
-    expect(m.query, "q2");
-    expect(m.documents[0].content, "pc");
-    expect(m.documents[0].id, "m1");
+    expect_text(m.query, "q2");
+    expect_text(m.documents[0].content, "pc");
+    expect_text(m.documents[0].id, "m1");
     END;
 }
 
@@ -299,10 +287,10 @@ static void message_events(void **state)
     kit_normalise(&k, i);
     assert_true(k.canon[i].has_input && k.canon[i].has_output);
     ly_messages m = read_of(&k, i);
-    expect(m.input[0].role, "user");
+    expect_text(m.input[0].role, "user");
     expect_part(&m.input[0], 0, LY_PART_TEXT, "hi");
     expect_part(&m.output[0], 0, LY_PART_TEXT, "yo");
-    expect(m.output[0].finish_reason, "stop");
+    expect_text(m.output[0].finish_reason, "stop");
     /* as log records with structured bodies */
     k.spans[i].n_events = 0;
     const ly_kv body1[] = {STR("content", "hello")};
@@ -430,8 +418,9 @@ static bool asked_tool(const ly_messages *m, ly_str name, ly_str id)
 
 static int unsaid;
 
-static void check_scene(const char *root, ly_val line)
+static void check_scene(const char *root, ly_val line, void *user)
 {
+    (void)user;
     scene s;
     ly_arena names;
     ly_arena_init(&names, 0, 0);
@@ -493,20 +482,8 @@ static void check_scene(const char *root, ly_val line)
 static void corpus_messages(void **state)
 {
     (void)state;
-    const char *shared = getenv("SHARED");
-    char root[2048], path[2100];
-    snprintf(root, sizeof root, "%s/data/corpus", shared ? shared : LY_SHARED_DIR);
-    snprintf(path, sizeof path, "%s/expected.jsonl", root);
-    const ly_str text = read_whole(path);
-    if (!text.len)
+    if (corpus_each(check_scene, NULL) == 0)
         skip();
-    ly_str rest = text, one;
-    while (ly_str_split(&rest, '\n', &one)) {
-        const ly_val line = ly_val_json(one);
-        if (line.kind == LY_IS_OBJECT)
-            check_scene(root, line);
-    }
-    ly_free((void *)text.ptr);
     printf("%d unsaid\n", unsaid);
     assert_true(unsaid == 0);
 }

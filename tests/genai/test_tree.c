@@ -2,11 +2,6 @@
 #include "genai/kit.h"
 
 #define CASE(name) static void name(void **state)
-#define BEGIN    \
-    (void)state; \
-    kit k;       \
-    kit_init(&k)
-#define END kit_done(&k)
 
 #define CLIENT   3
 #define SERVER   2

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "genai/corpus.h"
+#include "genai/exceptions.h"
 #include "ingest/ingest.h"
 
 /* Scenarios that begin with this; test_corpus_totals.c takes a few. */
@@ -19,48 +20,21 @@
 #define ONLY ""
 #endif
 
-typedef struct exception_row {
-    const char *scenario, *what;
-    long long sent;
-    const char *why;
-} exception_row;
-
-static const exception_row exceptions[] = {
-#define CLIENT_ERROR(scenario, what, sent, why) {scenario, what, sent, why},
-#include "genai/exceptions.def"
-#undef CLIENT_ERROR
-    {NULL, NULL, 0, NULL}};
-
 static int failures;
 
-static bool fits(const char *pattern, ly_str s)
-{
-    const ly_str p = ly_str_c(pattern);
-    const size_t star = ly_str_find_char(p, '*', 0);
-    if (star == SIZE_MAX)
-        return ly_str_eq(p, s);
-    const ly_str head = ly_str_sub(p, 0, star), tail = ly_str_sub(p, star + 1, p.len);
-    return s.len >= head.len + tail.len && ly_str_starts(s, head) && ly_str_ends(s, tail);
-}
-
-static bool excused(ly_str dir, const char *what, long long got)
-{
-    for (size_t i = 0; exceptions[i].scenario; i++) {
-        if (strcmp(exceptions[i].what, what) == 0 && fits(exceptions[i].scenario, dir) &&
-            exceptions[i].sent == got)
-            return true;
-    }
-    return false;
-}
-
-static ly_store *fresh(const char *db)
+static void remove_db(const char *db)
 {
     static const char *const ends[] = {"", "-wal", "-shm"};
     char path[256];
     for (size_t i = 0; i < LY_COUNT(ends); i++) {
         snprintf(path, sizeof path, "%s%s", db, ends[i]);
-        (void)unlink(path);
+        (void)unlink(path); /* one that was never there is as good */
     }
+}
+
+static ly_store *fresh(const char *db)
+{
+    remove_db(db);
     ly_store *store = NULL;
     ly_err err = LY_ERR_INIT;
     ly_store_opts opts = LY_STORE_OPTS_INIT;
@@ -84,21 +58,6 @@ static void put(ly_store *store, const char *path)
             fail_msg("%s: %s", path, err.text);
     }
     ly_free((void *)bytes.ptr);
-}
-
-static size_t list(const char *folder, char names[][64])
-{
-    size_t n = 0;
-    DIR *dir = opendir(folder);
-    for (const struct dirent *e; dir && (e = readdir(dir)) != NULL && n < SCENE_FILES;) {
-        const size_t len = strlen(e->d_name);
-        if (len > 4 && len < 64 && strcmp(e->d_name + len - 4, ".bin") == 0)
-            memcpy(names[n++], e->d_name, len + 1);
-    }
-    if (dir)
-        closedir(dir);
-    qsort(names, n, sizeof names[0], by_name);
-    return n;
 }
 
 static void sum_traces(ly_store *store, ly_tokens *ret)
@@ -144,7 +103,7 @@ static void compare(ly_str dir, ly_val line, const ly_tokens *t, bool settled, c
         int64_t truth = 0;
         const int64_t got = rows[i].got == LY_UNKNOWN ? 0 : rows[i].got;
         if (!ly_val_i64(ly_val_get(want, rows[i].name), &truth) || got == truth ||
-            (!settled && got < truth) || excused(dir, rows[i].name, got))
+            (!settled && got < truth) || exception_of(dir, rows[i].name, got) >= 0)
             continue;
         failures++;
         printf("DIFFERS %.*s (%s) %s: want %lld got %lld\n", LY_STR_ARG(dir), order, rows[i].name,
@@ -152,16 +111,28 @@ static void compare(ly_str dir, ly_val line, const ly_tokens *t, bool settled, c
     }
 }
 
-static void check_scenario(const char *root, const char *db, ly_val line)
+/* A database for one scenario after the other. */
+typedef struct place {
+    char dir[64], db[128];
+    ly_str
+        last; /* the scenario before, without its transport; in the text that corpus_each reads */
+} place;
+
+static void check_scenario(const char *root, ly_val line, void *user)
 {
-    ly_arena names_arena;
-    ly_arena_init(&names_arena, 0, 0);
-    const ly_str dir = ly_val_str(ly_val_get(line, "dir"), &names_arena);
-    char folder[3000], path[3100], names[SCENE_FILES][64];
+    place *at = user;
+    /* One transport of a scenario is enough here: their payloads say the same. */
+    const ly_str dir = ly_val_str(ly_val_get(line, "dir"), NULL);
+    const ly_str base = ly_str_sub(dir, 0, ly_str_find_char(dir, '+', 0));
+    if (ly_str_eq(base, at->last) || !ly_str_starts(dir, ly_str_c(ONLY)))
+        return;
+    at->last = base;
+    char folder[3000], path[3100], names[SCENE_FILES][SCENE_NAME];
+    size_t n = 0;
     snprintf(folder, sizeof folder, "%s/%.*s", root, LY_STR_ARG(dir));
-    const size_t n = list(folder, names);
+    (void)payload_names(folder, names, &n); /* a scenario may have recorded nothing */
     for (int backwards = 0; backwards < 2 && n > 0; backwards++) {
-        ly_store *store = fresh(db);
+        ly_store *store = fresh(at->db);
         ly_tokens tokens;
         ly_err err = LY_ERR_INIT;
         int64_t left = 0;
@@ -177,41 +148,19 @@ static void check_scenario(const char *root, const char *db, ly_val line)
         compare(dir, line, &tokens, true, backwards ? "backwards, settled" : "settled");
         ly_store_close(store);
     }
-    ly_arena_release(&names_arena);
 }
 
 static void corpus_totals(void **state)
 {
     (void)state;
-    const char *shared = getenv("SHARED");
-    char root[2048], path[2100], db[64] = "/tmp/lydite-corpus-XXXXXX", file[128];
-    snprintf(root, sizeof root, "%s/data/corpus", shared ? shared : LY_SHARED_DIR);
-    snprintf(path, sizeof path, "%s/expected.jsonl", root);
-    const ly_str text = read_whole(path);
-    if (!text.len)
+    place at = {.dir = "/tmp/lydite-corpus-XXXXXX"};
+    assert_non_null(mkdtemp(at.dir));
+    snprintf(at.db, sizeof at.db, "%s/t.db", at.dir);
+    const size_t scenarios = corpus_each(check_scenario, &at);
+    remove_db(at.db);
+    (void)rmdir(at.dir);
+    if (scenarios == 0)
         skip();
-    assert_non_null(mkdtemp(db));
-    snprintf(file, sizeof file, "%s/t.db", db);
-    ly_str rest = text, one, last = LY_STR_NONE;
-    while (ly_str_split(&rest, '\n', &one)) {
-        const ly_val line = ly_val_json(one);
-        if (line.kind != LY_IS_OBJECT)
-            continue;
-        /* One transport of a scenario is enough here: their payloads say the same. */
-        const ly_str dir = ly_val_str(ly_val_get(line, "dir"), NULL);
-        const ly_str base = ly_str_sub(dir, 0, ly_str_find_char(dir, '+', 0));
-        if (ly_str_eq(base, last) || !ly_str_starts(dir, ly_str_c(ONLY)))
-            continue;
-        last = base;
-        check_scenario(root, file, line);
-    }
-    ly_free((void *)text.ptr);
-    static const char *const ends[] = {"", "-wal", "-shm"};
-    for (size_t i = 0; i < LY_COUNT(ends); i++) {
-        snprintf(path, sizeof path, "%s%s", file, ends[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(db);
     assert_int_equal(failures, 0);
 }
 
