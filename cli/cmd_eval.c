@@ -446,6 +446,7 @@ static const ly_verb verbs[] = {
      "Shows row and output without target or judge, in an order that chance has drawn, so that "
      "stopping early leaves a fair sample. Keys: y good, n bad, u cannot say, s later, q stop. "
      "Each label is stored at once, so that the next review goes on where this one stopped. "
+     "Exit 6 when standard input ends before the first answer. "
      "judge audit RUN then compares judges with the labels.",
      "lydite eval review @last -n 50", LY_COMMON_DB | LY_COMMON_PLAIN | LY_COMMON_N, review_opts,
      LY_COUNT(review_opts), ly_eval_run_review},

@@ -505,12 +505,20 @@ static int run_rollback(ly_cli *cli)
     ly_work w;
     ly_alias_move *moves = NULL;
     size_t n = 0;
+    ly_prompt_version v;
     ly_status st = ly_work_begin(&w, cli, LY_STORE_WRITER);
+    if (!st) { /* so that an unknown name is said to be one */
+        st = ly_prompt_get(w.store, ly_work_arg(&w, 0), &w.arena, &v, &w.err);
+    }
     if (!st) {
         st = ly_alias_history(w.store, ly_work_arg(&w, 0), ly_work_arg(&w, 1), &w.arena, &moves, &n,
                               &w.err);
     }
-    if (!st && (n == 0 || moves[0].from == 0)) {
+    if (!st && n == 0) {
+        st = LY_FAIL(&w.err, LY_E_NOTFOUND, "%s has no alias %s; `lydite prompt log %s` shows them",
+                     cli->args[0], cli->args[1], cli->args[0]);
+    }
+    if (!st && moves[0].from == 0) {
         st =
             LY_FAIL(&w.err, LY_E_NOTFOUND, "%s@%s has not moved, so there is nothing to go back to",
                     cli->args[0], cli->args[1]);

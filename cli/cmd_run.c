@@ -92,6 +92,7 @@ static int print_trees(ly_cli *cli, ly_store *store, const ly_trace_row *rows, s
 static void print_totals(const ly_trace_row *rows, size_t n)
 {
     int64_t tokens = LY_UNKNOWN, cost = LY_UNKNOWN;
+    bool partial = false; /* some call has no price or no counts */
     ly_buf line;
     if (n < 2)
         return;
@@ -101,11 +102,13 @@ static void print_totals(const ly_trace_row *rows, size_t n)
             tokens = tokens == LY_UNKNOWN ? t : tokens + t;
         if (rows[i].cost_pico != LY_UNKNOWN)
             cost = cost == LY_UNKNOWN ? rows[i].cost_pico : cost + rows[i].cost_pico;
+        partial |= (rows[i].flags & LY_TRACE_PARTIAL_COST) != 0 ||
+                   (rows[i].n_generations > 0 && rows[i].cost_pico == LY_UNKNOWN);
     }
     ly_buf_init(&line, 256);
     ly_buf_fmt(&line, "all %zu traces: tokens ", n);
     ly_viewer_count(tokens, &line);
-    ly_buf_c(&line, ", cost ");
+    ly_buf_c(&line, partial && cost != LY_UNKNOWN ? ", cost at least " : ", cost ");
     ly_viewer_money(cost, &line);
     fprintf(stderr, "%s\n", ly_buf_text(&line));
     ly_buf_release(&line);

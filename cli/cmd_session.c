@@ -1,8 +1,7 @@
 /* `lydite session`: list sessions, print one as a conversation. */
-#include <time.h>
-
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/follow.h"
 #include "cli/json_csv.h"
 #include "cli/reading.h"
 #include "viewer/text.h"
@@ -79,7 +78,6 @@ static ly_status print(ly_cli *cli, ly_json_csv *csv, const ly_session_row *rows
 
 /* ---- -f -------------------------------------------------------------------------------------- */
 
-#define POLL_MS   250
 #define MAX_KNOWN 1024 /* sessions looked at; those with the latest activity */
 
 typedef struct known {
@@ -98,20 +96,22 @@ static bool has_grown(const known *seen, size_t n, const ly_session_row *r)
     return true;
 }
 
-/* A line for a session each time it has grown; sessions as they were at the start are not printed
- * unless --since asks for them. */
+/* A line for a session each time it has grown; of the sessions as they were at the start those that --since
+ * or -n ask for. */
 static ly_status follow(ly_cli *cli, ly_store *store, ly_trace_query *query, ly_json_csv *csv,
                         ly_arena *arena, ly_err *err)
 {
     ly_status st = LY_OK;
     uint64_t last = UINT64_MAX;
-    bool first = cli->since_ns == INT64_MIN;
+    size_t older = cli->n >= 0 ? (size_t)cli->n : cli->since_ns != INT64_MIN ? MAX_KNOWN : 0;
+    bool first = true;
     size_t n_seen = 0;
     known *seen = ly_calloc(MAX_KNOWN, sizeof *seen);
     if (seen == NULL) {
         return LY_NOMEM(err);
     }
-    while (st == LY_OK && !ly_cli_interrupted()) {
+    ly_follow_begin(cli, "sessions to grow");
+    do {
         uint64_t count = last;
         ly_session_row *rows = NULL;
         ly_store_key key = {0};
@@ -124,7 +124,7 @@ static ly_status follow(ly_cli *cli, ly_store *store, ly_trace_query *query, ly_
             st = ly_store_session_search(store, query, &key, arena, &rows, &n, err);
         }
         for (size_t i = n; st == LY_OK && i-- > 0;) {
-            if (!first && has_grown(seen, n_seen, &rows[i])) {
+            if (first ? i < older : has_grown(seen, n_seen, &rows[i])) {
                 st = print(cli, csv, &rows[i], 1, false, err);
             }
         }
@@ -133,10 +133,7 @@ static ly_status follow(ly_cli *cli, ly_store *store, ly_trace_query *query, ly_
             n_seen = n;
         }
         first = false;
-        (void)fflush(cli->out);
-        struct timespec pause = {0, POLL_MS * 1000000L};
-        (void)nanosleep(&pause, NULL);
-    }
+    } while (st == LY_OK && ly_follow_wait(cli));
     ly_free(seen);
     return st;
 }
@@ -193,7 +190,7 @@ static int run_list(ly_cli *cli)
     ly_status st;
     if (cli->follow) {
         st = follow(cli, store, &query, &csv, &arena, &err);
-        exit_code = st != LY_OK ? ly_cli_fail(cli, &err) : ly_cli_signal_exit();
+        exit_code = st != LY_OK ? ly_cli_fail(cli, &err) : ly_follow_exit(cli);
         goto out;
     }
     st = list(cli, store, &query, &csv, &arena, &n, &err);
@@ -260,7 +257,7 @@ static const ly_verb verbs[] = {
      "table, is a lower bound) user users (how many; the table has \"ann +1\") service services "
      "model models (of traces); unknown is null. --csv: the same fields. -f "
      "prints a line for a "
-     "session each time it has grown.",
+     "session each time it has grown, and first for as many as -n says or all from --since on.",
      "lydite session list -n 20\nlydite session list --since 1d --json\nlydite session list "
      "'status:error'",
      LY_COMMON_READ | LY_COMMON_CSV | LY_COMMON_N | LY_COMMON_FOLLOW | LY_COMMON_TIME |

@@ -1,8 +1,7 @@
 /* `lydite span`: list the spans of a trace, show one. */
-#include <time.h>
-
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/follow.h"
 #include "cli/json_csv.h"
 #include "cli/reading.h"
 #include "viewer/json.h"
@@ -190,8 +189,6 @@ static ly_status list_newest(list *l, ly_trace_query *query, ly_err *err)
 
 /* ---- -f -------------------------------------------------------------------------------------- */
 
-#define POLL_MS 250
-
 /* False when it was there. */
 static bool add_printed(list *l, uint64_t id)
 {
@@ -253,18 +250,16 @@ static ly_status follow(list *l, const ly_trace_id *only, ly_trace_query *query,
         st = ly_store_span_scan(l->store, query, ended_row, l, err);
         (void)fflush(l->cli->out);
     }
-    while (st == LY_OK && !ly_cli_interrupted() && !ferror(l->cli->out)) {
+    ly_follow_begin(l->cli, "spans to end");
+    do {
         uint64_t count = last;
-        st = ly_store_change_count(l->store, &count, err);
+        st = st != LY_OK ? st : ly_store_change_count(l->store, &count, err);
         if (st == LY_OK && count != last) {
             last = count;
             st = only != NULL ? follow_trace(l, *only, err)
                               : ly_store_news_spans(news, query, ended_row, l, err);
-            (void)fflush(l->cli->out);
         }
-        struct timespec pause = {0, POLL_MS * 1000000L};
-        (void)nanosleep(&pause, NULL);
-    }
+    } while (st == LY_OK && ly_follow_wait(l->cli));
     ly_store_news_free(news);
     return st;
 }
@@ -290,6 +285,10 @@ static int run_list(ly_cli *cli)
     ly_trace_query query = LY_TRACE_QUERY_INIT;
     list l = {.cli = cli};
     ly_json_csv_init(&l.csv);
+    if (cli->follow && cli->n >= 0) {
+        return ly_cli_usage(cli, "-n and -f exclude each other here; --since 10m -f prints the "
+                                 "spans of the last ten minutes first");
+    }
     bool timed = cli->since_ns != INT64_MIN || cli->until_ns != INT64_MAX;
     bool one = names_trace(cli) || (cli->n_args == 0 && !cli->follow && !timed);
     l.flat = !one;
@@ -308,7 +307,7 @@ static int run_list(ly_cli *cli)
     ly_status st;
     if (cli->follow) {
         st = follow(&l, one ? &id : NULL, &query, &err);
-        exit_code = ly_cli_signal_exit();
+        exit_code = ly_follow_exit(cli);
     } else {
         st = one ? list_trace(&l, id, &err) : list_newest(&l, &query, &err);
         if (st == LY_OK && l.shown == 0) {

@@ -1,12 +1,12 @@
 /* `lydite trace`: list, show and pin; the other verbs stand in trace_*.c. */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/answer.h"
+#include "cli/follow.h"
 #include "cli/json_csv.h"
 #include "cli/reading.h"
 #include "cli/trace_verbs.h"
@@ -148,7 +148,6 @@ static ly_status list_pages(list *l, ly_store *store, ly_trace_query *query, ly_
 
 /* ---- -f -------------------------------------------------------------------------------------- */
 
-#define POLL_MS    250
 #define SEEN_SLOTS 8192
 
 typedef struct follower {
@@ -250,6 +249,32 @@ static ly_status look(follower *f, ly_err *err)
     return st;
 }
 
+static ly_status print_or_watch(follower *f, const ly_trace_row *row, ly_err *err)
+{
+    if (!is_over(row, f->l->now_ns)) {
+        return watch(f, row->trace_id, NULL, err);
+    }
+    f->seen[f->n_seen++ % SEEN_SLOTS] = row->trace_id;
+    return follow_line(f->l, row, err);
+}
+
+/* The newest -n that are there, the last of them at the end, as `tail -n N -f` has it. */
+static ly_status newest_first(follower *f, ly_err *err)
+{
+    ly_arena arena;
+    ly_trace_query query = f->query;
+    ly_trace_row *rows = NULL;
+    size_t n = 0;
+    query.limit = f->l->cli->n < SEEN_SLOTS ? (size_t)f->l->cli->n : SEEN_SLOTS;
+    ly_arena_init(&arena, 0, 0);
+    ly_status st = ly_store_trace_page(f->store, &query, &arena, &rows, &n, NULL, NULL, err);
+    while (st == LY_OK && n-- > 0) {
+        st = print_or_watch(f, &rows[n], err);
+    }
+    ly_arena_release(&arena);
+    return st;
+}
+
 /* What is there from --since on; oldest first. */
 static ly_status watch_older(follower *f, ly_err *err)
 {
@@ -266,12 +291,7 @@ static ly_status watch_older(follower *f, ly_err *err)
         ly_arena_reset(&arena);
         st = ly_store_trace_page(f->store, &query, &arena, &rows, &n, &query.after, &more, err);
         for (size_t i = 0; st == LY_OK && i < n; i++) {
-            if (!is_over(&rows[i], f->l->now_ns)) {
-                st = watch(f, rows[i].trace_id, NULL, err);
-            } else {
-                f->seen[f->n_seen++ % SEEN_SLOTS] = rows[i].trace_id;
-                st = follow_line(f->l, &rows[i], err);
-            }
+            st = print_or_watch(f, &rows[i], err);
         }
     }
     ly_arena_release(&arena);
@@ -293,12 +313,15 @@ static ly_status follow(list *l, ly_store *store, const ly_trace_query *query, l
     f->query = *query;
     all.any_origin = true;
     ly_status st = ly_store_news_new(store, &news, err);
-    if (st == LY_OK && query->since_ns != INT64_MIN) {
+    if (st == LY_OK && l->cli->n > 0) {
+        st = newest_first(f, err);
+    } else if (st == LY_OK && query->since_ns != INT64_MIN) {
         st = watch_older(f, err);
     }
-    while (st == LY_OK && !ly_cli_interrupted() && !ferror(l->cli->out)) {
+    ly_follow_begin(l->cli, "traces to end");
+    do {
         uint64_t count = last;
-        st = ly_store_change_count(store, &count, err);
+        st = st != LY_OK ? st : ly_store_change_count(store, &count, err);
         if (st == LY_OK && count != last) {
             last = count;
             st = ly_store_news_spans(news, &all, watch, f, err);
@@ -307,9 +330,7 @@ static ly_status follow(list *l, ly_store *store, const ly_trace_query *query, l
         if (st == LY_OK) {
             st = look(f, err);
         }
-        struct timespec pause = {0, POLL_MS * 1000000L};
-        (void)nanosleep(&pause, NULL);
-    }
+    } while (st == LY_OK && ly_follow_wait(l->cli));
     ly_store_news_free(news);
     ly_free(f->watch);
     ly_free(f);
@@ -345,7 +366,7 @@ int ly_trace_run_list(ly_cli *cli)
     ly_status st;
     if (cli->follow) {
         st = follow(&l, store, &query, &err);
-        exit_code = st != LY_OK ? ly_cli_fail(cli, &err) : ly_cli_signal_exit();
+        exit_code = st != LY_OK ? ly_cli_fail(cli, &err) : ly_follow_exit(cli);
         goto out;
     }
     if (!cli->json && !cli->csv && !new_table(&l)) {
@@ -531,7 +552,7 @@ static const ly_verb verbs[] = {
      "generations tools orphans logs tokens_in tokens_out tokens cache_read cache_write reasoning "
      "cost_usd cost_partial provider model service env release session user prompt prompt_version "
      "error_type pinned; unknown is null. --csv: the same fields. -f prints a line for each trace "
-     "when it is over.",
+     "when it is over, those that are there only from --since on or as many as -n says.",
      "lydite trace list -n 20\nlydite trace list 'status:error since:2h'\n"
      "lydite trace list --json 'cost>0.05' | jq .trace_id",
      LY_COMMON_READ | LY_COMMON_CSV | LY_COMMON_N | LY_COMMON_FOLLOW | LY_COMMON_TIME |

@@ -169,7 +169,8 @@ static ly_status name_steps(plan *p, ly_err *err)
                 return LY_FAIL(err, LY_E_INVALID,
                                "prompt %s names no model: say which with --model", prompt->arg);
             }
-            t->name = ly_arena_fmt(&s->arena, "%s %.*s", prompt->arg, LY_STR_ARG(model));
+            ly_str name = prompt->file ? prompt->name : ly_str_c(prompt->arg);
+            t->name = ly_arena_fmt(&s->arena, "%.*s %.*s", LY_STR_ARG(name), LY_STR_ARG(model));
             t->model = &p->models[i * per + m];
             t->per_call_output = prompt->doc->max_output != LY_UNKNOWN ? prompt->doc->max_output
                                                                        : s->suite.max_output;

@@ -23,7 +23,7 @@ typedef struct review {
     bool *done;
     int64_t n_places;
     struct termios saved;
-    bool raw;
+    bool raw, answered; /* answered: some key came */
 } review;
 
 static int64_t place_of(const review *r, int64_t row, int64_t target, int64_t repeat)
@@ -191,6 +191,7 @@ static ly_status review_one(review *r, int64_t at, size_t nth, size_t of, bool *
             asked = key == 0 || strchr("ynusq", key);
             fputc('\n', r->cli->out);
         }
+        r->answered |= key != 0;
         *go_on = key && key != 'q';
         if (key == 'y' || key == 'n' || key == 'u') {
             st = store_label(r, &c, key);
@@ -228,6 +229,15 @@ int ly_eval_run_review(ly_cli *cli)
     if (!st) {
         fprintf(cli->out, "%zu labelled now, %zu in all as %s by %s; %zu outputs are left\n",
                 r.labelled - before, r.labelled, r.name, r.who, r.n - (r.labelled - before));
+    }
+    if (!st && ly_cli_interrupted()) {
+        code = ly_cli_signal_exit();
+    } else if (!st && of > 0 && !r.answered) {
+        ly_cli_note(cli,
+                    "standard input ended before the first answer; to go on: lydite eval "
+                    "review %s",
+                    cli->n_args ? cli->args[0] : "@last");
+        code = LY_EXIT_EARLY;
     }
     ly_store_close(r.store);
     ly_free(r.todo);

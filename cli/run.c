@@ -537,6 +537,19 @@ static int terminal_width(int fd)
     return 80;
 }
 
+/* Names the first argument that is not there: "ALIAS is missing: lydite prompt rollback NAME ALIAS". */
+static int missing_argument(ly_cli *cli)
+{
+    const char *verb = cli->verb->name ? cli->verb->name : "";
+    ly_str rest = ly_str_c(cli->verb->args), word = LY_STR_NONE;
+    for (int i = 0; i <= cli->n_args; i++)
+        (void)ly_str_split(&rest, ' ', &word);
+    if (ly_str_starts(word, LY_S("[--]"))) /* what stands before may be left out */
+        (void)ly_str_split(&rest, ' ', &word);
+    return ly_cli_usage(cli, "%.*s is missing: lydite %s%s%s %s", LY_STR_ARG(word), cli->cmd->name,
+                        *verb ? " " : "", verb, cli->verb->args);
+}
+
 /* Common options into the struct's fields. Returns an exit code, or -1 to go on. */
 static int resolve(ly_cli *cli)
 {
@@ -570,8 +583,7 @@ static int resolve(ly_cli *cli)
         return ly_cli_usage(cli, "--json and --csv exclude each other");
     int min = cli->verb->min_args, max = cli->verb->max_args;
     if (cli->n_args < min)
-        return ly_cli_usage(cli, "what is missing: %s %s",
-                            cli->verb->name ? cli->verb->name : cli->cmd->name, cli->verb->args);
+        return missing_argument(cli);
     if (max >= 0 && cli->n_args > max)
         return ly_cli_usage(cli, "one argument too many: %s", cli->args[max]);
     if (!open_output(cli))
@@ -603,12 +615,13 @@ static int finish_output(ly_cli *cli, int code)
             failed = true;
         }
     }
-    if (failed && code == LY_EXIT_DONE) {
-        if (why == EPIPE)
-            return 141;
+    if (failed && why == EPIPE && code == LY_EXIT_DONE)
+        return 141;
+    if (failed && why != EPIPE) { /* an answer of "no" that nobody could read is said too */
         ly_err err;
         LY_FAIL(&err, LY_E_IO, "the output could not be written: %s", strerror(why));
-        return ly_cli_fail(cli, &err);
+        int unwritten = ly_cli_fail(cli, &err);
+        return code == LY_EXIT_DONE ? unwritten : code;
     }
     return code;
 }

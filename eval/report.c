@@ -464,6 +464,12 @@ ly_status ly_report_compare(ly_store *store, ly_str baseline, ly_str candidate,
     if (st) {
         return st;
     }
+    if (memcmp(a->run.run_id, b->run.run_id, sizeof a->run.run_id) == 0) {
+        return LY_FAIL(err, LY_E_INVALID,
+                       "%.*s and %.*s are one run, %.8s: name two; `lydite eval show` compares the "
+                       "targets of one",
+                       LY_STR_ARG(baseline), LY_STR_ARG(candidate), a->run_hex);
+    }
     if (!ly_str_eq(a->run.dataset, b->run.dataset) ||
         a->run.dataset_number != b->run.dataset_number || a->n_rows != b->n_rows) {
         return LY_FAIL(err, LY_E_INVALID,

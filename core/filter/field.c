@@ -136,7 +136,7 @@ static bool key_letters(const char *name)
 const char *ly_filter_near(ly_str word)
 {
     const char *near = NULL;
-    size_t best = 3;
+    size_t best = word.len < 5 ? 2 : 3; /* two wrong letters of three are another word */
     for (int f = 0; f < LY_FLD__COUNT; f++) {
         size_t d = distance(word, ly_str_c(fields[f].name));
         if (key_letters(fields[f].name) && d < best) {

@@ -529,6 +529,10 @@ const char *ly_genai_why_no_content(const ly_span *span)
     else if (span->attrs.dropped > 0)
         why =
             "the client dropped attributes at its limit; set OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=4096";
+    else if (strcmp(c.dialect, "lydite") == 0)
+        why = "the program set no messages: liblydite's lydite_add_message and "
+              "lydite_set_messages_json do, unless "
+              "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=false turns content off";
     else if (strcmp(c.dialect, "claude_code") == 0)
         why = "Claude Code sends content only in logs; set OTEL_LOG_USER_PROMPTS=1 and "
               "OTEL_LOG_ASSISTANT_RESPONSES=1";

@@ -139,7 +139,7 @@ def documented(member, known):
 
 # What an example may exit with, other than 0.
 allowed = {"trace stats --since 1h --fail-if": {0, 1}, "price check": {0, 1}, "doctor": {0, 1}, "prompt promote": {0, 1, 5},
-           "cost reconcile": {0, 1}, "eval gate": {0, 1, 5}, "man cost": {0}, "status": {0}}
+           "eval review": {6}, "cost reconcile": {0, 1}, "eval gate": {0, 1, 5}, "man cost": {0}, "status": {0}}
 elsewhere = {"price update": "asks a server far away", "collect --listen 0.0.0.0": "needs a certificate"}
 suite = "rm suite.yaml; lydite eval init --prompt a.txt --prompt b.txt --data rows.csv"
 before = {"auth add": "lydite auth revoke laptop -q", "eval init": "rm suite.yaml", "eval plan": suite, "eval run suite": suite}
