@@ -353,6 +353,8 @@ static ly_status read_otlp(const reader *r, ly_err *err)
 {
     static const char *const endpoints[] = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
                                             "OTEL_EXPORTER_OTLP_ENDPOINT", NULL};
+    static const char *const insecures[] = {"OTEL_EXPORTER_OTLP_TRACES_INSECURE",
+                                            "OTEL_EXPORTER_OTLP_INSECURE", NULL};
     static const char *const certs[] = {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
                                         "OTEL_EXPORTER_OTLP_CERTIFICATE", NULL};
     static const char *const client_certs[] = {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
@@ -377,8 +379,8 @@ static ly_status read_otlp(const reader *r, ly_err *err)
             return status;
         }
         value = env_first(r, endpoints, &name);
-        tls = !env_true(r, "OTEL_EXPORTER_OTLP_TRACES_INSECURE") &&
-              !env_true(r, "OTEL_EXPORTER_OTLP_INSECURE");
+        const char *insecure = NULL;
+        tls = !env_first(r, insecures, &insecure) || !env_true(r, insecure);
     }
     status = read_endpoint(c, name, value ? value : "http://localhost:4317", tls, err);
     if (status) {
@@ -634,7 +636,11 @@ ly_status ly_config_read(const lydite_options *opts, ly_env_fn get, void *user, 
 {
     lydite_options o = LYDITE_OPTIONS_INIT;
     ly_config config = {0};
-    if (opts && opts->size) {
+    if (opts && opts->size < sizeof opts->size) {
+        return LY_FAIL(err, LY_E_INVALID,
+                       "the options do not say their size: begin them with LYDITE_OPTIONS_INIT");
+    }
+    if (opts) {
         memcpy(&o, opts, opts->size < sizeof o ? opts->size : sizeof o);
     }
     const reader r = {&o, get ? get : real_env, user, &config};

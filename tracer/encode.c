@@ -245,7 +245,8 @@ static void put_item(ly_encoder *encoder, const ly_item *item)
 /* What stands in a record beside attributes, found in one pass. */
 typedef struct parts {
     ly_str subject, name, status;
-    uint32_t n_in, n_out, n_docs, n_finish;
+    uint32_t n_in, n_out, n_docs, n_finish, n_events;
+    bool exception; /* one of the events is an exception */
 } parts;
 
 #define EACH_ITEM(item, rec)                                                                   \
@@ -280,7 +281,13 @@ static void read_items(ly_encoder *encoder, const ly_rec *rec, parts *p)
             p->status = text;
             break;
         case LY_IT_EVENT:
+            p->n_events++;
+            p->exception |= ly_str_starts(ly_str_sub(text, 8, text.len), LY_S("\x12\x09"
+                                                                              "exception"));
+            break;
         case LY_IT_EVENT_INT:
+            p->n_events++;
+            break;
         case LY_IT_LINK:
             break;
         default:
@@ -562,6 +569,27 @@ static void write_events(const ly_rec *rec, int64_t offset, ly_buf *out)
     }
 }
 
+/* Of a failure without an exception event (§5): many readers look for that and for nothing else. */
+static void write_failure(ly_encoder *encoder, const ly_rec *rec, const parts *p, int64_t offset,
+                          ly_buf *out)
+{
+    const ly_attr *type = ly_encoder_find(encoder, LY_S(LY_K_ERROR_TYPE));
+    if (rec->status != 2 || p->exception || p->n_events >= encoder->config->max_events) {
+        return;
+    }
+    size_t mark = ly_pb_open(out, 11);
+    ly_pb_put_fixed64(out, 1, (uint64_t)(rec->end_ns + offset));
+    ly_pb_put_bytes(out, 2, LY_S("exception"));
+    if (type && type->kind == LY_IT_STR) {
+        attr_str(out, 3, LY_S("exception.type"), type->str);
+    }
+    if (p->status.len) {
+        attr_str(out, 3, LY_S("exception.message"),
+                 ly_chars_cut(p->status, encoder->config->max_chars));
+    }
+    ly_pb_close(out, mark);
+}
+
 static void write_links(const ly_rec *rec, ly_buf *out)
 {
     EACH_ITEM(item, rec)
@@ -585,7 +613,7 @@ static void write_status(const ly_rec *rec, ly_str message, ly_buf *out)
     ly_pb_close(out, mark);
 }
 
-static void write_span(ly_encoder *encoder, const ly_rec *rec, ly_str name, ly_str message,
+static void write_span(ly_encoder *encoder, const ly_rec *rec, ly_str name, const parts *p,
                        int64_t offset, ly_buf *out)
 {
     unsigned type = rec->type < LY_COUNT(types) ? rec->type : LYDITE_OTHER;
@@ -609,6 +637,7 @@ static void write_span(ly_encoder *encoder, const ly_rec *rec, ly_str name, ly_s
         ly_pb_put_uint(out, 10, rec->dropped_attrs);
     }
     write_events(rec, offset, out);
+    write_failure(encoder, rec, p, offset, out);
     if (rec->dropped_events) {
         ly_pb_put_uint(out, 12, rec->dropped_events);
     }
@@ -616,7 +645,7 @@ static void write_span(ly_encoder *encoder, const ly_rec *rec, ly_str name, ly_s
     if (rec->dropped_links) {
         ly_pb_put_uint(out, 14, rec->dropped_links);
     }
-    write_status(rec, message, out);
+    write_status(rec, p->status, out);
     ly_pb_put_fixed32(out, 16,
                       (rec->trace_flags & 3u) | 0x100u | (rec->flags & LY_REC_REMOTE ? 0x200u : 0));
     ly_pb_close(out, mark);
@@ -667,7 +696,8 @@ int ly_encode_record(ly_encoder *encoder, const ly_rec *rec, int64_t wall_offset
     if (encoder->config->n_processors && !processors_keep(encoder, rec, &name)) {
         return LYDITE_DROP_PROCESSOR;
     }
-    write_span(encoder, rec, clean(encoder, name), clean(encoder, p.status), wall_offset_ns, out);
+    p.status = clean(encoder, p.status);
+    write_span(encoder, rec, clean(encoder, name), &p, wall_offset_ns, out);
     if (out->failed) {
         int reason = out->failed == LY_E_NOMEM ? LYDITE_DROP_MEMORY : LYDITE_DROP_TOO_LARGE;
         out->failed = LY_OK;

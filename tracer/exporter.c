@@ -591,6 +591,12 @@ static void rest(ly_exporter *e, uint32_t seen, int64_t next, int64_t signals_wa
         }
         return;
     }
+    /* The rings hold more than the requests did, and one is free again: a transport that answers at
+     * once has come back before there was anything to wait for. */
+    if (e->behind && request_free(e)) {
+        e->drain_at = 0;
+        return;
+    }
     if (ly_requests_in(e, LY_REQ_READY) == 0 && !e->flushing && !atomic_load(&t->pressure) &&
         !atomic_load(&t->fresh) && !anything_queued(t) && !scores_wait(t)) {
         if (!atomic_load(&t->stop)) {
@@ -646,6 +652,7 @@ static void turn(ly_exporter *e)
         atomic_store_explicit(&t->waiting_chunks, 0, memory_order_relaxed);
         drain_scores(e);
         const bool all = drain(e);
+        e->behind = !all && !request_free(e);
         ly_ring_reclaim(t);
         atomic_store_explicit(&t->stuck, !all && !t->config.spool_dir, memory_order_relaxed);
         e->drain_at = now + t->config.schedule_ns;

@@ -18,8 +18,8 @@ typedef struct ly_exporter {
     uint64_t serial;
     int64_t offset; /* wall - monotonic */
     bool offset_known, unreachable;
-    int64_t drain_at, spool_at, open_at;
-    uint32_t wake_seen;
+    int64_t drain_at, spool_at;
+    bool behind; /* the last drain left spans in the rings because no request was free */
     uint32_t flush_seen;
     bool flushing, flush_drained;
     uint64_t flush_serial;

@@ -9,6 +9,7 @@
 #define LY_K_OPERATION     "gen_ai.operation.name"
 #define LY_K_PROVIDER      "gen_ai.provider.name"
 #define LY_K_REQUEST_MODEL "gen_ai.request.model"
+#define LY_K_RESPONSE_ID   "gen_ai.response.id"
 #define LY_K_FIRST_CHUNK   "gen_ai.response.time_to_first_chunk"
 #define LY_K_FINISH        "gen_ai.response.finish_reasons"
 #define LY_K_INPUT         "gen_ai.input.messages"

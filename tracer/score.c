@@ -9,17 +9,23 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "otlp/pb.h"
+#include "tracer/keys.h"
 
-static void put_str(ly_buf *out, const char *key, const char *value)
+static void put_text(ly_buf *out, const char *key, ly_str value)
 {
-    if (value) {
+    if (ly_str_given(value)) {
         size_t mark = ly_pb_open(out, 6);
         ly_pb_put_bytes(out, 1, ly_str_c(key));
         size_t any = ly_pb_open(out, 2);
-        ly_text_field(out, 1, ly_str_c(value));
+        ly_text_field(out, 1, value);
         ly_pb_close(out, any);
         ly_pb_close(out, mark);
     }
+}
+
+static void put_str(ly_buf *out, const char *key, const char *value)
+{
+    put_text(out, key, value ? ly_str_c(value) : LY_STR_NONE);
 }
 
 static void put_double(ly_buf *out, const char *key, double value)
@@ -32,9 +38,23 @@ static void put_double(ly_buf *out, const char *key, double value)
     ly_pb_close(out, mark);
 }
 
+/* What the provider called the answer that is scored: the last gen_ai.response.id set on the span. */
+static ly_str response_id(const ly_slot *slot)
+{
+    ly_str id = LY_STR_NONE;
+    for (uint32_t at = 0; slot && at < slot->len;) {
+        const ly_item *item = (const ly_item *)(const void *)(slot->items + at);
+        if (item->kind == LY_IT_STR && item->key && strcmp(item->key, LY_K_RESPONSE_ID) == 0) {
+            id = ly_str_n(item + 1, item->len);
+        }
+        at += (uint32_t)ly_item_size(item->len);
+    }
+    return id;
+}
+
 /* As a field of ScopeLogs. */
 static void encode(const lydite_score *score, const uint8_t trace[16], const uint8_t *span,
-                   ly_buf *out)
+                   ly_str response, ly_buf *out)
 {
     const uint64_t now = (uint64_t)ly_wall_ns();
     size_t mark = ly_pb_open(out, 2);
@@ -47,6 +67,7 @@ static void encode(const lydite_score *score, const uint8_t trace[16], const uin
     put_str(out, "gen_ai.evaluation.score.label", score->label);
     put_str(out, "gen_ai.evaluation.explanation", score->reason);
     put_str(out, "lydite.score.source", score->source ? score->source : "app");
+    put_text(out, LY_K_RESPONSE_ID, response);
     ly_pb_put_bytes(out, 9, ly_str_n(trace, 16));
     if (span) {
         ly_pb_put_bytes(out, 10, ly_str_n(span, 8));
@@ -82,7 +103,7 @@ int lydite_score_add(lydite_tracer *tracer, const lydite_span *span, const char 
     }
     ly_buf log;
     ly_buf_init(&log, LY_MIB(1));
-    encode(&s, trace, has_span ? id : NULL, &log);
+    encode(&s, trace, has_span ? id : NULL, response_id(slot), &log);
     ly_score_node *node = log.failed ? NULL : ly_malloc(sizeof *node + log.len);
     if (node) {
         memcpy(node + 1, log.ptr, log.len);

@@ -90,6 +90,12 @@ static void test_endpoints(void **state)
                                         "OTEL_EXPORTER_OTLP_INSECURE", "TRUE")),
                      LY_OK);
     assert_false(config.tls);
+    /* The signal's own variable wins, also when it says no. */
+    assert_int_equal(
+        read_env(NULL, ENV("OTEL_EXPORTER_OTLP_ENDPOINT", "h:1", "OTEL_EXPORTER_OTLP_INSECURE",
+                           "true", "OTEL_EXPORTER_OTLP_TRACES_INSECURE", "false")),
+        LY_OK);
+    assert_true(config.tls);
     assert_int_equal(
         read_env(NULL, ENV("LYDITE_ENDPOINT", "http://a:1", "OTEL_EXPORTER_OTLP_ENDPOINT",
                            "http://b:4318", "OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")),
@@ -304,6 +310,11 @@ static void test_size_field(void **state)
     assert_int_equal(ly_config_read(&small, from_pairs, NULL, &config, &err), LY_OK);
     assert_true(resource_has("service.name", "only this"));
     assert_string_equal(config.target, "localhost:4317");
+    /* {0} would else be taken for "nothing given", with all that the host did give. */
+    lydite_options none = {.service = "lost"};
+    ly_config unread;
+    assert_int_equal(ly_config_read(&none, from_pairs, NULL, &unread, &err), LY_E_INVALID);
+    assert_non_null(strstr(err.text, "LYDITE_OPTIONS_INIT"));
 }
 
 int main(void)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sink.h"
@@ -250,6 +251,27 @@ static void test_host_function(void **state)
     assert_int_equal(got, 700);
 }
 
+/* More than all requests hold, to an exporter that answers at once, and no schedule to help: each free
+ * request is filled again as long as the rings have something. */
+static void test_many_small_requests(void **state)
+{
+    (void)state;
+    uint64_t got = 0;
+    lydite_options opts = LYDITE_OPTIONS_INIT;
+    lydite_tracer *t = NULL;
+    opts.export_fn = host_export;
+    opts.export_user = &got;
+    opts.ignore_env = true;
+    opts.batch_spans = 10;
+    opts.schedule_ms = 3600000;
+    assert_int_equal(lydite_open(&opts, &t, NULL), LYDITE_OK);
+    end_some(t, 1000);
+    lydite_stats stats = LYDITE_STATS_INIT;
+    assert_int_equal(lydite_close(t, 30000, &stats), LYDITE_OK);
+    assert_int_equal(stats.acknowledged, 1000);
+    assert_int_equal(got, 1000);
+}
+
 static void test_scores(void **state)
 {
     (void)state;
@@ -273,6 +295,42 @@ static void test_scores(void **state)
     sink_stop(s);
 }
 
+static ly_buf score_request;
+static int keep_scores(void *user, bool is_logs, const void *bytes, size_t len, size_t n)
+{
+    (void)user, (void)n;
+    if (is_logs) {
+        ly_buf_add(&score_request, bytes, len);
+    }
+    return 0;
+}
+
+/* A score of an open span names the provider's id of the answer, as the conventions want it. */
+static void test_score_names_the_answer(void **state)
+{
+    (void)state;
+    lydite_options opts = LYDITE_OPTIONS_INIT;
+    lydite_tracer *t = NULL;
+    opts.export_fn = keep_scores;
+    opts.ignore_env = true;
+    ly_buf_init(&score_request, 1 << 20);
+    assert_int_equal(lydite_open(&opts, &t, NULL), LYDITE_OK);
+    lydite_span *span = lydite_start(t, LYDITE_GENERATION, "m");
+    lydite_set_response_id(span, "resp_first");
+    lydite_set_response_id(span, "resp_last");
+    lydite_score score = LYDITE_SCORE_INIT;
+    score.name = "helpful";
+    score.label = "yes";
+    assert_int_equal(lydite_score_add(t, span, NULL, NULL, &score), LYDITE_OK);
+    lydite_end(span);
+    assert_int_equal(lydite_close(t, 30000, NULL), LYDITE_OK);
+    ly_str sent = ly_buf_view(&score_request);
+    assert_int_not_equal(ly_str_find(sent, LY_S("gen_ai.response.id"), 0), SIZE_MAX);
+    assert_int_not_equal(ly_str_find(sent, LY_S("resp_last"), 0), SIZE_MAX);
+    assert_int_equal(ly_str_find(sent, LY_S("resp_first"), 0), SIZE_MAX);
+    ly_buf_release(&score_request);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,7 +339,9 @@ int main(void)
         cmocka_unit_test(test_close_with_nobody_there),
         cmocka_unit_test(test_block_until_room),
         cmocka_unit_test(test_host_function),
+        cmocka_unit_test(test_many_small_requests),
         cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_score_names_the_answer),
         cmocka_unit_test(test_law_under_a_bad_collector),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -322,7 +322,12 @@ static void test_status(void **state)
     lydite_add_exception(s, "ValueError", "bad", NULL);
     lydite_add_exception(s, NULL, NULL, "no type, no message: nothing");
     lydite_end(s);
+    s = lydite_start(t, LYDITE_OTHER, "an error alone is an exception event too");
+    lydite_add_event(s, "other", NULL);
+    lydite_set_error(s, "timeout", "too slow");
+    lydite_end(s);
     finish();
+    assert_int_equal(batch.spans[0].n_events, 0);
     assert_int_equal(batch.spans[0].status_code, LY_CODE_OK);
     assert_int_equal(batch.spans[0].status_message.len, 0);
     assert_int_equal(batch.spans[1].status_code, LY_CODE_ERROR);
@@ -332,6 +337,14 @@ static void test_status(void **state)
     assert_true(ly_str_eqc(batch.spans[1].events[0].name, "exception"));
     assert_int_equal(batch.spans[1].events[0].attrs.n, 2);
     assert_true(batch.spans[1].events[0].time_ns >= batch.spans[1].start_ns);
+    assert_int_equal(batch.spans[2].n_events, 2);
+    const ly_event *failure = &batch.spans[2].events[1];
+    assert_true(ly_str_eqc(failure->name, "exception"));
+    assert_int_equal(failure->time_ns, batch.spans[2].end_ns);
+    assert_int_equal(failure->attrs.n, 2);
+    assert_true(ly_str_eqc(ly_attrs_get(&failure->attrs, LY_S("exception.type"))->str, "timeout"));
+    assert_true(
+        ly_str_eqc(ly_attrs_get(&failure->attrs, LY_S("exception.message"))->str, "too slow"));
 }
 
 static void test_limits(void **state)

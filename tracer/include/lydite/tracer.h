@@ -83,6 +83,7 @@ enum {
     LYDITE_E_INVALID = -1,     /* an option or variable that cannot be meant */
     LYDITE_E_NOMEM = -2,       /* out of memory */
     LYDITE_E_IO = -3,          /* a file cannot be written */
+    LYDITE_E_LIMIT = -5,       /* more tracers than one process may have open: 16 */
     LYDITE_E_NOTFOUND = -6,    /* no such thing */
     LYDITE_E_TIMEOUT = -11,    /* not all was delivered within the time given */
     LYDITE_E_LOST = -12,       /* all is settled, but something was dropped, rejected or spooled */
@@ -387,7 +388,8 @@ LYDITE_API void lydite_add_link_context(lydite_span *span, const lydite_context 
 
 /* Status. Leave a success alone. Error, then Ok: Ok stays, whatever comes after it. */
 LYDITE_API void lydite_set_ok(lydite_span *span);
-/* error.type (a class name, a status code) and the status message. */
+/* error.type (a class name, a status code) and the status message; also sent as an `exception` event, for
+ * readers that know only that, where lydite_add_exception made none. */
 LYDITE_API void lydite_set_error(lydite_span *span, const char *type, const char *message);
 /* An `exception` event; does not change the status. stacktrace may be NULL. */
 LYDITE_API void lydite_add_exception(lydite_span *span, const char *type, const char *message,
