@@ -11,7 +11,6 @@
 
 #include "base/limits.h"
 #include "otlp/pb.h"
-#include "otlp/schema.h"
 
 /* Each AnyValue level takes up to three messages. */
 #define MAX_LEVELS (3 * (LY_MAX_ANY_DEPTH + 2))
@@ -205,9 +204,16 @@ static ly_str canon_message(canon *c, const ly_message_desc *desc, ly_str wire, 
     return copy;
 }
 
-bool ly_otlp_same_span(ly_str a, ly_str b, ly_arena *scratch)
+ly_str ly_otlp_canon(const ly_message_desc *desc, ly_str wire, ly_arena *scratch)
 {
     canon c = {.arena = scratch};
-    ly_str x = canon_message(&c, &ly_desc_span, a, 0), y = canon_message(&c, &ly_desc_span, b, 0);
-    return !c.failed && ly_str_eq(x, y);
+    ly_str form = canon_message(&c, desc, wire, 0);
+    return c.failed ? LY_STR_NONE : form;
+}
+
+bool ly_otlp_same_span(ly_str a, ly_str b, ly_arena *scratch)
+{
+    ly_str x = ly_otlp_canon(&ly_desc_span, a, scratch);
+    ly_str y = ly_otlp_canon(&ly_desc_span, b, scratch);
+    return ly_str_given(x) && ly_str_given(y) && ly_str_eq(x, y);
 }

@@ -10,6 +10,11 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "otlp/schema.h"
+
+/* The one form of all encodings that say the same, of a message that the decoder took; LY_STR_NONE when
+ * memory is out. For comparing and hashing alone: it is not what came in. Memory is `scratch`. */
+ly_str ly_otlp_canon(const ly_message_desc *desc, ly_str wire, ly_arena *scratch);
 
 /* Both are messages that the decoder took. False also when memory is out. Memory is `scratch`. */
 bool ly_otlp_same_span(ly_str a, ly_str b, ly_arena *scratch);

@@ -545,8 +545,54 @@ static ly_status put_score(ly_store *store, const ly_log_record *log, const ly_l
     return st;
 }
 
-static ly_status put_log(ly_store *store, const ly_store_log *in, int64_t now, ly_store_result *ret,
-                         ly_err *err)
+/* Of the resource and the scope that the log records before this one had. */
+typedef struct shared_hash {
+    const void *of;
+    XXH128_hash_t value;
+} shared_hash;
+
+static XXH128_hash_t canon_hash(ly_store *store, const ly_message_desc *desc, ly_str wire)
+{
+    ly_str form = ly_otlp_canon(desc, wire, &store->scratch);
+    if (!ly_str_given(form))
+        form = wire;
+    return XXH3_128bits_withSeed(form.len ? form.ptr : "", form.len, store->seed);
+}
+
+static XXH128_hash_t hash_of_shared(ly_store *store, shared_hash *last, const void *of,
+                                    const ly_message_desc *desc, ly_str wire)
+{
+    if (last->of != of)
+        *last = (shared_hash){of, canon_hash(store, desc, wire)};
+    return last->value;
+}
+
+/* By what a resend is found: of what the record and its envelope say, however they are encoded, since a
+ * client may encode anew what it sends again. */
+static void log_hash(ly_store *store, const ly_log_record *log, shared_hash last[2],
+                     XXH128_canonical_t *ret)
+{
+    const ly_resource *r = log->resource;
+    const ly_scope *s = log->scope;
+    const XXH128_hash_t parts[3] = {
+        hash_of_shared(store, &last[0], r, &ly_desc_resource, r->wire),
+        hash_of_shared(store, &last[1], s, &ly_desc_scope, s->wire),
+        canon_hash(store, &ly_desc_log, log->wire),
+    };
+    const uint64_t n = r->schema_url.len;
+    XXH3_state_t state;
+    (void)XXH3_128bits_reset_withSeed(&state, store->seed);
+    (void)XXH3_128bits_update(&state, parts, sizeof parts);
+    (void)XXH3_128bits_update(&state, &n, sizeof n);
+    if (n)
+        (void)XXH3_128bits_update(&state, r->schema_url.ptr, n);
+    if (s->schema_url.len)
+        (void)XXH3_128bits_update(&state, s->schema_url.ptr, s->schema_url.len);
+    XXH128_canonicalFromHash(ret, XXH3_128bits_digest(&state));
+}
+
+static ly_status put_log(ly_store *store, const ly_store_log *in, int64_t now,
+                         shared_hash shared[2], ly_store_result *ret, ly_err *err)
 {
     ly_db *db = &store->db;
     const ly_log_record *log = in->log;
@@ -560,14 +606,8 @@ static ly_status put_log(ly_store *store, const ly_store_log *in, int64_t now, l
         st = ly_word_put(db, in->access_key, &key, err);
     if (st)
         return st;
-    XXH3_state_t state;
-    (void)XXH3_128bits_reset_withSeed(&state, store->seed);
-    (void)XXH3_128bits_update(&state, &resource, sizeof resource);
-    (void)XXH3_128bits_update(&state, &scope, sizeof scope);
-    if (log->wire.len)
-        (void)XXH3_128bits_update(&state, log->wire.ptr, log->wire.len);
     XXH128_canonical_t hash;
-    XXH128_canonicalFromHash(&hash, XXH3_128bits_digest(&state));
+    log_hash(store, log, shared, &hash);
     ly_stmt *s = NULL;
     st = ly_db_prep(db, "SELECT 1 FROM log_record WHERE hash = ?1", &s, err);
     if (st)
@@ -662,8 +702,9 @@ static ly_status put_batch(ly_store *store, const ly_store_batch *batch, ly_stor
 {
     int64_t now = ly_wall_ns();
     ly_status st = put_spans(store, batch, results, now, err);
+    shared_hash shared[2] = {{0}};
     for (size_t i = 0; !st && i < batch->n_logs; i++)
-        st = put_log(store, &batch->logs[i], now, &results[batch->n_spans + i], err);
+        st = put_log(store, &batch->logs[i], now, shared, &results[batch->n_spans + i], err);
     for (size_t i = 0; !st && i < batch->n_rejects; i++)
         st = ly_quarantine_put(store, "rejected", &batch->rejects[i], err);
     if (!st)

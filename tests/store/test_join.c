@@ -296,6 +296,64 @@ static void calls_of_logs_cost_by_the_book_in_force(void **state)
     folder_remove(&f);
 }
 
+static ly_store_result ingest_wire(ly_store *store, ly_str log, ly_str resource_wire)
+{
+    ly_arena arena;
+    ly_arena_init(&arena, 0, 0);
+    ly_resource resource = {.wire = resource_wire};
+    ly_scope scope = {.wire = LY_STR_NONE};
+    ly_log_record read;
+    assert_int_equal(ly_otlp_decode_log(log, &resource, &scope, &arena, &read), LY_OK);
+    ly_store_log item = {.log = &read};
+    ly_store_batch batch = {.logs = &item, .n_logs = 1};
+    ly_store_result result = LY_CONFLICT;
+    ly_err err = LY_ERR_INIT;
+    assert_ok(ly_store_ingest(store, &batch, &result, &err), err);
+    ly_arena_release(&arena);
+    return result;
+}
+
+/* A client that sends again may write its fields and attributes in another order and its defaults out. */
+static void a_log_encoded_anew_is_stored_once(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *store = open_writer(f.db);
+    /* time 1; severity 9; attributes {a: "x"} and {b: 7}; body "hi" */
+    static const char first[] = "\x09\x01\0\0\0\0\0\0\0\x10\x09\x2a\x04\x0a\x02hi"
+                                "\x32\x08\x0a\x01"
+                                "a\x12\x03\x0a\x01x\x32\x07\x0a\x01"
+                                "b\x12\x02\x18\x07";
+    static const char again[] = "\x1a\0\x32\x07\x0a\x01"
+                                "b\x12\x02\x18\x07\x32\x08\x0a\x01"
+                                "a\x12\x03\x0a\x01x\x2a\x04\x0a\x02hi\x38\0\x10\x09"
+                                "\x09\x01\0\0\0\0\0\0\0";
+    static const char other[] = "\x09\x01\0\0\0\0\0\0\0\x10\x09\x2a\x04\x0a\x02ho"
+                                "\x32\x08\x0a\x01"
+                                "a\x12\x03\x0a\x01x\x32\x07\x0a\x01"
+                                "b\x12\x02\x18\x07";
+    const ly_str one = ly_str_n(first, sizeof first - 1), two = ly_str_n(again, sizeof again - 1);
+    /* A resource of {p: "1"} and {q: "2"}, in both orders. */
+    const ly_str res = LY_S("\x0a\x08\x0a\x01p\x12\x03\x0a\x01"
+                            "1\x0a\x08\x0a\x01q\x12\x03\x0a\x01"
+                            "2");
+    const ly_str turned = LY_S("\x0a\x08\x0a\x01q\x12\x03\x0a\x01"
+                               "2\x0a\x08\x0a\x01p\x12\x03\x0a\x01"
+                               "1");
+    assert_int_equal(ingest_wire(store, one, res), LY_STORED);
+    assert_int_equal(ingest_wire(store, one, res), LY_DUPLICATE);
+    assert_int_equal(ingest_wire(store, two, res), LY_DUPLICATE);
+    assert_int_equal(ingest_wire(store, two, turned), LY_DUPLICATE);
+    assert_int_equal(ingest_wire(store, ly_str_n(other, sizeof other - 1), res), LY_STORED);
+    assert_int_equal(ingest_wire(store, two, LY_S("")), LY_STORED);
+    /* Also in another process, which remembers nothing. */
+    ly_store *second = open_writer(f.db);
+    assert_int_equal(ingest_wire(second, two, turned), LY_DUPLICATE);
+    ly_store_close(second);
+    ly_store_close(store);
+    folder_remove(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +362,7 @@ int main(void)
         cmocka_unit_test(a_log_without_a_trace_makes_one),
         cmocka_unit_test(calls_of_logs_cost_by_their_key),
         cmocka_unit_test(calls_of_logs_cost_by_the_book_in_force),
+        cmocka_unit_test(a_log_encoded_anew_is_stored_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,7 +122,7 @@ CREATE TABLE content_hash (
 
 CREATE TABLE log_record (
     id INTEGER PRIMARY KEY,      -- epoch << 40 | number
-    hash BLOB NOT NULL,          -- XXH3-128 of resource, scope and wire: a resend is found by it
+    hash BLOB NOT NULL,          -- XXH3-128 of what resource, scope and record say, however encoded: finds a resend
     trace INTEGER,               -- -> trace.no
     span_id BLOB,
     time_ns INTEGER NOT NULL,    -- observed time where the record has none
