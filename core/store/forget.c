@@ -2,7 +2,7 @@
  * Forgetting on request, and pinning.
  *
  * What is forgotten is overwritten: rows go with secure_delete on, words that nothing uses any more lose
- * their text, what SQLite's page splits left behind in unused parts of pages is zeroed, and the
+ * their text, resources and scopes go (unused.c), what SQLite's page splits left behind in unused parts of pages is zeroed, and the
  * write-ahead log is emptied before the call returns.
  */
 #include "store/remove.h"
@@ -49,95 +49,6 @@ ly_status ly_store_pin(ly_store *store, ly_trace_id id, bool pin, ly_err *err)
         st = LY_FAIL(err, LY_E_NOTFOUND, "trace %s is not in %s", hex, db->path);
     if (!st)
         st = ly_audit(db, pin ? "pin" : "unpin", ly_str_c(hex), LY_STR_NONE, err);
-    return ly_db_write_end(db, st, err);
-}
-
-/* ---- words ---- */
-
-/* Every column that holds a word. One pass over each table takes out of `words` what is still used. */
-static const char *const word_users[] = {
-    "SELECT name, dialect, operation, provider, request_model, response_model, service, env, "
-    "release,"
-    " session, user, agent, tool, prompt_name, prompt_version, finish_reason, service_tier, "
-    "server_address,"
-    " error_type, trace_name, access_key FROM span",
-    "SELECT name, model, provider, session, user, service, env, release, prompt_name, "
-    "prompt_version, error"
-    " FROM trace",
-    "SELECT provider, model, service, env, session, user, prompt_name, prompt_version, "
-    "request_model,"
-    " service_tier, address, access_key FROM charge",
-    "SELECT provider, model, service, env, prompt_name, prompt_version FROM usage",
-    "SELECT word FROM usage_who",
-    "SELECT word FROM usage_who_day",
-    "SELECT word FROM usage_who_all",
-    "SELECT word, user, service, model FROM session",
-    "SELECT word FROM tag",
-    "SELECT event_name, access_key FROM log_record",
-    "SELECT name FROM scope",
-};
-
-static ly_status used_words(ly_db *db, const ly_idset *words, ly_idset *used, ly_err *err)
-{
-    for (size_t t = 0; t < LY_COUNT(word_users); t++) {
-        ly_stmt *s = NULL;
-        ly_status st = ly_db_prep(db, word_users[t], &s, err);
-        if (st)
-            return st;
-        int columns = sqlite3_column_count(s);
-        bool row = false;
-        while (!(st = ly_db_step(db, s, &row, err)) && row)
-            for (int i = 0; i < columns; i++) {
-                int64_t word = ly_col_int(s, i);
-                if (!word || !ly_idset_has(words, word))
-                    continue;
-                if (!ly_idset_add(used, word)) {
-                    ly_db_reset(s);
-                    return LY_NOMEM(err);
-                }
-                if (used->n > 65536)
-                    ly_idset_sort(used);
-            }
-        ly_db_reset(s);
-        if (st)
-            return st;
-    }
-    ly_idset_sort(used);
-    return LY_OK;
-}
-
-/* In one write turn: between looking and taking away nobody may begin to use the word. The number
- * stays, so that it never means another text. */
-ly_status ly_removal_words(ly_removal *r, ly_err *err)
-{
-    ly_idset_sort(&r->words);
-    if (!r->words.n)
-        return LY_OK;
-    ly_db *db = &r->store->db;
-    ly_status st = ly_db_write_begin(db, err);
-    if (st)
-        return st;
-    ly_idset used = {0};
-    st = ly_db_exec(db,
-                    "DELETE FROM usage_who WHERE n = 0; DELETE FROM usage_who_day WHERE n = 0;"
-                    " DELETE FROM usage_who_all WHERE n = 0",
-                    err);
-    if (!st)
-        st = used_words(db, &r->words, &used, err);
-    for (size_t i = 0; !st && i < r->words.n; i++) {
-        if (ly_idset_has(&used, r->words.ids[i]))
-            continue;
-        ly_stmt *s = NULL;
-        st = ly_db_prep(db, "UPDATE word SET text = '(forgotten ' || id || ')' WHERE id = ?1", &s,
-                        err);
-        if (st)
-            break;
-        ly_bind_int(s, 1, r->words.ids[i]);
-        st = ly_db_run(db, s, err);
-    }
-    if (!st)
-        st = ly_db_exec(db, "UPDATE meta SET value = value + 1 WHERE key = 'generation'", err);
-    ly_idset_release(&used);
     return ly_db_write_end(db, st, err);
 }
 
@@ -248,7 +159,7 @@ ly_status ly_store_forget(ly_store *store, const ly_trace_query *query, bool dry
         if (!st)
             st = ly_removal_contents(&r, err);
         if (!st)
-            st = ly_removal_words(&r, err);
+            st = ly_removal_unused(&r, err);
         if (!st)
             st = ly_pages_scrub(store, err);
         if (!st && (r.counts.n_traces || r.counts.n_logs)) {

@@ -526,7 +526,7 @@ ly_status ly_store_rewrite(ly_store *store, const ly_store_edit *how, bool dry_r
         if (!st)
             st = ly_removal_contents(&r.removal, err);
         if (!st)
-            st = ly_removal_words(&r.removal, err);
+            st = ly_removal_unused(&r.removal, err);
     }
     /* After the words that only the old records had are gone. */
     if (!st)

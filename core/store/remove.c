@@ -48,9 +48,15 @@ void ly_idset_sort(ly_idset *set)
     set->n = n;
 }
 
+size_t ly_idset_find(const ly_idset *set, int64_t id)
+{
+    const int64_t *at = set->n ? bsearch(&id, set->ids, set->n, sizeof id, ascending) : NULL;
+    return at ? (size_t)(at - set->ids) : SIZE_MAX;
+}
+
 bool ly_idset_has(const ly_idset *set, int64_t id)
 {
-    return set->n && bsearch(&id, set->ids, set->n, sizeof id, ascending) != NULL;
+    return ly_idset_find(set, id) != SIZE_MAX;
 }
 
 void ly_idset_release(ly_idset *set)
@@ -69,6 +75,8 @@ void ly_removal_release(ly_removal *r)
 {
     ly_idset_release(&r->contents);
     ly_idset_release(&r->words);
+    ly_idset_release(&r->resources);
+    ly_idset_release(&r->scopes);
     ly_arena_release(&r->arena);
 }
 
@@ -139,15 +147,25 @@ static ly_status payloads_out(ly_removal *r, int64_t *ids, size_t n, ly_err *err
     return ly_bundle_remove(r->store, LY_PACK_PAYLOAD, ids, n, err);
 }
 
+/* Notes what a row names, 0 = nothing. */
+static ly_status note(const ly_removal *r, ly_idset *set, int64_t id, ly_err *err)
+{
+    return !r->forget || !id || ly_idset_add(set, id) ? LY_OK : LY_NOMEM(err);
+}
+
+static ly_status note_shared(ly_removal *r, int64_t resource, int64_t scope, ly_err *err)
+{
+    ly_status st = note(r, &r->resources, resource, err);
+    return st ? st : note(r, &r->scopes, scope, err);
+}
+
 static ly_status note_words(ly_removal *r, const ly_span_row *row, ly_err *err)
 {
-    if (!r->forget)
-        return LY_OK;
     const int64_t *w = (const int64_t *)(const void *)&row->w;
-    for (size_t i = 0; i < sizeof row->w / sizeof *w; i++)
-        if (w[i] && !ly_idset_add(&r->words, w[i]))
-            return LY_NOMEM(err);
-    return LY_OK;
+    ly_status st = note_shared(r, row->resource, row->scope, err);
+    for (size_t i = 0; !st && i < sizeof row->w / sizeof *w; i++)
+        st = note(r, &r->words, w[i], err);
+    return st;
 }
 
 /* What a line needs to be priced again once its record is gone. */
@@ -262,13 +280,24 @@ static ly_status spans_out(ly_removal *r, const ly_summary *t, size_t *ret_n, ly
     return st;
 }
 
+/* Of a log record's columns from the third on. */
+static ly_status note_log(ly_removal *r, ly_stmt *s, ly_err *err)
+{
+    ly_status st = note_shared(r, ly_col_int(s, 2), ly_col_int(s, 3), err);
+    for (int i = 4; !st && i < 6; i++)
+        st = note(r, &r->words, ly_col_int(s, i), err);
+    return st;
+}
+
 static ly_status logs_out(ly_removal *r, const ly_summary *t, size_t *ret_n, ly_err *err)
 {
     ly_db *db = &r->store->db;
     int64_t ids[SLICE_SPANS], payloads[SLICE_SPANS];
     ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(
-        db, "SELECT id, payload, event_name FROM log_record WHERE trace = ?1 LIMIT ?2", &s, err);
+    ly_status st = ly_db_prep(db,
+                              "SELECT id, payload, resource, scope, event_name, access_key FROM "
+                              "log_record WHERE trace = ?1 LIMIT ?2",
+                              &s, err);
     if (st)
         return st;
     ly_bind_int(s, 1, t->no);
@@ -278,6 +307,9 @@ static ly_status logs_out(ly_removal *r, const ly_summary *t, size_t *ret_n, ly_
     while (n < SLICE_SPANS && !(st = ly_db_step(db, s, &row, err)) && row) {
         ids[n] = ly_col_int(s, 0);
         payloads[n++] = ly_col_int(s, 1);
+        st = note_log(r, s, err);
+        if (st)
+            break;
     }
     ly_db_reset(s);
     for (size_t i = 0; !st && i < n; i++) {
@@ -299,23 +331,20 @@ static ly_status loose_out(ly_removal *r, int64_t id, int64_t *ret_payload, ly_e
 {
     ly_db *db = &r->store->db;
     ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(
-        db, "SELECT payload, event_name, access_key FROM log_record WHERE id = ?1", &s, err);
+    ly_status st = ly_db_prep(db,
+                              "SELECT id, payload, resource, scope, event_name, access_key FROM "
+                              "log_record WHERE id = ?1",
+                              &s, err);
     if (st)
         return st;
     ly_bind_int(s, 1, id);
     bool row = false;
-    int64_t words[2] = {0, 0};
     st = ly_db_step(db, s, &row, err);
     if (!st && row) {
-        *ret_payload = (id & ~LY_EPOCH_MASK) | ly_col_int(s, 0);
-        words[0] = ly_col_int(s, 1);
-        words[1] = ly_col_int(s, 2);
+        *ret_payload = (id & ~LY_EPOCH_MASK) | ly_col_int(s, 1);
+        st = note_log(r, s, err);
     }
     ly_db_reset(s);
-    for (size_t i = 0; !st && i < LY_COUNT(words); i++)
-        if (r->forget && words[i] && !ly_idset_add(&r->words, words[i]))
-            st = LY_NOMEM(err);
     if (!st)
         st = payload_note(r, *ret_payload, err);
     return st ? st : run_on(db, "DELETE FROM log_record WHERE id = ?1", id, 0, NULL, err);
@@ -365,10 +394,8 @@ static ly_status note_tags(ly_removal *r, const ly_summary *t, ly_err *err)
     ly_bind_int(s, 1, t->no);
     bool row = false;
     while (!(st = ly_db_step(db, s, &row, err)) && row)
-        if (r->forget && !ly_idset_add(&r->words, ly_col_int(s, 0))) {
-            st = LY_NOMEM(err);
+        if ((st = note(r, &r->words, ly_col_int(s, 0), err)))
             break;
-        }
     ly_db_reset(s);
     return st;
 }
@@ -376,9 +403,8 @@ static ly_status note_tags(ly_removal *r, const ly_summary *t, ly_err *err)
 static ly_status trace_out(ly_removal *r, const ly_summary *t, ly_err *err)
 {
     static const char *const by_no[] = {
-        "DELETE FROM tag WHERE trace = ?1",
-        "DELETE FROM dirty WHERE trace = ?1",
-        "DELETE FROM text_todo WHERE trace = ?1",
+        "DELETE FROM tag WHERE trace = ?1",       "DELETE FROM dirty WHERE trace = ?1",
+        "DELETE FROM text_todo WHERE trace = ?1", "DELETE FROM call_key WHERE trace = ?1",
         "DELETE FROM trace WHERE no = ?1",
     };
     static const char *const by_id[] = {

@@ -13,14 +13,15 @@ typedef struct ly_idset {
 } ly_idset;
 LY_MUST_USE bool ly_idset_add(ly_idset *set, int64_t id);
 void ly_idset_sort(ly_idset *set);
-bool ly_idset_has(const ly_idset *set, int64_t id); /* sorted */
+bool ly_idset_has(const ly_idset *set, int64_t id);    /* sorted */
+size_t ly_idset_find(const ly_idset *set, int64_t id); /* sorted; SIZE_MAX = not in it */
 void ly_idset_release(ly_idset *set);
 
 typedef struct ly_removal {
     ly_store *store;
     bool forget; /* by the user's wish: anonymise the ledger, drop scores and cached calls too */
-    ly_idset contents; /* row numbers that removed payloads named */
-    ly_idset words;    /* that removed rows named (forget) */
+    ly_idset contents;                 /* row numbers that removed payloads named */
+    ly_idset words, resources, scopes; /* that removed rows named (forget) */
     ly_store_removed counts;
     ly_arena arena;
 } ly_removal;
@@ -35,8 +36,9 @@ LY_MUST_USE ly_status ly_removal_loose(ly_removal *r, const ly_trace_query *quer
                                        ly_store_key *key, bool *ret_done, ly_err *err);
 /* After the traces: removes of `contents` what no other payload names, in slices. */
 LY_MUST_USE ly_status ly_removal_contents(ly_removal *r, ly_err *err);
-/* forget.c: of `words`, those that nothing uses any more lose their text. */
-LY_MUST_USE ly_status ly_removal_words(ly_removal *r, ly_err *err);
+/* unused.c: of words, resources and scopes, those that nothing names any more go. In slices; a run that
+ * was stopped is finished by the next. */
+LY_MUST_USE ly_status ly_removal_unused(ly_removal *r, ly_err *err);
 /* Pinned, or named by a data-set row, a human score or a run that an alias moved on. */
 LY_MUST_USE ly_status ly_trace_evidence(ly_db *db, const ly_summary *trace, bool *ret, ly_err *err);
 

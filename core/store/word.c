@@ -102,7 +102,7 @@ static ly_status word_find(ly_db *db, ly_str text, XXH128_hash_t h, int64_t *ret
         ly_id_map_put(&store->words, h.high64, h.low64, *ret_id);
     }
     ly_db_reset(s);
-    return st;
+    return st || !row ? st : ly_unused_spare(db, LY_UNUSED_WORD, *ret_id, err);
 }
 
 ly_status ly_word_put(ly_db *db, ly_str text, int64_t *ret_id, ly_err *err)
@@ -240,6 +240,9 @@ static ly_status pair_put(ly_store *store, ly_id_map *map, const pair_sql *sql, 
     if (!st && row)
         *ret_id = ly_col_int(s, 0);
     ly_db_reset(s);
+    if (!st && row)
+        st = ly_unused_spare(db, sql == &scope_sql ? LY_UNUSED_SCOPE : LY_UNUSED_RESOURCE, *ret_id,
+                             err);
     if (!st && !row) {
         int64_t word = 0;
         if (sql == &scope_sql)

@@ -23,15 +23,13 @@ CREATE TABLE dictionary (
     data BLOB NOT NULL
 ) STRICT;
 
--- Resumable bulk work (prune, rebuild, reprice, full text): one row while it is not finished.
-CREATE TABLE job (
-    id INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,          -- 'prune', 'rebuild', 'reprice', ...
-    state TEXT NOT NULL,         -- JSON of the job's own
-    position INTEGER NOT NULL,   -- where the next slice starts
-    started_ns INTEGER NOT NULL,
-    touched_ns INTEGER NOT NULL
-) STRICT;
+-- What `trace rm` and `db redact` are about to take out because nothing seems to name it any more
+-- (unused.c). Empty but while they run, or after one was killed: the next finishes.
+CREATE TABLE leaving (
+    kind INTEGER NOT NULL,       -- 0 word, 1 resource, 2 scope
+    id INTEGER NOT NULL,         -- -> word, resource, scope
+    PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
 
 -- Who did what to the data: removal, pin, promotion, key changes. Never the data itself.
 CREATE TABLE audit_log (

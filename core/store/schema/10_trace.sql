@@ -146,6 +146,7 @@ CREATE TABLE call_key (
     trace INTEGER NOT NULL, -- -> trace.no
     PRIMARY KEY (key, log, trace)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX call_by_trace ON call_key (trace);
 
 -- Free words on traces.
 CREATE TABLE tag (
