@@ -662,7 +662,7 @@ static const ly_verb verbs[] = {
      "--json: as put, one object a line.", "lydite prompt log answer", LY_COMMON_READ, NULL, 0,
      run_log},
     {"show", "NAME[@REF]", 1, 1, "a version's text, as it was put",
-     "REF is a number, an alias or the beginning of a hash.\n\n--json: as put, and body.",
+     "REF is a number (3 or v3), an alias or the beginning of a hash.\n\n--json: as put, and body.",
      "lydite prompt show answer@3", LY_COMMON_READ, NULL, 0, run_show},
     {"render", "FILE|NAME[@REF]", 1, 1, "the messages with values put in",
      "A variable without a value is an error that names its line.\n\n--json: [{role, content}].",

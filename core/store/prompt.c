@@ -177,6 +177,10 @@ ly_status ly_prompt_get(ly_store *store, ly_str ref, ly_arena *arena, ly_prompt_
         st = by_number(db, name, number, arena, ret, err);
     } else {
         st = by_alias(db, name, what, arena, ret, err);
+        if (st == LY_E_NOTFOUND && what.ptr[0] == 'v' &&
+            ly_str_to_i64(ly_str_sub(what, 1, what.len), &number)) {
+            st = by_number(db, name, number, arena, ret, err); /* as lists and filters write it */
+        }
         if (st == LY_E_NOTFOUND && is_hex(what)) {
             st = by_hash(db, name, what, arena, ret, err);
         }
