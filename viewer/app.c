@@ -299,6 +299,23 @@ bool ly_app_resize(ly_app *app, int rows, int cols)
     return true;
 }
 
+void ly_app_set_glyphs(ly_app *app, bool glyphs, bool unicode)
+{
+    app->grid.glyphs = glyphs && unicode;
+    if (app->grid.unicode == unicode) {
+        return;
+    }
+    /* Texts are cleaned when they are read. */
+    app->grid.unicode = app->opts.unicode = unicode;
+    app->trace.detail_loaded = app->trace.messages_loaded = false;
+    ly_glances_release(&app->glances);
+    ly_glances_init(&app->glances);
+    take_name(app);
+    if (app->store != NULL) {
+        screens[app->screen]->load(app, true);
+    }
+}
+
 /* LIVE and the rate beside it: true when what the frame says of it changes. */
 static bool tick_live(ly_app *app, bool changed)
 {

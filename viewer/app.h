@@ -218,6 +218,22 @@ typedef struct ly_tables_state {
     char marked[136]; /* prompts: the version that `d` marked */
 } ly_tables_state;
 
+/* What a divider lies between: each keeps its own place. */
+typedef enum ly_split {
+    LY_SPLIT_PREVIEW, /* the list and what it says of its row */
+    LY_SPLIT_BELOW,   /* a trace and its detail, one above the other */
+    LY_SPLIT_BESIDE,  /* ... and side by side */
+    LY_SPLIT_TABLE,   /* a table and the text of its row */
+    LY_SPLIT__COUNT
+} ly_split;
+
+typedef struct ly_divider {
+    bool there, upright;
+    ly_split which;
+    int at, from, size;          /* line or column; the room that it divides */
+    int least_first, least_last; /* lines or columns that the panes keep */
+} ly_divider;
+
 struct ly_app {
     ly_viewer_opts opts;
     ly_store *store;
@@ -261,10 +277,14 @@ struct ly_app {
     struct {
         int row, n, cols, selected; /* first line, lines, width, line of the selection */
     } clicks;
-    bool mouse; /* reports are wanted (M) */
-    bool stale; /* the last read failed: rows are old */
-    bool live;  /* something was stored in the last seconds */
-    int rate;   /* spans a second, of late */
+    ly_divider divider; /* of the last frame */
+    int splits
+        [LY_SPLIT__COUNT]; /* where the reader put it: thousandths of the room, 0 = nowhere yet */
+    bool dragging;         /* the divider is held by the mouse */
+    bool mouse;            /* reports are wanted (M) */
+    bool stale;            /* the last read failed: rows are old */
+    bool live;             /* something was stored in the last seconds */
+    int rate;              /* spans a second, of late */
     int64_t changed_ns, sampled_ns, sampled_spans;
     char name[64];  /* of the database file, clean */
     char place[48]; /* "7/11": set while a screen draws */
@@ -283,6 +303,8 @@ void ly_app_free(ly_app *app);
 /* False when memory is out. */
 LY_MUST_USE bool ly_app_resize(ly_app *app, int rows, int cols);
 void ly_app_key(ly_app *app, ly_key key);
+/* How the terminal turned out to draw: the glyphs of frames, trees and bars, and text above ASCII. */
+void ly_app_set_glyphs(ly_app *app, bool glyphs, bool unicode);
 /* Time passed: looks for new data. Returns true when something to draw changed. */
 bool ly_app_tick(ly_app *app, int64_t now_ns);
 void ly_app_draw(ly_app *app);
@@ -312,6 +334,13 @@ void ly_app_ask(ly_app *app, ly_asking what, ly_str begin);
 void ly_app_place(ly_app *app, size_t at, size_t n, bool more);
 /* While drawing: these lines of the screen are rows of a list, `selected` the one under the cursor. */
 void ly_app_clicks(ly_app *app, int row, int n, int cols, int selected);
+/*
+ * While drawing: divides [from, from + size) of the lines (columns when upright) in two panes and gives how many
+ * the first has; the divider is the next. Where the reader moved it, within the least of each, else `usual`.
+ */
+int ly_app_divide(ly_app *app, ly_divider divider, int usual);
+/* Moves the divider of the last frame to a line or column. */
+void ly_app_move_divider(ly_app *app, int at);
 /* Puts bytes on the terminal's clipboard. */
 void ly_app_copy(ly_app *app, ly_str text);
 /* commands.c: what a command does on the screen in front; count 0 = none was typed. */

@@ -207,6 +207,17 @@ static void find_again(ly_app *app, int direction, int count)
     }
 }
 
+/* By lines, or by as many columns as look like one. */
+static void move_divider(ly_app *app, int lines)
+{
+    if (!app->divider.there) {
+        ly_app_say(app, false, "there is one pane here: nothing to divide");
+        return;
+    }
+    lines = lines > MAX_COUNT / 10 ? MAX_COUNT / 10 : lines;
+    ly_app_move_divider(app, app->divider.at + lines * (app->divider.upright ? 2 : 1));
+}
+
 /* Commands that mean the same everywhere; false = the screen's. */
 static bool frame_command(ly_app *app, ly_command command, int count, uint32_t code)
 {
@@ -262,10 +273,14 @@ static bool frame_command(ly_app *app, ly_command command, int count, uint32_t c
     case LY_DO_COLLECT:
         start_collecting(app);
         return true;
+    case LY_DO_PANE_LESS:
+    case LY_DO_PANE_MORE:
+        move_divider(app, (command == LY_DO_PANE_LESS ? -1 : 1) * (count > 0 ? count : 1));
+        return true;
     case LY_DO_MOUSE:
         app->mouse = !app->mouse;
         ly_app_say(app, false,
-                   app->mouse ? "mouse on: wheel, rows and tabs; M turns it off"
+                   app->mouse ? "mouse on: wheel, rows, tabs, divider; M turns it off"
                               : "mouse off: the terminal selects text again");
         return true;
     case LY_DO_REDRAW:
@@ -335,6 +350,29 @@ static void click(ly_app *app, int row, int col)
     app->clicks.n = 0; /* the next frame says where lines are */
 }
 
+static void pointer(ly_app *app, ly_key key)
+{
+    const ly_divider *d = &app->divider;
+    bool on_it = d->there && !app->paging && (d->upright ? key.col : key.row) == d->at;
+    switch (key.code) {
+    case LY_KEY_DRAG:
+        if (app->dragging && d->there) {
+            ly_app_move_divider(app, d->upright ? key.col : key.row);
+        }
+        return;
+    case LY_KEY_RELEASE:
+        app->dragging = false;
+        return;
+    default:
+        app->message[0] = '\0';
+        (void)ly_app_pause(app);
+        app->dragging = on_it;
+        if (!on_it) {
+            click(app, key.row, key.col);
+        }
+    }
+}
+
 bool ly_app_pause(ly_app *app)
 {
     if (!app->count_is_tab) {
@@ -362,11 +400,9 @@ static bool take_figure(ly_app *app, uint32_t code)
 
 void ly_app_key(ly_app *app, ly_key key)
 {
-    if (key.code == LY_KEY_PRESS) {
+    if (key.code >= LY_KEY_PRESS && key.code <= LY_KEY_RELEASE) {
         if (app->asking == LY_ASK_NOTHING && app->mouse) {
-            app->message[0] = '\0';
-            (void)ly_app_pause(app);
-            click(app, key.row, key.col);
+            pointer(app, key);
         }
         return;
     }

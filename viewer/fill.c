@@ -117,6 +117,11 @@ void ly_fill_draw(ly_app *app, int top, int n)
     ly_tables_state *t = &app->tables[app->screen];
     int width = app->grid.cols - 2;
     int pane = t->level > 0 && t->view.n_rows > 0 && n >= LEAST_ROWS ? n / 2 : 0;
+    if (pane > 0) {
+        ly_divider between = {
+            .which = LY_SPLIT_TABLE, .from = top, .size = n, .least_first = 4, .least_last = 2};
+        pane = n - 1 - ly_app_divide(app, between, n - pane - 1);
+    }
     t->detail_rows = pane;
     t->focus = t->focus && pane > 0;
     ly_table_view_draw(&t->view, app, top, pane > 0 ? n - pane - 1 : n);

@@ -157,6 +157,35 @@ static void draw_bar(ly_app *app, int row)
     }
 }
 
+/* ---- the divider ----------------------------------------------------------------------------- */
+
+int ly_app_divide(ly_app *app, ly_divider d, int usual)
+{
+    int most = d.size - 1 - d.least_last, split = app->splits[d.which];
+    int first = split > 0 ? (int)((int64_t)d.size * split / 1000) : usual;
+    if (most < d.least_first) {
+        return usual; /* no room to choose in */
+    }
+    if (split > 0) {
+        first = first < d.least_first ? d.least_first : first > most ? most : first;
+    }
+    d.there = true;
+    d.at = d.from + first;
+    app->divider = d;
+    return first;
+}
+
+void ly_app_move_divider(ly_app *app, int at)
+{
+    const ly_divider *d = &app->divider;
+    int first = at - d->from, most = d->size - 1 - d->least_last;
+    first = first < d->least_first ? d->least_first : first > most ? most : first;
+    /* Rounded up, so that the division above gives the same line again. */
+    app->splits[d->which] = (int)(((int64_t)first * 1000 + d->size - 1) / d->size);
+}
+
+/* ---- the frame ------------------------------------------------------------------------------- */
+
 void ly_app_place(ly_app *app, size_t at, size_t n, bool more)
 {
     ly_buf_reset(&app->cell);
@@ -193,6 +222,7 @@ void ly_app_draw(ly_app *app)
     ly_grid_clear(g);
     app->cursor_row = -1;
     app->clicks.n = 0;
+    app->divider.there = false;
     app->place[0] = '\0';
     if (g->cols < MIN_COLS || g->rows < MIN_ROWS) {
         char text[64];

@@ -37,7 +37,7 @@ const char *ly_ink_name(ly_ink ink)
 
 void ly_grid_init(ly_grid *grid, bool unicode)
 {
-    *grid = (ly_grid){.unicode = unicode};
+    *grid = (ly_grid){.unicode = unicode, .glyphs = unicode};
     ly_buf_init(&grid->scratch, LY_MIB(1));
     ly_buf_init(&grid->fitted, LY_MIB(1));
 }
@@ -154,7 +154,8 @@ int ly_grid_put(ly_grid *grid, int row, int col, int width, ly_str text, ly_ink 
     size_t limit = (size_t)width * LY_CELL_BYTES + 64;
     ly_term_clean(&grid->scratch, ly_str_sub(text, 0, limit), flags);
     ly_buf_reset(&grid->fitted);
-    ly_term_fit(&grid->fitted, ly_buf_view(&grid->scratch), (size_t)width, false, flags);
+    ly_term_fit(&grid->fitted, ly_buf_view(&grid->scratch), (size_t)width, false,
+                grid->glyphs ? flags : flags | LY_TERM_ASCII);
     return put_clean(grid, row, col, width, ly_buf_view(&grid->fitted), ink);
 }
 
@@ -175,7 +176,7 @@ void ly_grid_fill(ly_grid *grid, int row, int col, int n, const char *glyph, cha
     if (row < 0 || row >= grid->rows) {
         return;
     }
-    ly_str text = grid->unicode ? ly_str_c(glyph) : ly_str_n(&ascii, 1);
+    ly_str text = grid->glyphs ? ly_str_c(glyph) : ly_str_n(&ascii, 1);
     for (int i = 0; i < n; i++) {
         if (col + i >= 0 && col + i < grid->cols) {
             set_cell(grid, row, col + i, text, 1, ink);

@@ -57,7 +57,9 @@ typedef struct ly_grid {
     ly_glyph *cells;
     size_t cap;
     ly_buf scratch, fitted; /* cleaning, cutting */
-    bool unicode;
+    bool unicode;           /* text above ASCII is shown as it is */
+    bool
+        glyphs; /* so are frames, trees and bars; with unicode unless the terminal draws them wide */
 } ly_grid;
 
 /* Does not allocate. */

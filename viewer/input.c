@@ -2,6 +2,10 @@
 
 #include "base/utf8.h"
 
+#define ESC_MS   50   /* an ESC that is followed by nothing is the key */
+#define HALF_MS  500  /* the rest of a sequence may come late over a slow line */
+#define PASTE_MS 5000 /* and so may that of a paste */
+
 static bool key(ly_input *in, uint32_t code, ly_key *ret)
 {
     in->n = 0;
@@ -66,7 +70,7 @@ static uint32_t by_number(unsigned n)
     return 0;
 }
 
-/* SGR mouse: CSI < button ; col ; row M|m */
+/* SGR mouse: CSI < button ; col ; row M|m. Button 32 is a move with the first one down. */
 static bool mouse(ly_input *in, ly_key *ret)
 {
     unsigned v[3] = {0, 0, 0};
@@ -83,12 +87,46 @@ static bool mouse(ly_input *in, ly_key *ret)
     if (v[0] == 64 || v[0] == 65) {
         return key(in, v[0] == 64 ? LY_KEY_WHEEL_UP : LY_KEY_WHEEL_DOWN, ret);
     }
-    if (v[0] != 0 || !press || v[1] == 0 || v[2] == 0) {
+    if ((v[0] != 0 && v[0] != 32) || v[1] == 0 || v[2] == 0) {
         return drop(in);
     }
-    (void)key(in, LY_KEY_PRESS, ret);
+    (void)key(in, !press ? LY_KEY_RELEASE : v[0] == 32 ? LY_KEY_DRAG : LY_KEY_PRESS, ret);
     ret->col = (int)v[1] - 1;
     ret->row = (int)v[2] - 1;
+    return true;
+}
+
+/* The numbers of ESC [ ? a ; b ..., as many as there is room for; the others are 0. */
+static void numbers(const ly_input *in, size_t from, unsigned v[2])
+{
+    size_t field = 0;
+    v[0] = v[1] = 0;
+    for (size_t i = from; i + 1 < in->n && field < 2; i++) {
+        unsigned char c = in->pending[i];
+        if (c == ';') {
+            field++;
+        } else if (c >= '0' && c <= '9' && v[field] < 100000) {
+            v[field] = v[field] * 10 + (unsigned)(c - '0');
+        }
+    }
+}
+
+/* What the terminal answers to ly_terminal_ask. A cursor in row 1 would be F3 with a modifier. */
+static bool report(ly_input *in, unsigned char final, ly_key *ret)
+{
+    unsigned v[2];
+    bool private = in->pending[2] == '?';
+    uint32_t code = private && final == 'y'    ? LY_KEY_IS_MODE
+                    : private && final == 'c'  ? LY_KEY_IS_END
+                    : !private && final == 'R' ? LY_KEY_IS_CURSOR
+                                               : 0;
+    numbers(in, private ? 3 : 2, v);
+    if (code == 0 || (code == LY_KEY_IS_CURSOR && v[0] < 2)) {
+        return false;
+    }
+    (void)key(in, code, ret);
+    ret->row = (int)v[0];
+    ret->col = (int)v[1];
     return true;
 }
 
@@ -106,6 +144,12 @@ static bool csi(ly_input *in, ly_key *ret)
     if (final == '~' && (n == 200 || n == 201)) {
         in->pasting = n == 200;
         return drop(in);
+    }
+    if (!in->pasting && report(in, final, ret)) {
+        return true;
+    }
+    if (in->n > 3 && strchr("?>=", in->pending[2]) != NULL) {
+        return drop(in); /* what it was not asked */
     }
     uint32_t code = final == '~' ? by_number(n) : by_letter(final);
     /* "M" alone ends an old mouse report, not a key. */
@@ -128,6 +172,15 @@ static int named(const ly_input *in, uint32_t *ret_code)
         }
     }
     return best;
+}
+
+/* Does a string that begins so answer something? If not it is Alt with a key, and the byte a key. */
+static bool answers(unsigned char second, unsigned char third)
+{
+    bool digit = third >= '0' && third <= '9';
+    return second == ']'   ? digit
+           : second == 'P' ? digit || (third != 0 && strchr(">+=!$?|", third) != NULL)
+                           : second == '_' && third == 'G';
 }
 
 static bool escape(ly_input *in, ly_key *ret)
@@ -158,8 +211,12 @@ static bool escape(ly_input *in, ly_key *ret)
         return code != 0 ? key(in, code, ret) : drop(in);
     }
     if (second == ']' || second == 'P' || second == '_' || second == '^' || second == 'X') {
-        in->swallowing = true;
-        return drop(in);
+        if (in->n == 2) {
+            return false;
+        }
+        in->n = 0;
+        in->swallowing = answers(second, last);
+        return in->swallowing ? false : ly_input_byte(in, last, ret);
     }
     if (second == LY_KEY_ESC) {
         in->n = 1; /* two in a row: the first is a key, the second may begin a sequence */
@@ -239,10 +296,21 @@ bool ly_input_more(ly_input *in, ly_key *ret_key)
 bool ly_input_flush(ly_input *in, ly_key *ret_key)
 {
     bool esc = in->n >= 1 && in->pending[0] == LY_KEY_ESC && in->n == 1;
+    if (in->n == 0 && !in->swallowing) {
+        in->pasting = false; /* its end was lost: the keyboard comes back */
+    }
     in->swallowing = false;
     if (esc) {
         return key(in, LY_KEY_ESC, ret_key);
     }
     in->n = 0;
     return false;
+}
+
+int ly_input_wait_ms(const ly_input *in)
+{
+    if (in->n == 1 && in->pending[0] == LY_KEY_ESC) {
+        return ESC_MS;
+    }
+    return in->n > 0 || in->swallowing ? HALF_MS : in->pasting ? PASTE_MS : 0;
 }

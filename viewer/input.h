@@ -4,8 +4,9 @@
  * Known: UTF-8, control characters, CSI and SS3 sequences of xterm and its relatives (arrows, Home, End,
  * paging, with modifiers), the strings that terminfo names for this terminal, bracketed paste (its text
  * comes as ordinary characters with `pasted` set, so that it is never taken for commands), mouse reports
- * in SGR form (wheel and press). Everything else is swallowed whole. An ESC alone is known only by the
- * silence after it: ly_input_flush.
+ * in SGR form (wheel, press, drag, release), and the answers of the terminal to what ly_terminal_ask sends, whenever
+ * they come. Everything else is swallowed whole. An ESC alone is known only by the silence after it, and what never
+ * ends (half a sequence, a paste that lost its end) is given up likewise: ly_input_flush.
  */
 #ifndef LY_VIEWER_INPUT_H
 #define LY_VIEWER_INPUT_H
@@ -28,8 +29,14 @@ enum {
     LY_KEY_WHEEL_UP,
     LY_KEY_WHEEL_DOWN,
     LY_KEY_PRESS, /* mouse: row and col */
-    LY_KEY_F1,    /* F1..F12 */
+    LY_KEY_DRAG,  /* the pointer moved with the button down; row and col */
+    LY_KEY_RELEASE,
+    LY_KEY_F1, /* F1..F12 */
     LY_KEY_F12 = LY_KEY_F1 + 11,
+    /* Answers of the terminal, no keys. */
+    LY_KEY_IS_MODE, /* row: the private mode, col: 0 unknown, 1 set, 2 reset, 3 and 4 for ever so */
+    LY_KEY_IS_CURSOR, /* row and col from 1, row at least 2 */
+    LY_KEY_IS_END,    /* what it is: the last that was asked */
     LY_KEY__END
 };
 #define LY_KEY_ESC       27
@@ -41,7 +48,7 @@ enum {
 typedef struct ly_key {
     uint32_t code; /* a code point or LY_KEY_* */
     bool pasted;
-    int row, col; /* LY_KEY_PRESS */
+    int row, col; /* of the mouse and of answers */
 } ly_key;
 
 #define LY_INPUT_PENDING 64
@@ -66,7 +73,9 @@ typedef struct ly_input {
  * a key right behind it (typed ahead over a slow line; or Alt with the key, which means nothing here) is two. */
 bool ly_input_byte(ly_input *in, unsigned char byte, ly_key *ret_key);
 bool ly_input_more(ly_input *in, ly_key *ret_key);
-/* Nothing came for a while: an unfinished ESC is the key Esc, other rests are dropped. */
+/* For how long nothing may come before ly_input_flush is due; 0 = nothing is unfinished. */
+int ly_input_wait_ms(const ly_input *in);
+/* Nothing came for so long: an unfinished ESC is the key Esc, other rests are dropped, a paste is over. */
 bool ly_input_flush(ly_input *in, ly_key *ret_key);
 
 #endif

@@ -40,6 +40,10 @@ static const ly_key_row table[] = {
      "all of the row: conversation, case, version", NULL},
     {LY_KEY_TAB, LY_KEY_BACK_TAB, LY_DO_NEXT_PANE, LY_ON_TRACE | LY_ON_EVALS | LY_ON_PROMPTS,
      "pane", "the other pane: j and k scroll it", NULL},
+    {'>', 0, LY_DO_PANE_MORE, BOTH | LY_ON_EVALS | LY_ON_PROMPTS, "divider-on",
+     "the divider right or down", NULL},
+    {'<', 0, LY_DO_PANE_LESS, BOTH | LY_ON_EVALS | LY_ON_PROMPTS, "divider-back",
+     "the divider left or up", NULL},
     {']', 0, LY_DO_NEXT_DETAIL, LY_ON_TRACE, "next-part", "next part of the detail", "[ ] detail"},
     {'[', 0, LY_DO_PREVIOUS_DETAIL, LY_ON_TRACE, "previous-part", "previous part of the detail",
      NULL},
@@ -82,7 +86,7 @@ static const ly_key_row table[] = {
      "a command by name, :save NAME, :open FILE, a screen's name", NULL},
     {LY_KEY_CTRL('l'), 0, LY_DO_REDRAW, LY_ON_ALL, "redraw", "draw anew", NULL},
     {LY_KEY_CTRL('z'), 0, LY_DO_SUSPEND, LY_ON_ALL, "suspend", "suspend", NULL},
-    {'M', 0, LY_DO_MOUSE, LY_ON_ALL, "mouse", "mouse on or off: wheel, a click on a row or a tab",
+    {'M', 0, LY_DO_MOUSE, LY_ON_ALL, "mouse", "mouse on or off: wheel, rows, tabs, the divider",
      NULL},
     {'?', 0, LY_DO_HELP, LY_ON_ALL, "help", "these keys", NULL},
 };
@@ -132,6 +136,8 @@ bool ly_command_counts(ly_command command)
     case LY_DO_PREVIOUS_ERROR:
     case LY_DO_FIND_NEXT:
     case LY_DO_FIND_PREVIOUS:
+    case LY_DO_PANE_MORE:
+    case LY_DO_PANE_LESS:
         return true;
     default:
         return false;

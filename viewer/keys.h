@@ -53,6 +53,8 @@ typedef enum ly_command {
     LY_DO_LENS_MESSAGES,
     LY_DO_WHOLE_TEXT,
     LY_DO_NEXT_PANE,
+    LY_DO_PANE_LESS,
+    LY_DO_PANE_MORE,
     LY_DO_NEXT_DETAIL,
     LY_DO_PREVIOUS_DETAIL,
     LY_DO_FIND,

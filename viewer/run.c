@@ -1,6 +1,6 @@
 /*
- * The viewer on a real terminal: raw mode, signals, the loop. The only file of the room that touches a
- * file descriptor.
+ * The viewer on a real terminal: raw mode, signals, the loop. With terminal.c the only
+ * file of the room that touches a descriptor.
  *
  *     poll(keyboard, signals, 250 ms) -> keys, resize, new data -> one frame -> one write
  *
@@ -11,41 +11,25 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "viewer/app.h"
+#include "viewer/terminal.h"
 #include "viewer/terminfo.h"
 
 #define POLL_MS   250
-#define ESC_MS    50 /* silence after which an ESC is the key */
 #define WORK_MS   40 /* silence after which idle work begins */
 #define RESIZE_MS 30 /* resizes in one of these are one relayout */
 
-/* Alternate screen, cursor off, bracketed paste; and back. */
-#define ENTER_SCREEN "\033[?1049h\033[?25l\033[?2004h"
-#define MOUSE_ON     "\033[?1000h\033[?1006h"
-#define MOUSE_OFF    "\033[?1000l\033[?1006l"
-#define LEAVE_SCREEN "\033[0m\033[?2004l" MOUSE_OFF "\033[?25h\033[?1049l"
+/* Presses, drags and the wheel, in SGR form. */
+#define MOUSE_ON  "\033[?1000h\033[?1002h\033[?1006h"
+#define MOUSE_OFF "\033[?1002l\033[?1000l\033[?1006l"
 
-static struct termios saved_mode;
-static volatile sig_atomic_t screen_is_ours;
 static int signal_pipe[2] = {-1, -1};
 static volatile sig_atomic_t last_signal;
-
-static void restore_terminal(void)
-{
-    if (screen_is_ours) {
-        screen_is_ours = 0;
-        ssize_t ignored = write(STDOUT_FILENO, LEAVE_SCREEN, sizeof LEAVE_SCREEN - 1);
-        (void)ignored;
-        (void)tcsetattr(STDIN_FILENO, TCSANOW, &saved_mode);
-    }
-}
 
 static void on_signal(int number)
 {
@@ -62,29 +46,9 @@ static void on_signal(int number)
 /* A fault in us: give the terminal back, then die of it as usual. */
 static void on_fault(int number)
 {
-    restore_terminal();
+    ly_terminal_leave();
     (void)signal(number, SIG_DFL);
     (void)raise(number);
-}
-
-static bool enter_screen(void)
-{
-    struct termios raw;
-    if (tcgetattr(STDIN_FILENO, &saved_mode) != 0) {
-        return false;
-    }
-    raw = saved_mode;
-    raw.c_iflag &= (tcflag_t) ~(BRKINT | ICRNL | INPCK | ISTRIP | IXON);
-    raw.c_lflag &= (tcflag_t) ~(ECHO | ICANON | IEXTEN | ISIG);
-    raw.c_cc[VMIN] = 0;
-    raw.c_cc[VTIME] = 0;
-    if (tcsetattr(STDIN_FILENO, TCSANOW, &raw) != 0) {
-        return false;
-    }
-    screen_is_ours = 1;
-    ssize_t ignored = write(STDOUT_FILENO, ENTER_SCREEN, sizeof ENTER_SCREEN - 1);
-    (void)ignored;
-    return true;
 }
 
 typedef struct loop {
@@ -94,23 +58,14 @@ typedef struct loop {
     ly_input input;
     ly_key_name names[16];
     ly_scheme scheme;
+    ly_terminal_says says;
+    bool ask;   /* with the next frame */
     bool all;   /* draw everything */
     bool dead;  /* the terminal is gone */
     bool mouse; /* the terminal was asked for reports */
     int64_t resize_at;
     int64_t key_at; /* when bytes came last */
 } loop;
-
-static void terminal_size(int *ret_rows, int *ret_cols)
-{
-    struct winsize size;
-    *ret_rows = 24;
-    *ret_cols = 80;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
-        *ret_rows = size.ws_row;
-        *ret_cols = size.ws_col;
-    }
-}
 
 static void write_all(loop *l, const char *bytes, size_t n)
 {
@@ -145,6 +100,14 @@ static void show(loop *l)
 {
     ly_app_draw(l->app);
     ly_buf_reset(&l->out);
+    if (l->ask) {
+        l->ask = false;
+        ly_terminal_ask(l->app->grid.unicode && l->app->grid.cols > 20, &l->out);
+    }
+    if (l->says.sync) {
+        ly_buf_c(&l->out, LY_SYNC_BEGIN);
+    }
+    size_t start = l->out.len;
     ly_buf_str(&l->out, ly_buf_view(&l->app->osc));
     ly_buf_reset(&l->app->osc);
     if (l->mouse != l->app->mouse) {
@@ -155,9 +118,12 @@ static void show(loop *l)
     ly_grid_write(&l->app->grid, l->all ? NULL : &l->shown, l->scheme, l->app->cursor_row,
                   l->app->cursor_col, &l->out);
     if (!had_cursor) {
-        ly_buf_c(&l->out, l->out.len > 0 ? "\033[?25l" : "");
+        ly_buf_c(&l->out, l->out.len > start ? "\033[?25l" : "");
     }
-    if (l->out.len > 0) {
+    if (l->says.sync) {
+        ly_buf_c(&l->out, LY_SYNC_END);
+    }
+    if (l->out.len > start + (l->says.sync ? sizeof LY_SYNC_END - 1 : 0)) {
         write_all(l, ly_buf_text(&l->out), l->out.len);
     }
     copy_grid(&l->shown, &l->app->grid);
@@ -166,11 +132,23 @@ static void show(loop *l)
 
 static void suspend(loop *l)
 {
-    restore_terminal();
+    ly_terminal_leave();
     (void)raise(SIGSTOP);
-    (void)enter_screen();
+    (void)!ly_terminal_enter();
     l->mouse = false;
     l->all = true;
+}
+
+/* The terminal said how it draws: the frame follows. True when there is something to draw anew. */
+static bool hear(loop *l, ly_key key)
+{
+    const ly_terminal_says before = l->says;
+    if (!ly_terminal_answer(key, &l->says) || l->says.glyphs == before.glyphs) {
+        return false;
+    }
+    ly_app_set_glyphs(l->app, l->says.glyphs, l->says.glyphs || l->says.wide);
+    l->all = true;
+    return true;
 }
 
 /* Reads what is there; true when some key came. */
@@ -188,8 +166,12 @@ static bool read_keys(loop *l)
         ly_key key;
         bool complete = ly_input_byte(&l->input, bytes[i], &key);
         while (complete) {
-            ly_app_key(l->app, key);
-            any = true;
+            if (key.code >= LY_KEY_IS_MODE && key.code <= LY_KEY_IS_END) {
+                any |= hear(l, key);
+            } else {
+                ly_app_key(l->app, key);
+                any = true;
+            }
             complete = ly_input_more(&l->input, &key);
         }
     }
@@ -204,10 +186,9 @@ static bool take_signals(loop *l)
         if (bytes[i] == SIGWINCH) {
             l->resize_at = ly_mono_ns() + RESIZE_MS * LY_NS_PER_MS;
         } else if (bytes[i] == SIGCONT) {
-            if (!screen_is_ours) {
-                (void)enter_screen();
-                l->mouse = false;
-            }
+            /* Whoever stopped us, the shell has set its own modes since. */
+            (void)!ly_terminal_enter();
+            l->mouse = false;
             l->all = true;
             l->resize_at = ly_mono_ns();
         } else if (bytes[i] == SIGTSTP) {
@@ -225,8 +206,10 @@ static int wait_ms(const loop *l)
         int64_t left = (l->resize_at - ly_mono_ns()) / LY_NS_PER_MS;
         return left < 0 ? 0 : left > RESIZE_MS ? RESIZE_MS : (int)left + 1;
     }
-    if (l->input.n > 0) {
-        return ESC_MS;
+    int half = ly_input_wait_ms(&l->input);
+    if (half > 0) {
+        int64_t left = half - (ly_mono_ns() - l->key_at) / LY_NS_PER_MS;
+        return left < 0 ? 0 : left > POLL_MS ? POLL_MS : (int)left + 1;
     }
     if (ly_app_has_work(l->app)) {
         int64_t left = WORK_MS - (ly_mono_ns() - l->key_at) / LY_NS_PER_MS;
@@ -241,8 +224,9 @@ static bool silence(loop *l)
     ly_key key;
     int64_t quiet = ly_mono_ns() - l->key_at;
     bool changed = false;
-    if (l->input.n > 0) {
-        if (ly_input_flush(&l->input, &key)) {
+    int half = ly_input_wait_ms(&l->input);
+    if (half > 0) {
+        if (quiet >= half * LY_NS_PER_MS && ly_input_flush(&l->input, &key)) {
             ly_app_key(l->app, key);
             changed = true;
         }
@@ -307,7 +291,7 @@ static void show_outside(loop *l)
 {
     ly_app *app = l->app;
     const char *pager = getenv("PAGER");
-    restore_terminal();
+    ly_terminal_leave();
     if (app->outside_to == LY_OUTSIDE_PAGER) {
         pipe_to_pager(l, pager != NULL && pager[0] != '\0' ? pager : "less");
     } else {
@@ -320,7 +304,7 @@ static void show_outside(loop *l)
     app->outside_to = LY_OUTSIDE_NOTHING;
     ly_buf_release(&app->outside);
     ly_buf_init(&app->outside, LY_MIB(96));
-    (void)enter_screen();
+    (void)!ly_terminal_enter();
     l->mouse = false;
     l->all = true;
     l->resize_at = ly_mono_ns();
@@ -364,7 +348,7 @@ static void run_loop(loop *l)
         if (l->resize_at != 0 && ly_mono_ns() >= l->resize_at) {
             int rows, cols;
             l->resize_at = 0;
-            terminal_size(&rows, &cols);
+            ly_terminal_size(&rows, &cols);
             if (!ly_app_resize(l->app, rows, cols)) {
                 return;
             }
@@ -417,7 +401,8 @@ ly_status ly_viewer_run(const ly_viewer_opts *opts, ly_err *err)
     ly_store_opts store_opts = ly_viewer_store_opts();
     struct sigaction old[16];
     int colors = 0, rows, cols;
-    loop l = {.all = true};
+    bool alternate = true;
+    loop l = {.all = true, .ask = true, .says = {.glyphs = true}};
     if (term == NULL || strcmp(term, "dumb") == 0 || !isatty(STDIN_FILENO) ||
         !isatty(STDOUT_FILENO)) {
         return LY_FAIL(err, LY_E_UNSUPPORTED, "this terminal cannot show screens");
@@ -432,24 +417,28 @@ ly_status ly_viewer_run(const ly_viewer_opts *opts, ly_err *err)
     if (st != LY_OK) {
         return st;
     }
-    (void)ly_terminfo_read(term, l.names, LY_COUNT(l.names), &l.input.n_names, &colors);
+    (void)ly_terminfo_read(term, l.names, LY_COUNT(l.names), &l.input.n_names, &colors, &alternate);
+    ly_terminal_init(alternate);
     l.input.names = l.names;
     l.scheme = !opts->color || colors < 8 ? LY_SCHEME_MONO
                : light_background()       ? LY_SCHEME_LIGHT
                                           : LY_SCHEME_COLOR;
     ly_grid_init(&l.shown, opts->unicode);
     ly_buf_init(&l.out, LY_MIB(64));
-    terminal_size(&rows, &cols);
+    ly_terminal_size(&rows, &cols);
     if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0 || !ly_app_resize(l.app, rows, cols)) {
         st = LY_FAIL(err, LY_E_IO, "the terminal cannot be used: no memory or descriptors");
     } else {
         last_signal = 0;
         set_signals(true, old);
-        if (!enter_screen()) {
+        if (!ly_terminal_enter()) {
             st = LY_FAIL(err, LY_E_UNSUPPORTED, "this terminal cannot be put into raw mode");
         } else {
             run_loop(&l);
-            restore_terminal();
+            if (!l.dead) {
+                ly_terminal_settle(&l.says, &l.input);
+            }
+            ly_terminal_leave();
         }
         set_signals(false, old);
     }

@@ -126,7 +126,7 @@ static void charged(const ly_app *app, int64_t pico, int64_t n, int64_t n_unpric
         return;
     }
     if (n_unpriced > 0) {
-        ly_buf_c(out, app->grid.unicode ? "\xE2\x89\xA5" : ">=");
+        ly_buf_c(out, app->grid.glyphs ? "\xE2\x89\xA5" : ">=");
     }
     ly_viewer_money(pico, out);
 }

@@ -1,4 +1,4 @@
-/* What terminfo says of this terminal: the strings of its keys and how many colours it has. Nothing else
+/* What terminfo says of this terminal: the strings of its keys, how many colours it has, whether it has a second screen. Nothing else
  * is taken from it. The only file that includes term.h, whose macros are everywhere. */
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include "viewer/terminfo.h"
 
 bool ly_terminfo_read(const char *term, ly_key_name *names, size_t max, size_t *ret_n,
-                      int *ret_colors)
+                      int *ret_colors, bool *ret_alternate)
 {
     static const struct {
         const char *capability;
@@ -29,6 +29,7 @@ bool ly_terminfo_read(const char *term, ly_key_name *names, size_t max, size_t *
     int error = 0;
     *ret_n = 0;
     *ret_colors = 0;
+    *ret_alternate = true; /* of one that is not known: it ignores what it does not know */
     if (setupterm(term, 1, &error) != OK) {
         return false;
     }
@@ -43,5 +44,8 @@ bool ly_terminfo_read(const char *term, ly_key_name *names, size_t max, size_t *
     }
     char colors[] = "colors";
     *ret_colors = tigetnum(colors);
+    char second[] = "smcup";
+    const char *s = tigetstr(second);
+    *ret_alternate = s != NULL && s != (const char *)-1;
     return true;
 }

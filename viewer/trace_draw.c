@@ -102,7 +102,7 @@ static void draw_label(ly_app *app, int row, int col, int width, const ly_row *r
     ly_grid *g = &app->grid;
     uint32_t levels = (uint32_t)(width / 4 > 2 ? width / 4 : 2);
     ly_buf_reset(&app->cell);
-    ly_text_guides(&t->rows, r, levels, g->unicode, &app->cell);
+    ly_text_guides(&t->rows, r, levels, g->glyphs, &app->cell);
     int used = ly_grid_put(g, row, col, width, ly_buf_view(&app->cell), LY_INK_DIM);
     ly_buf_reset(&app->cell);
     if (r->kind == LY_ROW_FOLDED || r->kind == LY_ROW_MISSING) {
@@ -380,7 +380,7 @@ static void draw_tree(ly_app *app, int top, int n, int width)
     }
     if (t->lens == LY_LENS_WATERFALL && left + 1 < (size_t)(room > 0 ? room : 0)) {
         (void)ly_grid_puts(&app->grid, top + room, 1, width - 2,
-                           app->grid.unicode
+                           app->grid.glyphs
                                ? "\xE2\x96\x93 critical path (x)  \xE2\x96\x88 other  ! error  "
                                  "~ running  ? parent not received"
                                : "# critical path (x)  = other  ! error  ~ running  ? parent not "
@@ -406,7 +406,12 @@ void ly_trace_draw(ly_app *app, int top, int n)
         return;
     }
     if (g->cols >= 100) {
-        int list = g->cols >= 140 ? g->cols * 5 / 8 : g->cols * 3 / 5;
+        ly_divider between = {.which = LY_SPLIT_BESIDE,
+                              .upright = true,
+                              .size = g->cols,
+                              .least_first = 40,
+                              .least_last = 24};
+        int list = ly_app_divide(app, between, g->cols >= 140 ? g->cols * 5 / 8 : g->cols * 3 / 5);
         draw_tree(app, body, rows, list);
         for (int r = body; r < body + rows; r++) {
             ly_grid_fill(g, r, list, 1, "\xE2\x94\x82", '|',
@@ -419,6 +424,9 @@ void ly_trace_draw(ly_app *app, int top, int n)
         int detail = rows / 3 > 12 ? 12 : rows / 3;
         int left = rows - 2 - (int)(t->rows.n < 1000 ? t->rows.n : 1000);
         detail = left > detail ? (left < rows * 2 / 3 ? left : rows * 2 / 3) : detail;
+        ly_divider between = {
+            .which = LY_SPLIT_BELOW, .from = body, .size = rows, .least_first = 3, .least_last = 3};
+        detail = rows - 1 - ly_app_divide(app, between, rows - detail - 1);
         draw_tree(app, body, rows - detail - 1, g->cols);
         ly_grid_fill(g, body + rows - detail - 1, 0, g->cols, "\xE2\x94\x80", '-',
                      t->detail_focus ? LY_INK_TITLE : LY_INK_DIM);

@@ -392,6 +392,14 @@ void ly_traces_draw(ly_app *app, int top, int n)
         return;
     }
     draw_head(app, top + 1, &l);
+    if (preview > 0) {
+        ly_divider between = {.which = LY_SPLIT_PREVIEW,
+                              .from = top + 2,
+                              .size = n - 2,
+                              .least_first = 3,
+                              .least_last = 1};
+        preview = n - 2 - ly_app_divide(app, between, n - 2 - preview);
+    }
     int room = n - 2 - preview;
     app->page_rows = room > 1 ? room : 1;
     if (s->at < s->top) {

@@ -32,6 +32,9 @@ typedef struct term {
     size_t n_seq;
     size_t bytes; /* received in all */
     bool alternate, hidden, paste, mouse, colors, high;
+    bool asked, synced,
+        in_sync;     /* was asked how it draws; a frame was kept together; one is begun */
+    int answers;     /* columns of a glyph that it answers with; 0 = it never answers */
     char bad[64];    /* the first sequence that is not known */
     ly_buf plain;    /* what came outside of the alternate screen */
     char osc[65536]; /* the last OSC */
@@ -48,10 +51,35 @@ static inline void term_mode(term *t, const char *body, bool on)
         t->hidden = !on;
     } else if (strcmp(body, "?2004") == 0) {
         t->paste = on;
-    } else if (strcmp(body, "?1000") == 0 || strcmp(body, "?1006") == 0) {
+    } else if (strcmp(body, "?1000") == 0 || strcmp(body, "?1002") == 0 ||
+               strcmp(body, "?1006") == 0) {
         t->mouse = on;
-    } else if (strcmp(body, "?2026") != 0) {
+    } else if (strcmp(body, "?2026") == 0) {
+        t->synced = t->synced || on;
+        t->in_sync = on;
+    } else {
         snprintf(t->bad, sizeof t->bad, "mode %.40s", body);
+    }
+}
+
+/* Says where the cursor is, that it knows synchronised output, and what it is. */
+static inline void term_answer(term *t, const char *body, char final)
+{
+    char text[64];
+    t->asked = true;
+    if (final == 'n') {
+        snprintf(text, sizeof text, "\x1b[%d;%dR", t->row + 1, t->col * t->answers + 1);
+    } else if (final == 'p') {
+        snprintf(text, sizeof text, "\x1b[?2026;2$y");
+    } else {
+        snprintf(text, sizeof text, "\x1b[?62;22c");
+    }
+    if (strcmp(body, final == 'n' ? "6" : final == 'p' ? "?2026$" : "") != 0) {
+        snprintf(t->bad, sizeof t->bad, "question %.40s%c", body, final);
+    }
+    if (t->answers > 0) {
+        ssize_t ignored = write(t->fd, text, strlen(text));
+        (void)ignored;
     }
 }
 
@@ -71,6 +99,13 @@ static inline void term_csi(term *t)
         break;
     case 'm':
         t->colors = t->colors || strstr(body, ";3") != NULL;
+        break;
+    case 'K':
+        break;
+    case 'n':
+    case 'p':
+    case 'c':
+        term_answer(t, body, final);
         break;
     case 'h':
     case 'l':
@@ -277,6 +312,7 @@ static inline void term_is_restored(term *t)
     assert_false(t->hidden);
     assert_false(t->paste);
     assert_false(t->mouse);
+    assert_false(t->in_sync);
     if (tcgetattr(t->fd, &mode) == 0) {
         assert_true((mode.c_lflag & (ECHO | ICANON | ISIG)) == (ECHO | ICANON | ISIG));
     }

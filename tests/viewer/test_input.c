@@ -42,8 +42,18 @@ static const struct {
     {"\x1bP1$r0m\x1b\\k", {'k'}, 1},
     {"\x1b[?62;22c"
      "k",
-     {'k'},
-     1},
+     {LY_KEY_IS_END, 'k'},
+     2},
+    {"\x1b[?2026;2$yk", {LY_KEY_IS_MODE, 'k'}, 2},
+    {"\x1b[2;6Rk", {LY_KEY_IS_CURSOR, 'k'}, 2},
+    {"\x1b[1;2R", {LY_KEY_F1 + 2}, 1}, /* Shift-F3; row 1 is not asked for */
+    {"\x1bOR", {LY_KEY_F1 + 2}, 1},
+    {"\x1b[>41;354;0ck", {'k'}, 1},
+    {"\x1b[?1u\x1b[?6;0;1yk", {LY_KEY_IS_MODE, 'k'}, 2},
+    {"\x1b]jk", {'j', 'k'}, 2}, /* Alt with a key, not the begin of a string without an end */
+    {"\x1bPj\x1bXk\x1b^l\x1b_m", {'j', 'k', 'l', 'm'}, 4},
+    {"\x1b_Gi=1;OK\x1b\\k", {'k'}, 1},
+    {"\x1b[<0;3;4M\x1b[<32;5;6M\x1b[<0;5;6m", {LY_KEY_PRESS, LY_KEY_DRAG, LY_KEY_RELEASE}, 3},
     {"\x1b[<64;3;4Mk", {LY_KEY_WHEEL_UP, 'k'}, 2},
     {"\x1b\x1b[A", {LY_KEY_ESC, LY_KEY_UP}, 2},
     {"\x1bj", {LY_KEY_ESC, 'j'}, 2}, /* typed ahead; Alt is no way to a command of its own */
@@ -78,6 +88,31 @@ static void escape_alone_needs_silence(void **state)
     assert_false(ly_input_flush(&in, &key));
 }
 
+/* What never ends does not keep the keyboard: after silence it is given up. */
+static void nothing_holds_the_keyboard(void **state)
+{
+    (void)state;
+    static const char *const begun[] = {"\x1b]0;title", "\x1bP1$r", "\x1b_G",
+                                        "\x1b[12;",     "\xe6\x97", "\x1bO"};
+    ly_key key[8];
+    for (size_t i = 0; i < sizeof begun / sizeof begun[0]; i++) {
+        ly_input in = {.n = 0};
+        assert_int_equal(ly_input_wait_ms(&in), 0);
+        assert_int_equal(feed(&in, begun[i], strlen(begun[i]), key, 8), 0);
+        assert_true(ly_input_wait_ms(&in) >= 200); /* a slow line may bring the rest */
+        assert_false(ly_input_flush(&in, key));
+        assert_int_equal(ly_input_wait_ms(&in), 0);
+        assert_int_equal(feed(&in, "j", 1, key, 8), 1);
+        assert_int_equal(key[0].code, 'j');
+    }
+    ly_input in = {.n = 0};
+    assert_int_equal(feed(&in, "\x1b[200~half", 10, key, 8), 4);
+    assert_true(ly_input_wait_ms(&in) >= 1000);
+    assert_false(ly_input_flush(&in, key));
+    assert_int_equal(feed(&in, "j", 1, key, 8), 1);
+    assert_false(key[0].pasted);
+}
+
 static void a_paste_is_marked(void **state)
 {
     (void)state;
@@ -105,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sequences),
         cmocka_unit_test(escape_alone_needs_silence),
+        cmocka_unit_test(nothing_holds_the_keyboard),
         cmocka_unit_test(a_paste_is_marked),
         cmocka_unit_test(terminfo_names_win),
     };

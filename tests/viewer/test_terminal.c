@@ -18,6 +18,13 @@ static term *start_with(const made *m, int rows, int cols, const char *extra, co
     return term_start(rows, cols, env, argv);
 }
 
+static term *start_on(const made *m, int answers, const char *type)
+{
+    term *t = start_with(m, 24, 80, type, NULL);
+    t->answers = answers;
+    return t;
+}
+
 static term *start(const made *m)
 {
     term *t = start_with(m, 24, 80, NULL, NULL);
@@ -163,6 +170,113 @@ static void what_the_environment_says(void **state)
     term_free(t);
 }
 
+/* What it says of itself is used, whenever it comes; one that is silent is not waited for. */
+static void what_the_terminal_answers(void **state)
+{
+    static const struct {
+        int answers;
+        bool high, synced;
+        const char *tree;
+    } cases[] = {{1, true, true, "\xE2\x94\x9C\xE2\x94\x80 G"},
+                 {2, true, true, "|- G"}, /* East Asian widths: frames in ASCII, text as it is */
+                 {3, false, true, "|- G"},
+                 {0, true, false, "\xE2\x94\x9C\xE2\x94\x80 G"}};
+    for (size_t i = 0; i < LY_COUNT(cases); i++) {
+        term *t = start_on(*state, cases[i].answers, "TERM=xterm");
+        term_wait_for(t, "? help");
+        assert_true(t->asked);
+        term_send(t, "j");
+        term_wait_for(t, "2/31");
+        term_send(t, "\x0c"); /* the frames from here on */
+        (void)term_pump(t, 300);
+        t->high = t->synced = false;
+        term_send(t, "jj\r");
+        term_wait_for(t, "[s]teps");
+        term_wait_for(t, "? help");
+        term_wait_for(t, cases[i].tree);
+        assert_int_equal(t->high, cases[i].high);
+        assert_int_equal(t->synced, cases[i].synced);
+        term_send(t, "Q");
+        assert_int_equal(term_end(t), 0);
+        term_is_restored(t);
+        term_free(t);
+    }
+    /* Late, in pieces, and twice: never keys. A paste of an answer is none. */
+    term *t = start(*state);
+    static const char *const late[] = {"\x1b[2;",  "6R\x1b[?20", "26;1$y",
+                                       "\x1b[?62", ";22c",       "\x1b[2;6R\x1b[?6c"};
+    for (size_t i = 0; i < LY_COUNT(late); i++) {
+        term_send(t, late[i]);
+        (void)term_pump(t, 60);
+    }
+    term_send(t, "j");
+    term_wait_for(t, "2/31");
+    assert_true(t->synced);
+    term_send(t, "Q");
+    assert_int_equal(term_end(t), 0);
+    term_is_restored(t);
+    term_free(t);
+}
+
+/* Left at once over a slow line: the answers under way are not what the shell reads next. */
+static void answers_do_not_reach_the_shell(void **state)
+{
+    term *t = start(*state);
+    char *name = ptsname(t->fd);
+    assert_non_null(name);
+    int slave = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC); /* keeps what is typed there */
+    assert_true(slave >= 0);
+    term_send(t, "Q");
+    (void)term_pump(t, 30);
+    term_send(t, "\x1b[2;6R\x1b[?2026;2$y\x1b[?62;22c");
+    int64_t until = ly_mono_ns() + TERM_WAIT_MS * LY_NS_PER_MS;
+    while (waitpid(t->pid, &t->status, WNOHANG) != t->pid) {
+        assert_true(ly_mono_ns() < until);
+        (void)term_pump(t, 20);
+    }
+    t->reaped = true;
+    int left = -1;
+    assert_int_equal(ioctl(slave, FIONREAD, &left), 0);
+    assert_int_equal(left, 0);
+    (void)close(slave);
+    term_free(t);
+}
+
+/* No second screen: what was drawn stays, and the shell goes on below it. */
+static void a_terminal_of_one_screen(void **state)
+{
+    term *t = start_on(*state, 0, "TERM=vt100");
+    term_wait_for(t, "? help");
+    assert_false(t->alternate);
+    term_send(t, "q");
+    assert_int_equal(term_end(t), 0);
+    term_is_restored(t);
+    assert_true(t->row > 500); /* the last line, cleared */
+    term_free(t);
+}
+
+/* Stopped by someone else, the shell sets its modes; continued, ours are set again. */
+static void stopped_from_outside(void **state)
+{
+    term *t = start(*state);
+    struct termios mode, cooked;
+    int status = 0;
+    assert_int_equal(kill(t->pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(t->pid, &status, WUNTRACED), t->pid);
+    assert_int_equal(tcgetattr(t->fd, &cooked), 0);
+    cooked.c_lflag |= ECHO | ICANON | ISIG;
+    assert_int_equal(tcsetattr(t->fd, TCSANOW, &cooked), 0);
+    memset(t->cells, 0, sizeof t->cells);
+    assert_int_equal(kill(t->pid, SIGCONT), 0);
+    term_wait_for(t, "? help");
+    assert_int_equal(tcgetattr(t->fd, &mode), 0);
+    assert_false(mode.c_lflag & (ECHO | ICANON));
+    term_send(t, "q");
+    assert_int_equal(term_end(t), 0);
+    term_is_restored(t);
+    term_free(t);
+}
+
 static void typing_ahead_and_halves(void **state)
 {
     term *t = start(*state);
@@ -191,6 +305,22 @@ static void typing_ahead_and_halves(void **state)
     term_free(t);
 }
 
+/* The first line that holds a text, from 0; -1 = none. */
+static int line_of(const term *t, const char *text)
+{
+    ly_buf screen;
+    ly_str rest, row;
+    int line = -1;
+    ly_buf_init(&screen, LY_MIB(4));
+    term_text(t, &screen);
+    rest = ly_buf_view(&screen);
+    for (int r = 0; line < 0 && ly_str_split(&rest, '\n', &row); r++) {
+        line = ly_str_find(row, ly_str_c(text), 0) != SIZE_MAX ? r : -1;
+    }
+    ly_buf_release(&screen);
+    return line;
+}
+
 static void the_mouse(void **state)
 {
     term *t = start(*state);
@@ -204,6 +334,25 @@ static void the_mouse(void **state)
     term_wait_for(t, "8/31");
     term_send(t, "\x1b[<0;22;1M"); /* a name above */
     term_wait_for(t, "[3]Sess");
+    /* The divider between a trace and its detail follows the pointer, until the button is let go. */
+    term_send(t, "1\r");
+    term_wait_for(t, "Summary");
+    int line = line_of(t, "[Summary]") - 1;
+    char drag[96];
+    snprintf(drag, sizeof drag, "\x1b[<0;9;%dM\x1b[<32;9;%dM\x1b[<0;9;%dm\x1b[<32;9;%dM", line + 1,
+             line - 1, line - 1, line + 3);
+    term_send(t, drag);
+    for (int64_t until = ly_mono_ns() + TERM_WAIT_MS * LY_NS_PER_MS;
+         line_of(t, "[Summary]") != line - 1;) {
+        assert_true(ly_mono_ns() < until);
+        (void)term_pump(t, 50);
+    }
+    term_send(t, ">");
+    for (int64_t until = ly_mono_ns() + TERM_WAIT_MS * LY_NS_PER_MS;
+         line_of(t, "[Summary]") != line;) {
+        assert_true(ly_mono_ns() < until);
+        (void)term_pump(t, 50);
+    }
     term_send(t, "MQ");
     assert_int_equal(term_end(t), 0);
     assert_false(t->mouse);
@@ -344,6 +493,10 @@ int main(void)
         cmocka_unit_test(suspends_and_comes_back),
         cmocka_unit_test(storm_of_sizes),
         cmocka_unit_test(what_the_environment_says),
+        cmocka_unit_test(what_the_terminal_answers),
+        cmocka_unit_test(answers_do_not_reach_the_shell),
+        cmocka_unit_test(a_terminal_of_one_screen),
+        cmocka_unit_test(stopped_from_outside),
         cmocka_unit_test(typing_ahead_and_halves),
         cmocka_unit_test(the_mouse),
         cmocka_unit_test(prints_copies_and_pages),
