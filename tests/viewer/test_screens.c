@@ -25,8 +25,10 @@ static const struct {
     {"evals_case", "4\rjm"},
     {"prompts", "5"},
     {"prompts_versions", "5\r"},
+    {"prompts_diff", "5\rdjd"},
     {"cost", "6"},
     {"stats", "7"},
+    {"status", "8"},
     {"help", "?"},
     {"find", "/lookup\r"},
     {"traces_sorted", "oo"},
@@ -42,11 +44,11 @@ static const struct {
 static const struct {
     const char *name;
     int rows, cols;
-    bool unicode, inks;
+    bool unicode;
 } sizes[] = {
-    {"40x12", 12, 40, true, false},   {"40x12_ascii", 12, 40, false, true},
-    {"80x24", 24, 80, true, true},    {"80x24_ascii", 24, 80, false, true},
-    {"160x50", 50, 160, true, false}, {"160x50_ascii", 50, 160, false, false},
+    {"40x12", 12, 40, true},   {"40x12_ascii", 12, 40, false},
+    {"80x24", 24, 80, true},   {"80x24_ascii", 24, 80, false},
+    {"160x50", 50, 160, true}, {"160x50_ascii", 50, 160, false},
 };
 
 /* The screen as a terminal without colours shows it: what is bold, underlined or reversed, a letter a cell. */
@@ -97,6 +99,30 @@ static void mono_text(const ly_app *app, ly_buf *out)
     ly_buf_release(&bytes);
 }
 
+/* What differs from run to run: paths, sizes, disks. */
+static void blank_changing(ly_app *app)
+{
+    static const char *const facts[] = {"database", "file", "write-ahead log", "disk free"};
+    ly_buf row;
+    ly_buf_init(&row, LY_KIB(16));
+    for (int r = 0; r < app->grid.rows; r++) {
+        ly_buf_reset(&row);
+        ly_grid_row_text(&app->grid, r, &row);
+        for (size_t i = 0; i < LY_COUNT(facts); i++) {
+            size_t n = strlen(facts[i]);
+            ly_str label = ly_str_sub(ly_buf_view(&row), 2, n);
+            if (app->screen == LY_SCREEN_STATUS && ly_str_eqc(label, facts[i]) &&
+                row.ptr[n + 2] == ' ') {
+                ly_grid_fill(&app->grid, r, (int)n + 2, app->grid.cols, " ", ' ', LY_INK_TEXT);
+            }
+        }
+    }
+    /* The name of the file has this process's number. */
+    ly_grid_fill(&app->grid, 0, app->grid.cols >= 100 ? 90 : app->grid.cols, 70, " ", ' ',
+                 LY_INK_TEXT);
+    ly_buf_release(&row);
+}
+
 static void golden_screens(void **state)
 {
     ly_buf out;
@@ -109,15 +135,11 @@ static void golden_screens(void **state)
             type(app, scenes[i].keys);
             draw(app);
             check_grid(app);
-            /* The name of the file has this process's number. */
-            ly_grid_fill(&app->grid, 0, sizes[s].cols >= 100 ? 90 : sizes[s].cols, 70, " ", ' ',
-                         LY_INK_TEXT);
+            blank_changing(app);
             ly_buf_reset(&out);
-            screen_text(app, sizes[s].inks, &out);
-            if (sizes[s].inks && sizes[s].rows == 24 && !sizes[s].unicode) {
-                ly_buf_c(&out, "mono\n");
-                mono_text(app, &out);
-            }
+            screen_text(app, true, &out);
+            ly_buf_c(&out, "mono\n");
+            mono_text(app, &out);
             snprintf(name, sizeof name, "%s_%s.txt", scenes[i].name, sizes[s].name);
             golden(name, ly_buf_view(&out));
             ly_app_free(app);
