@@ -2,15 +2,8 @@
 # Bad input: one line that names the thing, what is wrong and what to do, with the right exit code;
 # nothing half-written. (A bad filter shows the caret below its line.)
 set -u
-lydite=${LYDITE:?}
-tmp=$(mktemp -d) || exit 1
-pid=
-cleanup() {
-  [ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-  chmod -R u+w "$tmp" 2>/dev/null
-  rm -rf "$tmp"
-}
-trap cleanup EXIT
+. "$(dirname "$0")/lib/kit.sh"
+lydite=$LYDITE tmp=$dir
 unset LYDITE_DB LYDITE_ENDPOINT NO_COLOR
 bad=0
 complain() { printf '%s\n' "$1"; sed 's/^/    /' "$tmp/err" "$tmp/out" 2>/dev/null | head -n 6; bad=$((bad + 1)); }
@@ -30,21 +23,14 @@ refused() {
 }
 
 # a collector, to have a port in use
-"$lydite" collect --db "$tmp/a.db" --grpc-port 0 --http-port 0 >"$tmp/collect.log" 2>&1 &
-pid=$!
-for _ in $(seq 200); do
-  [ -s "$tmp/a.db.collector" ] && break
-  kill -0 $pid 2>/dev/null || { cat "$tmp/collect.log"; exit 1; }
-  read -r -t 0.05 <> <(:) || true
-done
-port=$(sed -n 's/.*"http_port":\([0-9]*\).*/\1/p' "$tmp/a.db.collector")
-refused 3 "$port" "$pid" -- "$lydite" collect --db "$tmp/b.db" --grpc-port 0 --http-port "$port"
+collector "$tmp/collect.log" --db "$tmp/a.db"
+refused 3 "$http" "$collector" -- "$lydite" collect --db "$tmp/b.db" --grpc-port 0 --http-port "$http"
 
 # a malformed body is refused with a status in the request's own encoding
-code=$(curl -s -o "$tmp/body" -w '%{http_code}' -H 'Content-Type: application/json' -d '{"resourceSpans":[' "http://127.0.0.1:$port/v1/traces")
+code=$(curl -s -o "$tmp/body" -w '%{http_code}' -H 'Content-Type: application/json' -d '{"resourceSpans":[' "http://127.0.0.1:$http/v1/traces")
 [ "$code" = 400 ] || complain "a malformed body got $code"
 grep -q '"message"' "$tmp/body" || complain "a malformed body got no status message: $(cat "$tmp/body")"
-code=$(curl -s -o "$tmp/body" -w '%{http_code}' -H 'Content-Type: text/plain' -d 'x' "http://127.0.0.1:$port/v1/traces")
+code=$(curl -s -o "$tmp/body" -w '%{http_code}' -H 'Content-Type: text/plain' -d 'x' "http://127.0.0.1:$http/v1/traces")
 [ "$code" = 415 ] || complain "text/plain got $code"
 
 # databases
@@ -96,7 +82,7 @@ done
 now=$(date +%s)
 sent='{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708","name":"x",
 "startTimeUnixNano":"'$now'000000000","endTimeUnixNano":"'$now'000000001"}]}]}]}'
-code=$(curl -s -o "$tmp/body" -w '%{http_code}' -H 'Content-Type: application/json' -d "$sent" "http://127.0.0.1:$port/v1/traces")
+code=$(curl -s -o "$tmp/body" -w '%{http_code}' -H 'Content-Type: application/json' -d "$sent" "http://127.0.0.1:$http/v1/traces")
 [ "$code" = 200 ] || complain "a span got $code"
 refused 0 "current day" "--max-size" -- "$lydite" db prune --max-size 1K --dry-run --db "$tmp/a.db"
 refused 0 "1 trace" "would go; -y" -- "$lydite" trace rm 01020304 --db "$tmp/a.db" </dev/null

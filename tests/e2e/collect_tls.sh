@@ -2,15 +2,11 @@
 # A collector with TLS and access keys: reached by status, doctor and run without being told how; renewed
 # certificates come into force at SIGHUP over both transports, a broken pair does not.
 set -u
-command -v openssl >/dev/null || exit 77
-command -v curl >/dev/null || exit 77
-dir=$(mktemp -d)
-pid=
-trap '[ -n "$pid" ] && kill -9 "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
+. "$(dirname "$0")/lib/kit.sh"
+need openssl curl
 cd "$dir" || exit 1
 export LYDITE_DB=$dir/t.db HOME=$dir XDG_DATA_HOME=$dir
 for name in $(env | sed -n 's/^\(OTEL_[A-Z_]*\)=.*/\1/p') LYDITE_ENDPOINT LYDITE_HEADERS; do unset "$name"; done
-fail() { echo "collect_tls: $*"; tail -n 20 "$dir/log"; exit 1; }
 self_signed() { # file name, common name
   openssl req -x509 -newkey rsa:2048 -nodes -keyout "$1.key" -out "$1.pem" -days 2 -subj "/CN=$2" \
     -addext "subjectAltName=DNS:localhost,IP:127.0.0.1" 2>/dev/null || fail "openssl"
@@ -22,13 +18,9 @@ cp one.pem cert.pem; cp one.key key.pem
 key=$("$LYDITE" auth add "two words" 2>err) && fail "a name of two words was taken"
 grep -q 'one word' err || fail "auth add: $(cat err)"
 key=$("$LYDITE" auth add builder 2>/dev/null) || fail "auth add"
-: >log
-"$LYDITE" collect --listen 127.0.0.1 --require-key --tls-cert cert.pem --tls-key key.pem --grpc-port 0 --http-port 0 >log 2>&1 &
-pid=$!
-for _ in $(seq 400); do grep -q OTLP/HTTP log && break; kill -0 $pid 2>/dev/null || break; sleep 0.05; done
-http=$(sed -n 's/.*OTLP\/HTTP https:\/\/[^ ]*:\([0-9]*\).*/\1/p' log | head -n 1)
-grpc=$(sed -n 's/.*OTLP\/gRPC https:\/\/[^ ]*:\([0-9]*\).*/\1/p' log | head -n 1)
-[ -n "$http" ] && [ -n "$grpc" ] || fail "did not start"
+collector log --listen 127.0.0.1 --require-key --tls-cert cert.pem --tls-key key.pem
+pid=$collector
+[ -n "$http" ] && [ -n "$grpc" ] || fail "it does not say both ports"
 
 ask() { # certificate to trust -> HTTP status
   curl -s -m 20 -o answer -w '%{http_code}' --cacert "$1" -H 'Content-Type: application/json' ${2:+-H "Authorization: Bearer $2"} \

@@ -2,10 +2,9 @@
 # The sources of double counting that the conventions reference lists (3.7: D1 to D14) and the loudest
 # complaints about costs elsewhere, each from OTLP to the report: calls, tokens and dollars.
 set -u
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-command -v python3 >/dev/null || exit 77
-exec python3 - "$LYDITE" "$dir" <<'PY'
+. "$(dirname "$0")/lib/kit.sh"
+need python3
+python3 - "$LYDITE" "$dir" <<'PY'
 import json, os, subprocess, sys, time
 lydite, folder = sys.argv[1:]
 NOW = 1_795_000_000 * 10**9  # 2026-11-18

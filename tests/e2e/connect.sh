@@ -2,11 +2,8 @@
 # `lydite connect`: the lines name the ports of the collector that runs, and --check says what is missing in
 # the first span that comes.
 set -eu
-dir=$(mktemp -d)
-pids=
-trap 'for p in $pids; do kill "$p" 2>/dev/null || true; done; wait 2>/dev/null || true; rm -rf "$dir"' EXIT
-fail() { printf 'connect: %s\n' "$*" >&2; exit 1; }
-command -v curl >/dev/null || exit 77
+. "$(dirname "$0")/lib/kit.sh"
+need curl
 export LYDITE_DB=$dir/t.db
 
 "$LYDITE" connect >"$dir/list" 2>/dev/null
@@ -18,36 +15,22 @@ done
 "$LYDITE" connect openai --language python | grep -q 'untried' && fail "python is marked untried"
 "$LYDITE" connect mlflow --language typescript | grep -q 'untried' || fail "MLflow for TypeScript is not marked untried"
 
-"$LYDITE" collect --grpc-port 0 --http-port 0 >"$dir/log" 2>&1 &
-pids=$!
-port=
-for _ in $(seq 100); do
-    "$LYDITE" connect otel >"$dir/otel" 2>/dev/null || true
-    port=$(sed -n 's/.*OTLP_ENDPOINT=http:\/\/127.0.0.1:\([0-9]*\).*/\1/p' "$dir/otel" | head -1)
-    if [ -n "$port" ] && [ "$port" != 4318 ] && curl -s -o /dev/null "http://127.0.0.1:$port/readyz"; then break; fi
-    sleep 0.1
-done
-[ -n "$port" ] && [ "$port" != 4318 ] || { cat "$dir/log" >&2; fail "the collector's port is not named"; }
+collector "$dir/collect.log"
+names_port() { "$LYDITE" connect otel >"$dir/otel" 2>/dev/null; grep -q "OTLP_ENDPOINT=http://127.0.0.1:$http\b" "$dir/otel"; }
+await 10 names_port || fail "the collector's port is not named: $(cat "$dir/otel")"
 
 send() { # attributes...
     now=$(date +%s%N)
     id=$(printf '%016x' "$now")
-    curl -sf -H 'Content-Type: application/json' "http://127.0.0.1:$port/v1/traces" -d "{\"resourceSpans\":[{\"resource\":{\"attributes\":[$2]},\"scopeSpans\":[{\"scope\":{\"name\":\"t\"},\"spans\":[{\"traceId\":\"$id$id\",\"spanId\":\"$id\",\"name\":\"chat m\",\"kind\":3,\"startTimeUnixNano\":\"$now\",\"endTimeUnixNano\":\"$((now + 1000000))\",\"attributes\":[$1]}]}]}]}" >/dev/null
+    curl -sf -H 'Content-Type: application/json' "http://127.0.0.1:$http/v1/traces" -d "{\"resourceSpans\":[{\"resource\":{\"attributes\":[$2]},\"scopeSpans\":[{\"scope\":{\"name\":\"t\"},\"spans\":[{\"traceId\":\"$id$id\",\"spanId\":\"$id\",\"name\":\"chat m\",\"kind\":3,\"startTimeUnixNano\":\"$now\",\"endTimeUnixNano\":\"$((now + 1000000))\",\"attributes\":[$1]}]}]}]}" >/dev/null
 }
 # The span must come after the wait began, or it is not the first new one.
-waits() {
-    for _ in $(seq 300); do
-        grep -q 'waiting for' "$dir/waits" && return
-        sleep 0.1
-    done
-    fail "--check does not begin to wait"
-}
+waits() { await 30 grep -q 'waiting for' "$dir/waits" || fail "--check does not begin to wait"; }
 attr() { printf '{"key":"%s","value":{"%s":"%s"}}' "$1" "$2" "$3"; }
 
 : >"$dir/waits"
 "$LYDITE" connect openai --check --wait 60 >"$dir/check" 2>"$dir/waits" &
 checker=$!
-pids="$pids $checker"
 waits
 send "$(attr gen_ai.operation.name stringValue chat)" ""
 code=0; wait "$checker" || code=$?
@@ -59,7 +42,6 @@ done
 : >"$dir/waits"
 "$LYDITE" connect openai --check --wait 60 --json >"$dir/check" 2>"$dir/waits" &
 checker=$!
-pids="$pids $checker"
 waits
 send "$(attr gen_ai.operation.name stringValue chat),$(attr gen_ai.request.model stringValue gpt-4o),$(attr gen_ai.usage.input_tokens intValue 5),$(attr gen_ai.usage.output_tokens intValue 2),$(attr session.id stringValue s1),$(attr gen_ai.input.messages stringValue hi)" "$(attr service.name stringValue svc)"
 code=0; wait "$checker" || code=$?

@@ -2,26 +2,15 @@
 # Spans posted to `lydite collect`, figures read back: report, explain, prices, reprice, reconcile, budgets
 # and a webhook that is told once.
 set -u
-dir=$(mktemp -d)
-pids=()
-finish() {
-    for p in "${pids[@]}"; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done
-    rm -rf "$dir"
-}
-trap finish EXIT
-fail() { echo "FAIL: $*"; exit 1; }
-command -v python3 >/dev/null && command -v curl >/dev/null || exit 77
+. "$(dirname "$0")/lib/kit.sh"
+need python3 curl
 export LYDITE_DB=$dir/t.db
 unset TZ
 
-# every 0.1 s for at most 20 s
-until_ok() { for _ in $(seq 200); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
 
-"$LYDITE" collect --grpc-port -1 --http-port 0 >"$dir/log" 2>&1 &
-pids+=($!)
-until_ok grep -q 'OTLP/HTTP http' "$dir/log" || { cat "$dir/log"; fail "collect does not start"; }
-url=$(grep -o 'OTLP/HTTP http://[0-9.:]*' "$dir/log" | head -1 | cut -d' ' -f2)
-until_ok curl -sf "$url/readyz" || fail "not ready"
+collector "$dir/collect.log" --grpc-port -1 --http-port 0
+url=http://127.0.0.1:$http
+await 20 curl -sf "$url/readyz" || fail "not ready"
 
 cat >"$dir/spans.py" <<'PY'
 import json, sys, time
@@ -165,8 +154,7 @@ class H(http.server.SimpleHTTPRequestHandler):
         n=int(self.headers['content-length']); open('hook','ab').write(self.rfile.read(n)+b'\n')
         self.send_response(204); self.end_headers()
 s=http.server.ThreadingHTTPServer(('127.0.0.1',0),H); print(s.server_port,flush=True); s.serve_forever()" >"$dir/port") &
-pids+=($!)
-until_ok test -s "$dir/port" || fail "no web server"
+await 20 test -s "$dir/port" || fail "no web server"
 web=http://127.0.0.1:$(cat "$dir/port")
 "$LYDITE" price update "$web/nothing" >/dev/null 2>&1; [ $? = 4 ] || fail "update of nothing"
 "$LYDITE" price update "$web/book.csv" -q >/dev/null || fail "update"
@@ -194,7 +182,7 @@ check "reason" "[r['reason'] for r in rows if r['model']=='gpt-5-pro']" "['not_t
 "$LYDITE" budget list >"$dir/screen"; grep -q passed "$dir/screen" || { cat "$dir/screen"; fail "budget list"; }
 python3 "$dir/spans.py" | sed 's/abc/abd/g' >"$dir/more.json"
 curl -sf -H 'content-type: application/json' --data-binary @"$dir/more.json" "$url/v1/traces" >/dev/null || fail "post"
-until_ok test -s "$dir/hook" || { cat "$dir/log"; fail "the webhook was not told"; }
+await 20 test -s "$dir/hook" || { cat "$dir/collect.log"; fail "the webhook was not told"; }
 "$LYDITE" budget check >/dev/null 2>&1; [ $? = 1 ] || fail "a passed budget must exit 1"
 [ "$(wc -l <"$dir/hook")" = 1 ] || { cat "$dir/hook"; fail "told more than once"; }
 grep -q '"event":"budget.passed","budget":"small"' "$dir/hook" || { cat "$dir/hook"; fail "event"; }
@@ -218,14 +206,14 @@ priced() {
     "$LYDITE" cost explain --json "$(printf '%032x' $((0xf000 + fresh)))" >"$dir/out" || return 1
     grep -q "\"amount_usd\":$1" "$dir/out"
 }
-until_ok priced null || { cat "$dir/out"; fail "fresh-1 has a price already"; }
+await 20 priced null || { cat "$dir/out"; fail "fresh-1 has a price already"; }
 "$LYDITE" price add --provider acme --model fresh-1 input=1 output=2 -q >"$dir/added" || fail "price add"
-until_ok priced '"0.003"' || { cat "$dir/out" "$dir/log"; fail "an added price does not count without a signal"; }
+await 20 priced '"0.003"' || { cat "$dir/out" "$dir/collect.log"; fail "an added price does not count without a signal"; }
 printf 'provider,model,input,output\nacme,fresh-1,5,5\nopenai,gpt-5,1.25,10\n' >"$dir/fresh.csv"
 "$LYDITE" price rm "$(grep -o '[0-9][0-9]*' "$dir/added" | head -1)" -q || fail "price rm"
-until_ok priced null || { cat "$dir/out" "$dir/added"; fail "a removed price still counts"; }
+await 20 priced null || { cat "$dir/out" "$dir/added"; fail "a removed price still counts"; }
 "$LYDITE" price import "$dir/fresh.csv" -q >/dev/null || fail "price import"
-until_ok priced '"0.01"' || { cat "$dir/out" "$dir/log"; fail "an imported book does not count without a signal"; }
+await 20 priced '"0.01"' || { cat "$dir/out" "$dir/collect.log"; fail "an imported book does not count without a signal"; }
 "$LYDITE" price use default -q || fail "price use"
-until_ok priced null || { cat "$dir/out"; fail "the compiled-in book does not count again"; }
+await 20 priced null || { cat "$dir/out"; fail "the compiled-in book does not count again"; }
 echo ok

@@ -2,18 +2,10 @@
 # Money without a collector: imported files, prices by key, exports of providers as their consoles write
 # them, days of a zone over a clock change; then a collector that is started again and tells a webhook once.
 set -u
-dir=$(mktemp -d)
-pids=()
-finish() {
-    for p in "${pids[@]}"; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done
-    rm -rf "$dir"
-}
-trap finish EXIT
-fail() { echo "FAIL: $*"; exit 1; }
-command -v python3 >/dev/null && command -v curl >/dev/null || exit 77
+. "$(dirname "$0")/lib/kit.sh"
+need python3 curl
 export LYDITE_DB=$dir/t.db
 unset TZ
-until_ok() { for _ in $(seq 300); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
 
 cat >"$dir/spans.py" <<'PY'
 import datetime, json, sys
@@ -130,28 +122,23 @@ class H(http.server.BaseHTTPRequestHandler):
         n=int(self.headers['content-length']); open('hook','ab').write(self.rfile.read(n)+b'\n')
         self.send_response(204); self.end_headers()
 s=http.server.ThreadingHTTPServer(('127.0.0.1',0),H); print(s.server_port,flush=True); s.serve_forever()" >"$dir/port") &
-pids+=($!)
-until_ok test -s "$dir/port" || fail "no web server"
+await 30 test -s "$dir/port" || fail "no web server"
 web=http://127.0.0.1:$(cat "$dir/port")
 touch "$dir/hook"
 collect() { # starts one; $url is where it listens
-    : >"$dir/log"
-    "$LYDITE" collect --grpc-port -1 --http-port 0 >"$dir/log" 2>&1 &
-    collector=$!
-    pids+=("$collector")
-    until_ok grep -q 'OTLP/HTTP http' "$dir/log" || { cat "$dir/log"; fail "collect does not start"; }
-    url=$(grep -o 'OTLP/HTTP http://[0-9.:]*' "$dir/log" | head -1 | cut -d' ' -f2)
+    collector "$dir/collect.log" --grpc-port -1 --http-port 0
+    url=http://127.0.0.1:$http
 }
 spend() { gen "chat($1, __import__('time').time_ns(),'openai','gpt-5',1000000,0)" |
     curl -sf -H 'content-type: application/json' --data-binary @- "$url/v1/traces" >/dev/null || fail post; }
 "$LYDITE" budget set first --limit 0.5 --per month --webhook "$web/hook" || fail "budget set"
 collect
 spend 101
-until_ok grep -q '"budget":"first"' "$dir/hook" || { cat "$dir/log"; fail "not told"; }
+await 30 grep -q '"budget":"first"' "$dir/hook" || { cat "$dir/collect.log"; fail "not told"; }
 kill -9 "$collector"; wait "$collector" 2>/dev/null
 "$LYDITE" budget set second --limit 0.5 --per month --webhook "$web/hook" || fail "budget set"
 collect
 spend 102
-until_ok grep -q '"budget":"second"' "$dir/hook" || { cat "$dir/log"; fail "the second was not told"; }
+await 30 grep -q '"budget":"second"' "$dir/hook" || { cat "$dir/collect.log"; fail "the second was not told"; }
 [ "$(grep -c '"budget":"first"' "$dir/hook")" = 1 ] || { cat "$dir/hook"; fail "told again after a restart"; }
 echo ok

@@ -2,10 +2,9 @@
 # span show --curl: a recorded call in its provider's own form, as one command that a shell takes as it stands,
 # whatever was said in it.
 set -u
-lydite=${LYDITE:?}
-command -v python3 >/dev/null || exit 77
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
+. "$(dirname "$0")/lib/kit.sh"
+need python3
+lydite=$LYDITE tmp=$dir
 export HOME=$tmp LC_ALL=C.UTF-8 LYDITE_DB=$tmp/t.db
 unset OPENAI_BASE_URL ANTHROPIC_BASE_URL GEMINI_BASE_URL
 cd "$tmp" || exit 1

@@ -1,10 +1,8 @@
 #!/usr/bin/env bash
 # lydite db and lydite sql over a small database made by import: care of the file and questions to it.
 set -u
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+. "$(dirname "$0")/lib/kit.sh"
 export LYDITE_DB=$dir/t.db HOME=$dir XDG_CONFIG_HOME=$dir
-fail() { echo "FAILED: $*"; exit 1; }
 expect() { # expect CODE COMMAND...
     local want=$1; shift
     "$@" >"$dir/out" 2>"$dir/err"; local got=$?

@@ -3,24 +3,11 @@
 # name: they work. And once more with --json where the command has it: each line is an object, and each of
 # its members is named in the help. No network: the model is the scripted stand-in.
 set -u
-command -v python3 >/dev/null || exit 77
-dir=$(mktemp -d)
-server=
-cleanup() {
-  [ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null
-  rm -rf "$dir"
-}
-trap cleanup EXIT
-[ -x "${BUILD:?}/bin/model_server" ] || { echo "skipped: no model server was built"; exit 77; }
-"$BUILD/bin/model_server" --port 0 --rules "${SOURCE:?}/examples/quickstart/rules.json" >"$dir/server.log" 2>&1 &
-server=$!
-end=$((SECONDS + 60))
-until port=$(sed -n 's/.*127\.0\.0\.1:\([0-9]*\).*/\1/p' "$dir/server.log") && [ -n "$port" ]; do
-  [ $SECONDS -lt $end ] && kill -0 $server 2>/dev/null || { cat "$dir/server.log"; exit 1; }
-  read -r -t 0.05 <> <(:) || true
-done
+. "$(dirname "$0")/lib/kit.sh"
+need python3
+model "$SOURCE/examples/quickstart/rules.json"
 unset LYDITE_DB LYDITE_ENDPOINT XDG_DATA_HOME XDG_CONFIG_HOME OTEL_EXPORTER_OTLP_ENDPOINT
-export OPENAI_BASE_URL=http://127.0.0.1:$port/v1 OPENAI_API_KEY=stand-in LC_ALL=C.UTF-8 NO_COLOR=1
+export OPENAI_API_KEY=stand-in LC_ALL=C.UTF-8 NO_COLOR=1
 mkdir "$dir/bin"
 ln -s "${LYDITE:?}" "$dir/bin/lydite"
 export PATH=$dir/bin:$PATH

@@ -2,10 +2,7 @@
 # The library in someone's process: every way to end, unloading, and what must not change. Each case with
 # the file exporter and with gRPC to a port where nobody listens.
 set -eu
-dir=$(mktemp -d)
-top=$dir
-trap 'rm -rf "$top"' EXIT
-fail() { printf 'guest: %s\n' "$*" >&2; exit 1; }
+. "$(dirname "$0")/lib/kit.sh"
 # The cases mostly wait (for a collector that is not there, for a second look), so they do it side by side,
 # each in a folder of its own.
 cases= names=

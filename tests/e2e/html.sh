@@ -2,10 +2,9 @@
 # trace show --html: one page that loads nothing and runs nothing, whatever stands in the trace, for 10,000
 # spans too; every text of the trace is text of the page.
 set -u
-lydite=${LYDITE:?}
-command -v python3 >/dev/null || exit 77
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
+. "$(dirname "$0")/lib/kit.sh"
+need python3
+lydite=$LYDITE tmp=$dir
 export HOME=$tmp LC_ALL=C.UTF-8 LYDITE_DB=$tmp/t.db
 cd "$tmp" || exit 1
 python3 - "$lydite" <<'P'

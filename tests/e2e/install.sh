@@ -2,10 +2,8 @@
 # The installed library outside the tree: pkg-config, the CMake package, what `ldd` shows, and every
 # example that stands alone.
 set -eu
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+. "$(dirname "$0")/lib/kit.sh"
 say() { printf 'install: %s\n' "$*" >&2; }
-fail() { say "$*"; exit 1; }
 
 cmake --install "$BUILD" --prefix "$dir/usr" >"$dir/log" 2>&1 || { cat "$dir/log" >&2; fail "cmake --install failed"; }
 # Moved, because pkg-config files and the package must not remember the prefix.

@@ -1,14 +1,9 @@
 #!/usr/bin/env bash
 # Lists as CSV (the fields of --json, nothing that a spreadsheet would run) and as a stream (-f).
 set -u
-lydite=${LYDITE:?}
-tmp=$(mktemp -d) || exit 1
+. "$(dirname "$0")/lib/kit.sh"
+lydite=$LYDITE tmp=$dir
 pids=()
-cleanup() {
-  for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done
-  rm -rf "$tmp"
-}
-trap cleanup EXIT
 unset NO_COLOR
 export HOME=$tmp XDG_CONFIG_HOME=$tmp/config XDG_DATA_HOME=$tmp/data LC_ALL=C.UTF-8 LYDITE_DB=$tmp/t.db
 bad=0

@@ -2,23 +2,16 @@
 # Live mode from the tracer to the terminal: a step is shown while it runs, counts in no total, is replaced
 # by its ended record whichever came first, and is lost when its process fell silent.
 set -eu
-command -v python3 >/dev/null || exit 77
-dir=$(mktemp -d)
+. "$(dirname "$0")/lib/kit.sh"
+need python3
 collector= agent=
-trap 'kill -9 $collector $agent 2>/dev/null || true; rm -rf "$dir"' EXIT
-fail() { printf 'live_mode: %s\n' "$*" >&2; cat "$dir"/show "$dir"/err >&2 2>/dev/null || true; exit 1; }
 export LYDITE_DB=$dir/t.db HOME=$dir XDG_DATA_HOME=$dir LYDITE_LIVE=1
 export LD_LIBRARY_PATH=$BUILD/lib LYDITE_EXPORTER_PATH=$BUILD/lib/liblydite-otlp.so
 unset OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_PROTOCOL TRACEPARENT 2>/dev/null || true
 cd "$dir"
 
-"$LYDITE" collect --grpc-port 0 --http-port 0 >collect.log 2>&1 &
-collector=$!
-for _ in $(seq 200); do grep -q OTLP/HTTP collect.log && break; sleep 0.05; done
-port=$(sed -n 's/.*OTLP\/gRPC http:\/\/[^ ]*:\([0-9]*\) .*/\1/p' collect.log)
-http=$(sed -n 's/.*OTLP\/HTTP http:\/\/[^ ]*:\([0-9]*\).*/\1/p' collect.log)
-[ -n "$port" ] && [ -n "$http" ] || fail "the collector did not start"
-export LYDITE_ENDPOINT=http://127.0.0.1:$port
+collector collect.log
+export LYDITE_ENDPOINT=http://127.0.0.1:$grpc
 
 run_agent() { # starts it; returns when its second call runs and the collector has the start record
     rm -f go; mkfifo go

@@ -2,8 +2,9 @@
 # Log records that belong to no trace: in by file, out by export, gone by rm; and what a file holds is told
 # from its bytes.
 set -u
-lydite=$LYDITE tmp=$(mktemp -d) bad=0
-trap 'rm -rf "$tmp"' EXIT
+. "$(dirname "$0")/lib/kit.sh"
+need python3
+lydite=$LYDITE tmp=$dir bad=0
 export HOME=$tmp XDG_CONFIG_HOME=$tmp LYDITE_DB=$tmp/t.db
 cd "$tmp" || exit 1
 complain() { echo "FAILED: $*"; bad=1; }

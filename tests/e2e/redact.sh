@@ -2,15 +2,11 @@
 # Redaction end to end: at the door (attributes, events, logs, resource, quarantine, bad requests), and over
 # what is stored. Afterwards no byte of the planted texts is in the file, the log or what is printed.
 set -u
-command -v curl >/dev/null || exit 77
-command -v python3 >/dev/null || exit 77
-dir=$(mktemp -d)
-pid=
-trap '[ -n "$pid" ] && kill -9 "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
+. "$(dirname "$0")/lib/kit.sh"
+need curl python3
 cd "$dir" || exit 1
 export HOME=$dir XDG_DATA_HOME=$dir
 unset LYDITE_DB
-fail() { echo "redact: $*"; exit 1; }
 has() { cat "$1" "$1"-wal 2>/dev/null | grep -aqE "$2"; }
 python3 - <<'PY'
 import json
@@ -41,11 +37,8 @@ json.dump({"resourceLogs": [{"resource": {"attributes": [kv("service.name", "svc
 PY
 start() { # database, more options
   db=$1; shift
-  "$LYDITE" collect --db "$db" --grpc-port 0 --http-port 0 "$@" >log 2>&1 &
-  pid=$!
-  for _ in $(seq 400); do grep -q OTLP/HTTP log && break; kill -0 $pid 2>/dev/null || break; sleep 0.05; done
-  http=$(sed -n 's/.*OTLP\/HTTP http:\/\/[^ ]*:\([0-9]*\).*/\1/p' log | head -n 1)
-  [ -n "$http" ] || fail "did not start: $(cat log)"
+  collector log --db "$db" "$@"
+  pid=$collector
 }
 stop() { kill -TERM $pid; wait $pid || fail "exit code $?"; pid=; }
 send() { # file, path -> status

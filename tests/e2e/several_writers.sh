@@ -2,39 +2,15 @@
 # Several processes write the one file: a collector under load, an evaluation, `prompt put` and
 # `score add` beside it. All succeed, all is there, nothing ever says "locked".
 set -u
-lydite=${LYDITE:?}
-bin=${BUILD:?}/bin
-tmp=$(mktemp -d) || exit 1
-pids=()
-cleanup() {
-  for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done
-  wait 2>/dev/null
-  rm -rf "$tmp"
-}
-trap cleanup EXIT
+. "$(dirname "$0")/lib/kit.sh"
+need curl
+lydite=$LYDITE bin=$BUILD/bin tmp=$dir
 unset LYDITE_DB LYDITE_ENDPOINT
 export OPENAI_API_KEY=stand-in
-fail() { printf '%s\n' "$1"; tail -n 5 "$tmp"/*.err "$tmp"/*.log 2>/dev/null; exit 1; }
-wait_for() { # seconds, command...
-  local end=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ $SECONDS -lt $end ] || return 1
-    read -r -t 0.05 <> <(:) || true
-  done
-}
-[ -x "$bin/model_server" ] || { echo "skipped: no model server was built"; exit 77; }
-command -v curl >/dev/null || { echo "skipped: no curl"; exit 77; }
 
 db=$tmp/w.db
-"$lydite" collect --db "$db" --grpc-port 0 --http-port 0 >"$tmp/collect.log" 2>&1 &
-pids+=($!)
-wait_for 10 test -s "$db.collector" || fail "no collector"
-http=$(sed -n 's/.*"http_port":\([0-9]*\).*/\1/p' "$db.collector")
-"$bin/model_server" --port 0 --rules "${SOURCE:?}/examples/quickstart/rules.json" --latency-ms 5 >"$tmp/model.log" 2>&1 &
-pids+=($!)
-wait_for 10 grep -q '127\.0\.0\.1:[0-9]' "$tmp/model.log" || fail "no model server"
-model=$(sed -n 's/.*127\.0\.0\.1:\([0-9]*\).*/\1/p' "$tmp/model.log" | head -n 1)
+collector "$tmp/collect.log" --db "$db"
+model "$SOURCE/examples/quickstart/rules.json" --latency-ms 5
 
 # load: 150 posts of 20 spans each
 python3 - "$http" >"$tmp/load.log" 2>&1 <<'P' &
@@ -63,14 +39,14 @@ print(sent)
 P
 load=$!
 "$lydite" eval run --db "$db" --prompt "$SOURCE/examples/quickstart/short.txt" --prompt "$SOURCE/examples/quickstart/cited.txt" \
-  --data "$SOURCE/examples/quickstart/rows.csv" --model "openai:stand-in-1@http://127.0.0.1:$model/v1" --judge correctness \
+  --data "$SOURCE/examples/quickstart/rows.csv" --model "openai:stand-in-1@http://127.0.0.1:$port/v1" --judge correctness \
   --judge 'contains:{{keyword}}' >"$tmp/eval.out" 2>"$tmp/eval.err" &
 eval_pid=$!
 for n in $(seq 15); do
   printf 'version %s of {{x}}\n' "$n" >"$tmp/p.txt"
   "$lydite" prompt put --db "$db" --name busy "$tmp/p.txt" >>"$tmp/put.out" 2>>"$tmp/put.err" || fail "prompt put failed"
 done
-wait_for 20 sh -c "'$lydite' trace list --db '$db' -n 1 --json 2>/dev/null | grep -q trace_id" || fail "no trace arrived"
+await 20 sh -c "'$lydite' trace list --db '$db' -n 1 --json 2>/dev/null | grep -q trace_id" || fail "no trace arrived"
 trace=$("$lydite" trace list --db "$db" -n 1 --json | sed -n 's/.*"trace_id":"\([0-9a-f]*\)".*/\1/p')
 for n in $(seq 15); do
   "$lydite" score add --db "$db" --value "0.$n" "$trace" helpful >>"$tmp/score.out" 2>>"$tmp/score.err" || fail "score add failed"

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # trace stats: figures that are known beforehand, the period before, and --fail-if with every figure.
 set -u
-lydite=${LYDITE:?}
-command -v python3 >/dev/null || exit 77
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
+. "$(dirname "$0")/lib/kit.sh"
+need python3
+lydite=$LYDITE tmp=$dir
 export HOME=$tmp LC_ALL=C.UTF-8 LYDITE_DB=$tmp/t.db
 cd "$tmp" || exit 1
 python3 - "$lydite" <<'P'

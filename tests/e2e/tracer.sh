@@ -3,10 +3,7 @@
 # killed under load loses nothing it acknowledged; what could not be delivered is spooled and sent later,
 # once in effect.
 set -eu
-dir=$(mktemp -d)
-pids=
-trap 'kill -9 $pids 2>/dev/null || true; rm -rf "$dir"' EXIT
-fail() { printf 'tracer: %s\n' "$*" >&2; tail -5 "$dir"/collect.log >&2 || true; exit 1; }
+. "$(dirname "$0")/lib/kit.sh"
 export LYDITE_DB=$dir/t.db HOME=$dir XDG_DATA_HOME=$dir
 export LD_LIBRARY_PATH=$BUILD/lib LYDITE_EXPORTER_PATH=$BUILD/lib/liblydite-otlp.so
 unset OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_PROTOCOL TRACEPARENT 2>/dev/null || true
@@ -16,15 +13,8 @@ grpc=$(free_port) http=$(free_port)
 export LYDITE_ENDPOINT=http://127.0.0.1:$grpc
 
 start_collector() {
-    "$LYDITE" collect --grpc-port "$grpc" --http-port "$http" >>"$dir/collect.log" 2>&1 &
-    collector=$!
-    pids="$pids $collector"
-    for _ in $(seq 200); do
-        curl -fs "http://127.0.0.1:$http/readyz" >/dev/null 2>&1 && return
-        kill -0 "$collector" 2>/dev/null || fail "the collector ended"
-        sleep 0.05
-    done
-    fail "the collector is not ready"
+    collector "$dir/collect.log" --grpc-port "$grpc" --http-port "$http"
+    await 20 curl -fs "http://127.0.0.1:$http/readyz" || fail "the collector is not ready"
 }
 sqlite_count() { python3 - "$LYDITE_DB" <<'PY'
 import sqlite3, sys
@@ -50,7 +40,6 @@ before=$(sqlite_count)
 # Killed and restarted while spans end: every acknowledged span is stored, once.
 "$BUILD/bin/tracer_load" 4000 >"$dir/load.txt" 2>"$dir/err" &
 load=$!
-pids="$pids $load"
 for _ in 1 2 3; do
     sleep 0.3
     kill -9 "$collector"

@@ -2,9 +2,7 @@
 # What LYDITE_DEBUG=1 says on standard error, word for word: a configuration that cannot work is answered
 # with the variable and the value to set; without the variable nothing is printed.
 set -eu
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-fail() { printf 'tracer_debug: %s\n' "$*" >&2; exit 1; }
+. "$(dirname "$0")/lib/kit.sh"
 export HOME=$dir LD_LIBRARY_PATH=$BUILD/lib LYDITE_EXPORTER_PATH=$BUILD/lib/liblydite-otlp.so
 for name in $(env | sed -n 's/^\(OTEL_[A-Z_]*\)=.*/\1/p') LYDITE_ENDPOINT LYDITE_EXPORTER LYDITE_DEBUG TRACEPARENT; do
     unset "$name"

@@ -2,12 +2,9 @@
 # The exporter's way out as the environment sets it: TLS by a certificate authority of one's own, mTLS,
 # gzip, access keys in headers. What is misconfigured delivers nothing, never in plain text, and says why.
 set -eu
-command -v openssl >/dev/null || exit 77
-command -v python3 >/dev/null || exit 77
-dir=$(mktemp -d)
+. "$(dirname "$0")/lib/kit.sh"
+need openssl python3
 collector= other=
-trap 'kill -9 $collector $other 2>/dev/null || true; rm -rf "$dir"' EXIT
-fail() { printf 'tracer_tls: %s\n' "$*" >&2; tail -5 "$dir"/collect.log >&2 || true; exit 1; }
 export LYDITE_DB=$dir/t.db HOME=$dir XDG_DATA_HOME=$dir LYDITE_DEBUG=1
 export LD_LIBRARY_PATH=$BUILD/lib LYDITE_EXPORTER_PATH=$BUILD/lib/liblydite-otlp.so
 for name in $(env | sed -n 's/^\(OTEL_[A-Z_]*\)=.*/\1/p') LYDITE_ENDPOINT LYDITE_HEADERS TRACEPARENT; do
@@ -16,16 +13,8 @@ done
 cd "$dir"
 
 start() { # options of collect: a collector of its own database
-    : >collect.log
-    "$LYDITE" collect --grpc-port 0 --http-port -1 "$@" >collect.log 2>&1 &
-    collector=$!
-    for _ in $(seq 200); do
-        port=$(sed -n 's/.*OTLP\/gRPC https\{0,1\}:\/\/[^ ]*:\([0-9]*\).*/\1/p' collect.log | head -n 1)
-        [ -n "$port" ] && return
-        kill -0 "$collector" 2>/dev/null || break
-        sleep 0.05
-    done
-    fail "the collector did not start"
+    collector collect.log --grpc-port 0 --http-port -1 "$@"
+    port=$grpc
 }
 stop() { kill -TERM "$collector"; wait "$collector" || fail "the collector ended with $?"; collector=; }
 count() { python3 - "$LYDITE_DB" <<'PY'

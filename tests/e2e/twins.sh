@@ -2,9 +2,7 @@
 # Two instrumentations that tell of one call in two traces: doctor says so, with the tokens that are too many;
 # equal calls that one instrumentation made at one time are two calls.
 set -eu
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-fail() { printf 'twins: %s\n' "$*" >&2; exit 1; }
+. "$(dirname "$0")/lib/kit.sh"
 
 span() { # trace span name start_ms end_ms in out [more attributes]
     printf '{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},"scopeSpans":[{"scope":{"name":"t"},"spans":[{"traceId":"%032x","spanId":"%016x","name":"%s","kind":3,"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.request.model","value":{"stringValue":"gpt-4o"}},{"key":"gen_ai.usage.input_tokens","value":{"intValue":"%d"}},{"key":"gen_ai.usage.output_tokens","value":{"intValue":"%d"}}%s]}]}]}]}\n' \

@@ -2,13 +2,13 @@
 # The viewer's printing twins on a file of our own, and the screens in tmux: start, keys, resize storm, quit,
 # signals, TERM=dumb, NO_COLOR, LANG=C, a closed pipe, a missing database.
 set -u
-lydite=${LYDITE:?}
-tmp=$(mktemp -d) || exit 1
+. "$(dirname "$0")/lib/kit.sh"
+lydite=$LYDITE tmp=$dir
 sock=lydite-view-$$-0
 runs=0
 cleanup() {
   tmux -L "$sock" kill-server 2>/dev/null
-  rm -rf "$tmp"
+  kit_end
 }
 trap cleanup EXIT
 unset LYDITE_DB NO_COLOR COLORFGBG LYDITE_THEME
