@@ -7,12 +7,12 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-#define CAPS_MAX 64
-#define LEASE_TTL_NS \
-    (300 * LY_NS_PER_SEC) /* longer than any call; a killed worker's block is free then */
-#define ROTATE_NS (60 * LY_NS_PER_SEC)
-#define FLUSH_NS  LY_NS_PER_SEC
-#define BLOCKS    64 /* a block is this part of the cap, or one call */
+#define CAPS_MAX     64
+#define LEASE_TTL_NS (300 * LY_NS_PER_SEC) /* the ledger has by then what was spent */
+#define ROTATE_NS    (60 * LY_NS_PER_SEC)
+#define FLUSH_NS     LY_NS_PER_SEC
+#define BLOCKS       64 /* a block is this part of the cap, */
+#define BLOCK_CALLS  16 /* no more than so many calls, and at least one */
 
 typedef struct cap {
     ly_str name; /* in the arena: "budget:NAME" or "run:NAME" */
@@ -166,6 +166,9 @@ static ly_status take_block(ly_budget_gate *g, cap *c, int64_t worst, int64_t no
 {
     ly_budget_state state = {.spent_pico = 0};
     int64_t got = 0, left = 0, need = worst - c->free_pico, block = c->limit_pico / BLOCKS;
+    if (worst < block / BLOCK_CALLS) { /* it is gone when this process is killed */
+        block = worst * BLOCK_CALLS;
+    }
     ly_status status = flush_cap(g, c, err);
     if (status == LY_OK && c->ledger) {
         status = ly_budget_look(g->store, &c->budget, now, &state, err);

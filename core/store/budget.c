@@ -155,17 +155,14 @@ ly_status ly_lease_sum(ly_store *store, ly_str cap, int64_t window_ns, int64_t *
     ly_db *db = ly_store_db(store);
     ly_stmt *s = NULL;
     bool row = false;
-    ly_status st =
-        ly_db_prep(db,
-                   "SELECT coalesce(sum(CASE WHEN expires_ns > ?3 THEN held_pico END), 0),"
-                   " coalesce(sum(spent_pico), 0) FROM budget_lease"
-                   " WHERE cap = ?1 AND window_ns = ?2",
-                   &s, err);
+    ly_status st = ly_db_prep(db,
+                              "SELECT coalesce(sum(held_pico), 0), coalesce(sum(spent_pico), 0)"
+                              " FROM budget_lease WHERE cap = ?1 AND window_ns = ?2",
+                              &s, err);
     if (st)
         return st;
     ly_bind_text(s, 1, cap);
     ly_bind_int(s, 2, window_ns);
-    ly_bind_int(s, 3, ly_wall_ns());
     st = ly_db_step(db, s, &row, err);
     if (!st) {
         *ret_held = ly_col_int(s, 0);
@@ -175,20 +172,30 @@ ly_status ly_lease_sum(ly_store *store, ly_str cap, int64_t window_ns, int64_t *
     return st;
 }
 
-/* Closed leases of caps that the ledger accounts for (window not 0) whose spending it has by now. */
-static ly_status drop_old(ly_db *db, ly_str cap, ly_err *err)
+/* Of caps that the ledger accounts for (window not 0): what closed and forsaken leases have spent is the
+ * ledger's to say by now. What a forsaken one held stays: its calls may have been made and never been
+ * booked. Leases of windows that are over go. */
+static ly_status drop_old(ly_db *db, const ly_lease_ask *ask, ly_err *err)
 {
-    ly_stmt *s = NULL;
-    ly_status st = ly_db_prep(db,
-                              "DELETE FROM budget_lease WHERE cap = ?1 AND window_ns <> 0"
-                              " AND held_pico = 0 AND touched_ns < ?2 AND expires_ns <= ?3",
-                              &s, err);
-    if (st)
-        return st;
-    ly_bind_text(s, 1, cap);
-    ly_bind_int(s, 2, ly_wall_ns() - MINUTE_NS);
-    ly_bind_int(s, 3, ly_wall_ns());
-    return ly_db_run(db, s, err);
+    static const char *const texts[] = {
+        "UPDATE budget_lease SET spent_pico = 0 WHERE cap = ?1 AND window_ns <> 0"
+        " AND touched_ns < ?2 AND expires_ns <= ?3 AND window_ns = ?4",
+        "DELETE FROM budget_lease WHERE cap = ?1 AND window_ns <> 0 AND touched_ns < ?2"
+        " AND expires_ns <= ?3 AND (held_pico = 0 OR window_ns < ?4)",
+    };
+    ly_status st = LY_OK;
+    for (size_t i = 0; !st && i < LY_COUNT(texts); i++) {
+        ly_stmt *s = NULL;
+        st = ly_db_prep(db, texts[i], &s, err);
+        if (st)
+            return st;
+        ly_bind_text(s, 1, ask->cap);
+        ly_bind_int(s, 2, ly_wall_ns() - MINUTE_NS);
+        ly_bind_int(s, 3, ly_wall_ns());
+        ly_bind_int(s, 4, ask->window_ns);
+        st = ly_db_run(db, s, err);
+    }
+    return st;
 }
 
 static ly_status lease_write(ly_db *db, const ly_lease_ask *ask, int64_t got, int64_t *io_lease,
@@ -231,7 +238,7 @@ ly_status ly_lease_take(ly_store *store, const ly_lease_ask *ask, int64_t *io_le
     ly_status st = ly_db_write_begin(db, err);
     if (st)
         return st;
-    st = drop_old(db, ask->cap, err);
+    st = drop_old(db, ask, err);
     if (!st)
         st = ly_lease_sum(store, ask->cap, ask->window_ns, &held, &spent, err);
     if (!st) {

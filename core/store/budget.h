@@ -47,8 +47,9 @@ LY_MUST_USE ly_status ly_budget_tell(ly_store *store, ly_str name, int64_t windo
 
 /*
  * Takes `want_pico` more from a cap of `limit_pico` of which `spent_pico` is gone already (by the ledger;
- * 0 where leases alone account). Held and spent money of all leases of (cap, window) counts; held
- * money of expired leases does not. least_pico: take less than wanted down to this where not all is
+ * 0 where leases alone account). Held and spent money of all leases of (cap, window) counts, also what a
+ * killed process held: nobody knows which of its calls were made. Only what a lease that ran out has spent
+ * is left to the ledger (window 0: it counts for good). least_pico: take less than wanted down to this where not all is
  * free. LY_E_BUDGET when not even that is: *ret_free tells what is.
  * lease_id: 0 makes a lease, else that one grows. *ret_got is what was taken.
  */
@@ -57,7 +58,7 @@ typedef struct ly_lease_ask {
     int64_t window_ns;
     int64_t limit_pico, spent_pico;
     int64_t want_pico, least_pico;
-    int64_t ttl_ns; /* the lease runs out so long after its last use */
+    int64_t ttl_ns; /* so long after its last use the ledger has what was spent */
 } ly_lease_ask;
 
 LY_MUST_USE ly_status ly_lease_take(ly_store *store, const ly_lease_ask *ask, int64_t *io_lease,

@@ -140,7 +140,8 @@ CREATE TABLE budget (
 ) STRICT;
 
 -- Money put aside for calls of our own, in blocks: what a worker holds and what of it is spent. A row
--- is a lease of one process; it counts against its cap until it is given back or runs out.
+-- is a lease of one process; what it holds counts against its cap until it is given back, also when its
+-- process was killed: a call that it had out may have been charged and never been booked.
 CREATE TABLE budget_lease (
     id INTEGER PRIMARY KEY,
     cap TEXT NOT NULL,           -- 'budget:NAME' or a name of the caller's ('run:...')
@@ -148,6 +149,6 @@ CREATE TABLE budget_lease (
     held_pico INTEGER NOT NULL,  -- put aside and not yet spent
     spent_pico INTEGER NOT NULL,
     touched_ns INTEGER NOT NULL,
-    expires_ns INTEGER NOT NULL  -- then held money is free again (a worker was killed)
+    expires_ns INTEGER NOT NULL  -- then the ledger has what was spent; greatest = never
 ) STRICT;
 CREATE INDEX budget_lease_by_cap ON budget_lease (cap, window_ns);
