@@ -77,6 +77,9 @@ typedef struct ly_cmd {
 } ly_cmd;
 
 /* One parsed command line; valid for the duration of run(). */
+/* What --since and --until take, for help and error texts: the words of base/times.h. */
+#define LY_TIME_FORMS "2h, 30d, 2026-11-01, 2026-11, 2026, today, yesterday, this-month, last-month"
+
 struct ly_cli {
     const ly_cmd *cmd;
     const ly_verb *verb;
@@ -148,8 +151,6 @@ void ly_fmt_money_change(int64_t pico, ly_buf *out);
 void ly_fmt_percent(double share, ly_buf *out);
 /* What stands before a sum that is a lower bound. */
 const char *ly_fmt_at_least(const ly_cli *cli);
-/* "%lld call%s", n, ly_plural(n): "" of one, else "s". */
-const char *ly_plural(int64_t n);
 void ly_fmt_count(int64_t n, ly_buf *out);
 
 #endif

@@ -274,8 +274,8 @@ static void print_text(ly_buf *out, const ly_trace *trace, const ly_node *node, 
     char id[33];
     const ly_str model = c->response_model.len ? c->response_model : c->request_model;
     ly_hex_encode(trace->row.trace_id.b, 16, id);
-    ly_buf_fmt(out, "received %zu span%s: trace %.8s, read as %s\n", trace->n,
-               trace->n == 1 ? "" : "s", id, c->dialect);
+    ly_buf_fmt(out, "received %zu span%s: trace %.8s, read as %s\n", trace->n, ly_plural(trace->n),
+               id, c->dialect);
     ly_buf_fmt(out, "  %s \"", ly_type_name(c->type));
     ly_buf_str(out, ly_str_sub(node->name, 0, 120));
     ly_buf_c(out, "\"");

@@ -251,8 +251,8 @@ static int run_diff(ly_cli *cli)
         print_line(cli, r->data);
     }
     if (!st) {
-        ly_cli_note(cli, "%zu row%s removed, %zu added, %zu the same", removed,
-                    ly_plural((int64_t)removed), added, na - removed);
+        ly_cli_note(cli, "%zu row%s removed, %zu added, %zu the same", removed, ly_plural(removed),
+                    added, na - removed);
     }
     return ly_work_end(
         &w, st, removed + added && ly_cli_flag(cli, "exit-code") ? LY_EXIT_NO : LY_EXIT_DONE);

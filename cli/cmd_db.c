@@ -281,11 +281,11 @@ static int run_prune(ly_cli *cli)
                       (long long)sum.n_traces, (long long)sum.n_spans, (long long)sum.n_logs,
                       (long long)sum.n_kept_evidence, cli->dry_run ? "true" : "false");
     else
-        (void)fprintf(
-            cli->out, "%s %lld trace%s, %lld span%s, %lld log record%s; kept %lld as evidence\n",
-            cli->dry_run ? "would remove" : "removed", (long long)sum.n_traces,
-            sum.n_traces == 1 ? "" : "s", (long long)sum.n_spans, sum.n_spans == 1 ? "" : "s",
-            (long long)sum.n_logs, sum.n_logs == 1 ? "" : "s", (long long)sum.n_kept_evidence);
+        (void)fprintf(cli->out,
+                      "%s %lld trace%s, %lld span%s, %lld log record%s; kept %lld as evidence\n",
+                      cli->dry_run ? "would remove" : "removed", (long long)sum.n_traces,
+                      ly_plural(sum.n_traces), (long long)sum.n_spans, ly_plural(sum.n_spans),
+                      (long long)sum.n_logs, ly_plural(sum.n_logs), (long long)sum.n_kept_evidence);
     return more && !cli->dry_run ? stopped_early(cli, "the same command") : LY_EXIT_DONE;
 }
 
@@ -355,7 +355,7 @@ static int run_redact(ly_cli *cli)
             (void)fprintf(cli->out, "%s %lld record%s, %llu place%s\n",
                           cli->dry_run ? "would change" : "changed", (long long)changed,
                           ly_plural(changed), (unsigned long long)ly_redact_total(redact),
-                          ly_plural((int64_t)ly_redact_total(redact)));
+                          ly_plural(ly_redact_total(redact)));
     }
     ly_redact_free(redact);
     return code;

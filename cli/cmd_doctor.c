@@ -127,10 +127,10 @@ static void check_settled(doctor *d)
         say(d, WARN, "summaries",
             "any collector settles them; lydite db rebuild makes all of them anew",
             "%lld trace%s without a summary, the oldest for %lld s", (long long)i->n_dirty,
-            i->n_dirty == 1 ? "" : "s", (long long)(age / LY_NS_PER_SEC));
+            ly_plural(i->n_dirty), (long long)(age / LY_NS_PER_SEC));
     else
         say(d, FINE, "summaries", NULL, "%lld trace%s, %lld unsettled", (long long)i->n_traces,
-            i->n_traces == 1 ? "" : "s", (long long)i->n_dirty);
+            ly_plural(i->n_traces), (long long)i->n_dirty);
 }
 
 static const char *quarantine_remedy(const ly_quarantine_group *g)
@@ -406,7 +406,7 @@ static void check_traces(doctor *d)
     }
     find_twins(&t);
     say(d, FINE, "traces", NULL, "looked at the newest %zu: %zu span%s, %zu model call%s", t.traces,
-        t.spans, t.spans == 1 ? "" : "s", t.generations, t.generations == 1 ? "" : "s");
+        t.spans, ly_plural(t.spans), t.generations, ly_plural(t.generations));
     if (t.twins)
         say(d, WARN, "twice",
             "two instrumentations tell of one call, each in a trace of its own: leave one out, or "
@@ -582,7 +582,7 @@ static int run_doctor(ly_cli *cli)
         return ly_cli_fail(cli, &err);
     }
     say(&d, FINE, "database", NULL, "%s: %lld span%s", d.db, (long long)d.info.n_spans,
-        d.info.n_spans == 1 ? "" : "s");
+        ly_plural(d.info.n_spans));
     check_collector(&d);
     check_disk(&d);
     check_settled(&d);

@@ -106,8 +106,8 @@ static int tell_failed(ly_eval_session *s, const uint8_t run_id[16])
     if (ly_run_each_case(s->store, run_id, count_failed, &f, NULL) != LY_OK || f.failed == 0) {
         return LY_EXIT_DONE;
     }
-    fprintf(stderr, "lydite: %lld of %lld cases failed, the first of row %lld: %s\n",
-            (long long)f.failed, (long long)f.n, (long long)f.first_row, f.text);
+    fprintf(stderr, "lydite: %lld of %lld case%s failed, the first of row %lld: %s\n",
+            (long long)f.failed, (long long)f.n, ly_plural(f.n), (long long)f.first_row, f.text);
     return f.failed < f.n ? LY_EXIT_DONE : f.network ? LY_EXIT_NETWORK : LY_EXIT_CANNOT_SAY;
 }
 

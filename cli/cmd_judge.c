@@ -433,8 +433,9 @@ static int print_test(ly_judge_work *w)
     if (w->cli->json) {
         return json_test(w, table, &k, scored, abstained, unscored);
     }
-    fprintf(w->cli->out, "%s on %zu labelled rows: %lld scored, %lld abstained, %lld unscored\n\n",
-            w->cli->args[0], w->n, (long long)scored, (long long)abstained, (long long)unscored);
+    fprintf(w->cli->out, "%s on %zu labelled row%s: %lld scored, %lld abstained, %lld unscored\n\n",
+            w->cli->args[0], w->n, ly_plural(w->n), (long long)scored, (long long)abstained,
+            (long long)unscored);
     ly_judge_print_share(w->cli, "agrees with the label", (int64_t)(table[0] + table[3]), scored);
     ly_judge_print_share(w->cli, "finds the good (TPR)", (int64_t)table[0],
                          (int64_t)(table[0] + table[1]));
@@ -632,7 +633,8 @@ static int run_run(ly_cli *cli)
         ly_jsonw_kv_i64(&a.w, "unscored", n[2]);
         (void)ly_answer_end(&a);
     } else if (!st) {
-        fprintf(cli->out, "%s on %zu traces: %lld scored", cli->args[0], w.n, (long long)n[0]);
+        fprintf(cli->out, "%s on %zu trace%s: %lld scored", cli->args[0], w.n, ly_plural(w.n),
+                (long long)n[0]);
         if (n[0]) {
             fprintf(cli->out, " (mean %.3f)", sum / (double)n[0]);
         }

@@ -427,7 +427,7 @@ static int run_check(ly_cli *cli)
         ly_jsonw_array_end(&answer.w);
         (void)ly_answer_end(&answer);
     } else if (!st) {
-        fprintf(cli->out, "%zu message%s; variables:", doc->n_parts, doc->n_parts == 1 ? "" : "s");
+        fprintf(cli->out, "%zu message%s; variables:", doc->n_parts, ly_plural(doc->n_parts));
         for (size_t i = 0; i < n; i++) {
             fprintf(cli->out, " %.*s%s", LY_STR_ARG(names[i].name), names[i].optional ? "?" : "");
         }

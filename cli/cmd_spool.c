@@ -78,9 +78,9 @@ static int run_list(ly_cli *cli)
         code = cli->fail_empty ? LY_EXIT_NO : LY_EXIT_DONE;
     } else if (!cli->json) {
         ly_table_print(all.table);
-        ly_cli_note(cli, "%llu files, %llu spans, %llu bytes; deliver them: lydite spool send %s",
-                    (unsigned long long)all.n, (unsigned long long)all.spans,
-                    (unsigned long long)all.bytes, dir);
+        ly_cli_note(cli, "%llu file%s, %llu span%s, %llu byte%s; to deliver: lydite spool send %s",
+                    (unsigned long long)all.n, ly_plural(all.n), (unsigned long long)all.spans,
+                    ly_plural(all.spans), (unsigned long long)all.bytes, ly_plural(all.bytes), dir);
     }
     ly_table_free(all.table);
     return code;
@@ -183,8 +183,9 @@ static int run_send(ly_cli *cli)
                 (unsigned long long)done.files, (unsigned long long)done.items,
                 (unsigned long long)done.refused);
     } else {
-        fprintf(cli->out, "%llu files with %llu spans and scores delivered to %s\n",
-                (unsigned long long)done.files, (unsigned long long)done.items, config.target);
+        fprintf(cli->out, "%llu file%s with %llu span%s or scores delivered to %s\n",
+                (unsigned long long)done.files, ly_plural(done.files),
+                (unsigned long long)done.items, ly_plural(done.items), config.target);
     }
     ly_config_release(&config);
     return status ? ly_cli_fail(cli, &err) : done.refused ? LY_EXIT_INPUT : LY_EXIT_DONE;

@@ -208,7 +208,7 @@ static int run_sql(ly_cli *cli)
         return ly_cli_signal_exit();
     if (timed_out) {
         ly_cli_note(cli, "stopped after %lld s with %lld row%s; --timeout SECONDS gives it longer",
-                    (long long)seconds, (long long)p.rows, p.rows == 1 ? "" : "s");
+                    (long long)seconds, (long long)p.rows, ly_plural(p.rows));
         return LY_EXIT_EARLY;
     }
     if (cut)

@@ -183,13 +183,14 @@ static int print_text(ly_cli *cli, const status_view *v)
     FILE *out = cli->out;
     const ly_store_info *i = &v->info;
     fprintf(out, "database   %s: %lld trace%s, %lld span%s, %lld log record%s\n", ly_cli_db(cli),
-            (long long)i->n_traces, i->n_traces == 1 ? "" : "s", (long long)i->n_spans,
-            i->n_spans == 1 ? "" : "s", (long long)i->n_logs, i->n_logs == 1 ? "" : "s");
+            (long long)i->n_traces, ly_plural(i->n_traces), (long long)i->n_spans,
+            ly_plural(i->n_spans), (long long)i->n_logs, ly_plural(i->n_logs));
     fprintf(out, "file       %.1f MiB, write-ahead log %.1f MiB, disk free %.1f GiB\n",
             (double)i->file_bytes / 1048576, (double)i->wal_bytes / 1048576,
             (double)i->disk_free_bytes / 1073741824);
-    fprintf(out, "unsettled  %lld traces; not in the full-text index %lld; quarantine %lld\n",
-            (long long)i->n_dirty, (long long)i->n_unindexed, (long long)i->n_quarantined);
+    fprintf(out, "unsettled  %lld trace%s; not in the full-text index %lld; quarantine %lld\n",
+            (long long)i->n_dirty, ly_plural(i->n_dirty), (long long)i->n_unindexed,
+            (long long)i->n_quarantined);
     if (!v->running) {
         fprintf(out, "collector  none runs on this database; lydite collect starts one\n");
         return LY_EXIT_DONE;

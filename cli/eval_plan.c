@@ -277,9 +277,10 @@ static void print_table(const plan *p, totals sum)
     if (!t) {
         return;
     }
-    fprintf(p->s->cli->out, "%lld rows x %zu targets x %lld: %lld cases\n\n", (long long)p->rows,
-            p->n_targets, (long long)p->s->suite.repeat,
-            (long long)(p->rows * (int64_t)p->n_targets * p->s->suite.repeat));
+    int64_t cases = p->rows * (int64_t)p->n_targets * p->s->suite.repeat;
+    fprintf(p->s->cli->out, "%lld row%s x %zu target%s x %lld: %lld case%s\n\n", (long long)p->rows,
+            ly_plural(p->rows), p->n_targets, ly_plural(p->n_targets),
+            (long long)p->s->suite.repeat, (long long)cases, ly_plural(cases));
     for (size_t i = 0; i < LY_COUNT(heads); i++) {
         ly_table_col(t, i, heads[i], i ? LY_RIGHT : LY_LEFT, i ? 0 : 48);
     }

@@ -258,11 +258,12 @@ int ly_print_report(ly_cli *cli, const ly_report *r)
         ly_buf_release(&out);
         return st ? ly_cli_fail(cli, &err) : LY_EXIT_DONE;
     }
-    fprintf(
-        cli->out, "run %.8s  %s  %.*s@%lld  %lld rows x %zu targets x %lld  %lld of %lld cases\n\n",
-        r->run_hex, ly_str_eqc(r->run.state, "done") ? "done" : "not complete",
-        LY_STR_ARG(r->run.dataset), (long long)r->run.dataset_number, (long long)r->n_rows,
-        r->n_targets, (long long)r->repeat, (long long)r->run.n_cases, (long long)r->n_expected);
+    fprintf(cli->out,
+            "run %.8s  %s  %.*s@%lld  %lld row%s x %zu target%s x %lld  %lld of %lld case%s\n\n",
+            r->run_hex, ly_str_eqc(r->run.state, "done") ? "done" : "not complete",
+            LY_STR_ARG(r->run.dataset), (long long)r->run.dataset_number, (long long)r->n_rows,
+            ly_plural(r->n_rows), r->n_targets, ly_plural(r->n_targets), (long long)r->repeat,
+            (long long)r->run.n_cases, (long long)r->n_expected, ly_plural(r->n_expected));
     print_targets(cli, r);
     fputc('\n', cli->out);
     print_scores(cli, r);
@@ -271,8 +272,9 @@ int ly_print_report(ly_cli *cli, const ly_report *r)
     if (r->n_pairs) {
         fprintf(cli->out,
                 "\nAgainst %.*s, on the rows that both have; p adjusted by Holm, MDE the smallest "
-                "difference that %lld rows find\n",
-                LY_STR_ARG(r->targets[r->baseline].name), (long long)r->n_rows);
+                "difference that %lld row%s\n",
+                LY_STR_ARG(r->targets[r->baseline].name), (long long)r->n_rows,
+                r->n_rows == 1 ? " finds" : "s find");
         print_pairs(cli, r);
     }
     if (r->n_duels) {

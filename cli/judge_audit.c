@@ -534,8 +534,8 @@ static void print_json(const audit *a, const lines *l, const ly_alt_test *alt)
 static void print_text(const audit *a, const lines *l, const ly_alt_test *alt)
 {
     FILE *out = a->w.cli->out;
-    fprintf(out, "%s on %zu labelled rows: %lld scored, %lld abstained, %lld unscored\n\n",
-            a->title, a->rows, (long long)a->scored, (long long)a->abstained,
+    fprintf(out, "%s on %zu labelled row%s: %lld scored, %lld abstained, %lld unscored\n\n",
+            a->title, a->rows, ly_plural(a->rows), (long long)a->scored, (long long)a->abstained,
             (long long)a->unscored);
     for (size_t i = 0; i < l->n; i++) {
         const line *x = &l->items[i];

@@ -221,11 +221,6 @@ const char *ly_fmt_at_least(const ly_cli *cli)
     return cli->unicode && !cli->plain ? "≥" : ">=";
 }
 
-const char *ly_plural(int64_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
 void ly_fmt_count(int64_t n, ly_buf *out)
 {
     static const char units[] = "kMGT";

@@ -151,13 +151,13 @@ int ly_trace_run_export(ly_cli *cli)
         exit_code = ly_cli_fail(cli, &err);
         goto out;
     }
-    ly_cli_note(cli, "%lld span%s, %lld log record%s", (long long)e.n_spans,
-                e.n_spans == 1 ? "" : "s", (long long)e.n_logs, e.n_logs == 1 ? "" : "s");
+    ly_cli_note(cli, "%lld span%s, %lld log record%s", (long long)e.n_spans, ly_plural(e.n_spans),
+                (long long)e.n_logs, ly_plural(e.n_logs));
     if (e.n_left_out > 0) {
         ly_cli_note(cli,
                     "%lld log record%s left out: TracesData holds spans alone; --proto --logs "
                     "writes the log records",
-                    (long long)e.n_left_out, e.n_left_out == 1 ? "" : "s");
+                    (long long)e.n_left_out, ly_plural(e.n_left_out));
     }
     if (e.n_spans + e.n_logs + e.n_left_out == 0) {
         say_nothing_matches(cli);
@@ -442,7 +442,7 @@ int ly_trace_run_import(ly_cli *cli)
                 (unsigned long long)sum.merged, (unsigned long long)(sum.rejected + sum.conflicts));
     if (sum.discarded > 0)
         ly_cli_note(cli, "%llu data point%s of metrics left out: lydite keeps no metrics",
-                    (unsigned long long)sum.discarded, sum.discarded == 1 ? "" : "s");
+                    (unsigned long long)sum.discarded, ly_plural(sum.discarded));
     return exit_code;
 }
 
@@ -460,8 +460,8 @@ static int say_removed(ly_cli *cli, const ly_store_removed *r, bool done)
         return ly_answer_end(&a);
     }
     ly_cli_note(cli, "%s%lld trace%s, %lld span%s, %lld log record%s", done ? "forgot " : "",
-                (long long)r->n_traces, r->n_traces == 1 ? "" : "s", (long long)r->n_spans,
-                r->n_spans == 1 ? "" : "s", (long long)r->n_logs, r->n_logs == 1 ? "" : "s");
+                (long long)r->n_traces, ly_plural(r->n_traces), (long long)r->n_spans,
+                ly_plural(r->n_spans), (long long)r->n_logs, ly_plural(r->n_logs));
     return LY_EXIT_DONE;
 }
 
@@ -473,14 +473,13 @@ static bool agreed(ly_cli *cli, const ly_store_removed *what)
     }
     if (!isatty(STDIN_FILENO)) {
         ly_cli_note(cli, "%lld trace%s with %lld log record%s would go; -y removes them",
-                    (long long)what->n_traces, what->n_traces == 1 ? "" : "s",
-                    (long long)what->n_logs, what->n_logs == 1 ? "" : "s");
+                    (long long)what->n_traces, ly_plural(what->n_traces), (long long)what->n_logs,
+                    ly_plural(what->n_logs));
         return false;
     }
     (void)fprintf(stderr, "forget %lld trace%s with %lld span%s, and %lld log record%s? [y/N] ",
-                  (long long)what->n_traces, what->n_traces == 1 ? "" : "s",
-                  (long long)what->n_spans, what->n_spans == 1 ? "" : "s", (long long)what->n_logs,
-                  what->n_logs == 1 ? "" : "s");
+                  (long long)what->n_traces, ly_plural(what->n_traces), (long long)what->n_spans,
+                  ly_plural(what->n_spans), (long long)what->n_logs, ly_plural(what->n_logs));
     return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
 }
 

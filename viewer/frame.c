@@ -29,7 +29,7 @@ static ly_ink where_text(ly_app *app, int room)
     } else if (app->live) {
         ly_buf_c(&app->cell, "LIVE");
         if (room > 34 && app->rate > 0) {
-            ly_buf_fmt(&app->cell, " %d span%s/s", app->rate, app->rate == 1 ? "" : "s");
+            ly_buf_fmt(&app->cell, " %d span%s/s", app->rate, ly_plural(app->rate));
         }
         ink = LY_INK_LIVE;
     }

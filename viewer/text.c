@@ -169,7 +169,7 @@ void ly_text_plural(int64_t n, const char *noun, ly_buf *out)
     if (y) {
         ly_buf_c(out, " retries");
     } else {
-        ly_buf_fmt(out, " %s%s", noun, n == 1 ? "" : "s");
+        ly_buf_fmt(out, " %s%s", noun, ly_plural(n));
     }
 }
 
@@ -236,7 +236,7 @@ void ly_text_status(const ly_node *node, bool lost, bool unicode, ly_buf *out)
 void ly_text_row(const ly_sums *sums, const ly_row *row, ly_buf *out)
 {
     if (row->kind == LY_ROW_FOLDED) {
-        ly_buf_fmt(out, "%u %s span%s folded", row->count, "infra", row->count == 1 ? "" : "s");
+        ly_buf_fmt(out, "%u %s span%s folded", row->count, "infra", ly_plural(row->count));
         if (row->errors > 0) {
             ly_buf_fmt(out, ", %u failed", row->errors);
         }
@@ -245,7 +245,7 @@ void ly_text_row(const ly_sums *sums, const ly_row *row, ly_buf *out)
         char hex[17];
         ly_hex_encode(id->b, sizeof id->b, hex);
         ly_buf_fmt(out, "missing parent %.8s.. (%u span%s)", hex, row->count,
-                   row->count == 1 ? "" : "s");
+                   ly_plural(row->count));
     }
 }
 

@@ -78,6 +78,9 @@ LY_MUST_USE bool ly_str_to_u64(ly_str s, uint64_t *ret);
  * infinity, no NaN. At most 400 characters. */
 LY_MUST_USE bool ly_str_to_double(ly_str s, double *ret);
 
+/* "%lld call%s", n, ly_plural(n): "" of one, else "s". Of any integer type; n is evaluated once. */
+#define ly_plural(n) ((n) == 1 ? "" : "s")
+
 /* 64-bit hash of bytes for in-memory tables (not stable across builds; never stored). */
 uint64_t ly_str_hash(ly_str s);
 

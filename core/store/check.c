@@ -133,8 +133,8 @@ static ly_status check_traces(checker *c, bool quick, ly_err *err)
         ly_db_read_end(&c->store->db);
     }
     if (!st && c->bad == before)
-        say(c, true, "traces", "%lld traces, %lld spans joined and decoded", (long long)traces,
-            (long long)spans);
+        say(c, true, "traces", "%lld trace%s, %lld span%s joined and decoded", (long long)traces,
+            ly_plural(traces), (long long)spans, ly_plural(spans));
     return st;
 }
 
