@@ -11,6 +11,9 @@
 static int read_keys(ly_cost_view *v)
 {
     const char *text = ly_cli_opt(v->cli, "by");
+    if (text && ly_cli_opt(v->cli, "per")) {
+        return ly_cli_usage(v->cli, "--per is about all traces or sessions; it takes no --by");
+    }
     ly_str rest = ly_str_c(text ? text : "provider"), part;
     while (ly_str_split(&rest, ',', &part)) {
         if (v->ask.n_by == LY_COST_KEYS_MAX) {
@@ -96,7 +99,12 @@ static int run_spread(ly_cost_view *v, const char *per, ly_err *err)
     } else {
         return ly_cli_usage(v->cli, "--per is trace or session, not '%s'", per);
     }
-    return status == LY_OK ? show_spread(v, per, &spread) : ly_cli_fail(v->cli, err);
+    if (status != LY_OK) {
+        return ly_cli_fail(v->cli, err);
+    }
+    int code = show_spread(v, per, &spread);
+    bool nothing = spread.n == 0 && spread.n_unpriced == 0;
+    return !code && v->cli->fail_empty && nothing ? LY_EXIT_NO : code;
 }
 
 static int show(ly_cost_view *v)
@@ -154,11 +162,11 @@ static int run_report(ly_cli *cli)
     return code;
 }
 
-#define TIME_OPTS                                                                                \
-    {"since", 0, "TIME", "from: 30d, 2026-11-01; 2026-11 and last-month are that month", false}, \
-        {"until", 0, "TIME", "up to, not including", false},                                     \
-    {                                                                                            \
-        "tz", 0, "ZONE", "time zone of days and dates: UTC, +02:00, Europe/Berlin", false        \
+#define TIME_OPTS                                                                             \
+    {"since", 0, "TIME", "from: " LY_TIME_FORMS " (a month or year alone: that one)", false}, \
+        {"until", 0, "TIME", "up to, not including: the same forms", false},                  \
+    {                                                                                         \
+        "tz", 0, "ZONE", "time zone of days and dates: UTC, +02:00, Europe/Berlin", false     \
     }
 
 static const ly_opt report_opts[] = {
@@ -171,7 +179,7 @@ static const ly_opt report_opts[] = {
 };
 static const ly_opt explain_opts[] = {{"ledger", 0, NULL, "show every line ever booked", false}};
 static const ly_opt reprice_opts[] = {
-    {"since", 0, "TIME", "traces that start then or later: 30d, 2026-11-01, last-month", false},
+    {"since", 0, "TIME", "traces that start then or later: " LY_TIME_FORMS, false},
     {"tz", 0, "ZONE", "time zone of dates: UTC, +02:00, Europe/Berlin", false},
     {"book", 0, "NUMBER", "by that book of 'lydite price list --books' instead of the one in force",
      false},
@@ -203,6 +211,8 @@ static const ly_verb verbs[] = {
      "unpriced_calls,\n"
      "local_calls, client_priced_calls, input_tokens, cache_read_tokens, output_tokens), total,\n"
      "ungrouped, eval, judge, or unpriced (provider, model, reason, origin, calls, tokens).\n"
+     "Of --per one object: kind (spread), per, from, until, tz, n, without_amount, mean_*, p50_*, "
+     "p95_*, max_*, sum_*.\n"
      "--csv: a row for each of these but report, under the same names.",
      "lydite cost\n"
      "lydite cost --by provider,model --since 30d\n"

@@ -4,8 +4,7 @@
 #include "base/mem.h"
 #include "cli/answer.h"
 #include "cli/costing.h"
-#include "cli/price_check.h"
-#include "genai/price_build.h"
+#include "cli/price_i.h"
 #include "cli/fetch.h"
 #include "text/csv.h"
 
@@ -239,8 +238,8 @@ static int print_rows(ly_cli *cli, const ly_price_book *book, ly_str part)
         ly_costing_book_text(&info, &line);
         fprintf(cli->out, "%lld row%s; %s, %zu model%s of %zu provider%s, %zu of your own\n",
                 (long long)n, ly_plural(n), ly_buf_text(&line), info.n_models,
-                ly_plural((int64_t)info.n_models), info.n_providers,
-                ly_plural((int64_t)info.n_providers), info.n_own);
+                ly_plural(info.n_models), info.n_providers, ly_plural(info.n_providers),
+                info.n_own);
         ly_buf_release(&line);
     }
     ly_table_free(table);
@@ -375,6 +374,27 @@ static int run_list(ly_cli *cli)
 
 /* ---- show: what a model costs now ---- */
 
+/* Where no provider is named: that of the book's row, else of the latest own row for such a model. */
+static ly_price_hit find_of_any(const ly_price_book *book, ly_price_ask *ask)
+{
+    ly_price_info info = ly_price_book_info(book);
+    ly_price_hit hit = ly_price_find(book, ask);
+    if (ask->provider.len || hit.own) {
+        return hit;
+    }
+    if (hit.base) {
+        ask->provider = hit.base->provider;
+        return ly_price_find(book, ask);
+    }
+    for (size_t i = info.n_rows + info.n_own; !hit.own && i-- > info.n_rows;) {
+        ly_str names = ly_price_book_row(book, i)->provider;
+        while (!hit.own && ly_str_split(&names, '|', &ask->provider)) {
+            hit = ly_price_find(book, ask);
+        }
+    }
+    return hit;
+}
+
 static int show_model(ly_cli *cli, const ly_price_book *book)
 {
     const char *at = ly_cli_opt(cli, "at"), *provider = ly_cli_opt(cli, "provider");
@@ -385,9 +405,10 @@ static int show_model(ly_cli *cli, const ly_price_book *book)
     ly_price_ask ask = {.provider = ly_str_c(provider),
                         .model = ly_str_c(cli->args[0]),
                         .service = ly_str_c(ly_cli_opt(cli, "service")),
+                        .access_key = ly_str_c(ly_cli_opt(cli, "key")),
                         .service_tier = ly_str_c(ly_cli_opt(cli, "tier")),
                         .at_ns = now};
-    ly_price_hit hit = ly_price_find(book, &ask);
+    ly_price_hit hit = find_of_any(book, &ask);
     int code = LY_EXIT_DONE;
     if (!hit.base && !hit.own) {
         ly_err err = LY_ERR_INIT;
@@ -420,131 +441,6 @@ static int show_model(ly_cli *cli, const ly_price_book *book)
 static int run_show(ly_cli *cli)
 {
     return with_book(cli, show_model);
-}
-
-/* ---- own prices ---- */
-
-static int read_own(ly_cli *cli, ly_own_price *p, ly_buf *prices)
-{
-    const char *from = ly_cli_opt(cli, "from"), *to = ly_cli_opt(cli, "to");
-    int64_t ignored;
-    ly_err err = LY_ERR_INIT;
-    *p = (ly_own_price){.provider = ly_str_c(ly_cli_opt(cli, "provider")),
-                        .model = ly_str_c(ly_cli_opt(cli, "model")),
-                        .address = ly_str_c(ly_cli_opt(cli, "gateway")),
-                        .service = ly_str_c(ly_cli_opt(cli, "service")),
-                        .access_key = ly_str_c(ly_cli_opt(cli, "key")),
-                        .service_tier = ly_str_c(ly_cli_opt(cli, "tier")),
-                        .note = ly_str_c(ly_cli_opt(cli, "note")),
-                        .from_ns = INT64_MIN,
-                        .to_ns = INT64_MAX,
-                        .learned_ns = ly_wall_ns()};
-    if ((from && !ly_costing_time_parse(ly_str_c(from), NULL, &p->from_ns, &ignored)) ||
-        (to && !ly_costing_time_parse(ly_str_c(to), NULL, &p->to_ns, &ignored))) {
-        return ly_cli_usage(cli, "--from and --to take times such as 2026-11-01");
-    }
-    for (int i = 0; i < cli->n_args; i++) {
-        ly_buf_fmt(prices, "%s%s", i ? "," : "", cli->args[i]);
-    }
-    p->prices = ly_buf_view(prices);
-    if (!p->provider.len && !p->model.len && !p->service.len && !p->access_key.len &&
-        !p->address.len) {
-        return ly_cli_usage(cli,
-                            "say what the price is for: --provider, --model, --service, --key or "
-                            "--gateway");
-    }
-    if (cli->n_args == 0 && !p->address.len) {
-        return ly_cli_usage(cli, "give at least one price, for example input=1.25 output=10");
-    }
-    ly_price_set *set = ly_calloc(1, sizeof *set);
-    bool is_free;
-    ly_status status = set ? ly_own_prices_parse(p->prices, set, &is_free, &err) : LY_NOMEM(&err);
-    ly_free(set);
-    return status == LY_OK ? LY_EXIT_DONE : ly_cli_usage(cli, "%s", err.text);
-}
-
-static ly_status check_clauses(const ly_own_price *p, ly_err *err)
-{
-    ly_price_book *book = NULL;
-    ly_price_row row = {
-        .id = -1, .from_ns = p->from_ns, .to_ns = p->to_ns, .day_from_s = -1, .day_to_s = -1};
-    ly_status status = ly_price_book_new(LY_S("check"), LY_S(""), 0, &book, err);
-    if (status == LY_OK) {
-        status = ly_price_add_own(book, p->provider, p->model, p->address, &row, err);
-    }
-    ly_price_book_free(book);
-    return status;
-}
-
-static const char later[] =
-    "a running collector prices by it within seconds; 'lydite cost reprice' "
-    "applies it to what is stored";
-
-static int run_add(ly_cli *cli)
-{
-    ly_own_price own;
-    ly_store *store = NULL;
-    ly_err err = LY_ERR_INIT;
-    ly_buf prices;
-    int64_t id = 0;
-    ly_buf_init(&prices, 4096);
-    int code = read_own(cli, &own, &prices);
-    if (!code && check_clauses(&own, &err) != LY_OK) {
-        code = ly_cli_usage(cli, "%s", err.text);
-    }
-    if (!code) {
-        code = ly_costing_open_writer(cli, &store);
-    }
-    if (!code && ly_own_price_add(store, &own, &id, &err) != LY_OK) {
-        code = ly_cli_fail(cli, &err);
-    }
-    if (!code) {
-        ly_answer a;
-        if (cli->json) {
-            ly_answer_begin(&a, cli);
-            ly_jsonw_kv_i64(&a.w, "own_price", id);
-            code = ly_answer_end(&a);
-        } else {
-            fprintf(cli->out, "own-%lld\n", (long long)id);
-        }
-        ly_cli_note(cli, "%s", later);
-    }
-    ly_store_close(store);
-    ly_buf_release(&prices);
-    return code;
-}
-
-static int run_rm(ly_cli *cli)
-{
-    int64_t id;
-    ly_str text = ly_str_c(cli->args[0]);
-    ly_store *store = NULL;
-    ly_err err = LY_ERR_INIT;
-    if (ly_str_starts(text, LY_S("own-"))) {
-        text = ly_str_sub(text, strlen("own-"), text.len);
-    } else if (text.len && text.ptr[0] == '-') { /* as the ledger has it */
-        text = ly_str_sub(text, 1, text.len);
-    }
-    if (!ly_str_to_i64(text, &id) || id <= 0) {
-        return ly_cli_usage(
-            cli, "'%s' is no price of your own, such as own-1; see 'lydite price list --own'",
-            cli->args[0]);
-    }
-    int code = ly_costing_open_writer(cli, &store);
-    if (!code && ly_own_price_remove(store, id, &err) != LY_OK) {
-        code = ly_cli_fail(cli, &err);
-    }
-    if (!code && cli->json) {
-        ly_answer a;
-        ly_answer_begin(&a, cli);
-        ly_jsonw_kv_i64(&a.w, "ended", id);
-        code = ly_answer_end(&a);
-    }
-    if (!code) {
-        ly_cli_note(cli, "%s", later);
-    }
-    ly_store_close(store);
-    return code;
 }
 
 /* ---- import and update ---- */
@@ -603,9 +499,9 @@ static int import_text(ly_cli *cli, ly_str text, const char *name, const char *s
         code = ly_answer_end(&a);
     } else if (!code) {
         fprintf(cli->out, "%s: %zu row%s of %zu model%s, %zu provider%s%s\n", called,
-                done.info.n_rows, ly_plural((int64_t)done.info.n_rows), done.info.n_models,
-                ly_plural((int64_t)done.info.n_models), done.info.n_providers,
-                ly_plural((int64_t)done.info.n_providers),
+                done.info.n_rows, ly_plural(done.info.n_rows), done.info.n_models,
+                ly_plural(done.info.n_models), done.info.n_providers,
+                ly_plural(done.info.n_providers),
                 cli->dry_run ? " (not kept: --dry-run)"
                 : activate   ? ", in force"
                              : ", kept");
@@ -620,7 +516,7 @@ static int import_text(ly_cli *cli, ly_str text, const char *name, const char *s
                         done.notes.n_skipped == 1 ? " was" : "s were", done.notes.skipped);
         }
         if (activate) {
-            ly_cli_note(cli, "%s", later);
+            ly_cli_note(cli, "%s", ly_price_later);
         }
     }
     ly_store_close(store);
@@ -674,7 +570,7 @@ static int run_use(ly_cli *cli)
         code = ly_answer_end(&a);
     }
     if (!code) {
-        ly_cli_note(cli, "%s", later);
+        ly_cli_note(cli, "%s", ly_price_later);
     }
     ly_store_close(store);
     return code;
@@ -687,6 +583,7 @@ static const ly_opt list_opts[] = {
 static const ly_opt show_opts[] = {
     {"provider", 0, "NAME", "as spans name it", false},
     {"service", 0, "NAME", "the service that calls", false},
+    {"key", 0, "NAME", "the access key that its spans come in with", false},
     {"tier", 0, "TIER", "batch, flex, priority", false},
     {"at", 0, "TIME", "when (default: now)", false},
 };
@@ -734,10 +631,11 @@ static const ly_verb verbs[] = {
      "of your rows wins, then the latest. --json: own_price (its number).",
      "lydite price add --provider openai --model gpt-5 input=1.0 output=8\n"
      "lydite price add --gateway localhost",
-     LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, add_opts, LY_COUNT(add_opts), run_add},
+     LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, add_opts, LY_COUNT(add_opts), ly_price_run_add},
     {"rm", "PRICE", 1, 1, "end a price of your own",
      "PRICE is own-N or N, as 'lydite price list --own' shows it. --json: ended (its number).",
-     "lydite price rm own-1", LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, NULL, 0, run_rm},
+     "lydite price rm own-1", LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_OUT, NULL, 0,
+     ly_price_run_rm},
     {"import", "FILE", 1, 1, "take a price book from a file",
      "genai-prices data.json (v2), LiteLLM's price JSON, or our CSV. Read whole or not at all.\n"
      "--json: name rows models providers left_out unknown_keys kept in_force.",

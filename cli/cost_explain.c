@@ -502,10 +502,39 @@ static int tell_trace(teller *t, ly_trace_id id, const ly_span_id *only)
     return code;
 }
 
+/* A span, or a trace with all of its calls. What may be several things is refused, never guessed. */
+static ly_status find_what(ly_store *store, ly_str what, ly_trace_id *ret_trace,
+                           ly_span_id *ret_span, bool *ret_one_span, ly_err *err)
+{
+    ly_err of_trace = LY_ERR_INIT;
+    ly_trace_id trace, other;
+    ly_status as_span = ly_store_span_find(store, what, NULL, &trace, ret_span, err);
+    bool pair = ly_str_find_char(what, '/', 0) != SIZE_MAX;
+    bool last = !pair && ly_str_starts(what, LY_S("@last"));
+    ly_status as_trace = LY_E_NOTFOUND;
+    if (!pair && (as_span == LY_E_NOTFOUND || (as_span == LY_OK && !last && what.len < 16))) {
+        as_trace = ly_store_trace_find(store, what, &other, &of_trace);
+    }
+    if (as_span == LY_OK && (as_trace == LY_OK || as_trace == LY_E_AMBIGUOUS)) {
+        return LY_FAIL(err, LY_E_AMBIGUOUS, "%.*s: a span and a trace begin so; write more digits",
+                       LY_STR_ARG(what));
+    }
+    if (as_span == LY_OK || as_trace == LY_OK) {
+        *ret_trace = as_span == LY_OK ? trace : other;
+        *ret_one_span = as_span == LY_OK;
+        return LY_OK;
+    }
+    if (as_trace == LY_E_AMBIGUOUS || last) {
+        *err = of_trace;
+        return as_trace;
+    }
+    return as_span;
+}
+
 int ly_cost_run_explain(ly_cli *cli)
 {
     teller t = {.cli = cli};
-    ly_err err = LY_ERR_INIT, second = LY_ERR_INIT;
+    ly_err err = LY_ERR_INIT;
     ly_trace_id trace;
     ly_span_id span;
     int code = ly_costing_open(cli, &t.store);
@@ -513,13 +542,11 @@ int ly_cost_run_explain(ly_cli *cli)
         return code;
     }
     ly_arena_init(&t.arena, LY_MIB(1), 0);
-    ly_str what = ly_str_c(cli->args[0]);
-    if (ly_store_span_find(t.store, what, NULL, &trace, &span, &err) == LY_OK) {
-        code = tell_trace(&t, trace, &span);
-    } else if (ly_store_trace_find(t.store, what, &trace, &second) == LY_OK) {
-        code = tell_trace(&t, trace, NULL);
+    bool one_span = false;
+    if (find_what(t.store, ly_str_c(cli->args[0]), &trace, &span, &one_span, &err) == LY_OK) {
+        code = tell_trace(&t, trace, one_span ? &span : NULL);
     } else {
-        code = ly_cli_fail(cli, what.len && what.ptr[0] == '@' ? &second : &err);
+        code = ly_cli_fail(cli, &err);
     }
     ly_price_book_free(t.book);
     ly_arena_release(&t.arena);

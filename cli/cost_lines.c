@@ -177,7 +177,11 @@ int ly_cost_print_spread_line(ly_cost_view *v, const char *what, const ly_cost_s
     ly_jsonw w;
     ly_jsonw_init(&w, &text, 0);
     ly_jsonw_object(&w);
+    ly_jsonw_kv_c(&w, "kind", "spread");
     ly_jsonw_kv_c(&w, "per", what);
+    json_time(&w, "from", v->ask.from_ns);
+    json_time(&w, "until", v->ask.until_ns);
+    ly_jsonw_kv_c(&w, "tz", ly_zone_name(v->zone));
     ly_jsonw_kv_i64(&w, "n", (int64_t)s->n);
     ly_jsonw_kv_i64(&w, "without_amount", s->n_unpriced);
     ly_costing_json_money(&w, "mean", s->mean_pico);

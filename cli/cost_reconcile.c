@@ -79,9 +79,9 @@ static int print_rows(ly_cli *cli, const ly_recon *r, const ly_zone *zone)
     }
     ly_buf_reset(&day);
     ly_fmt_money(r->ledger_pico, &day);
-    fprintf(cli->out, "ledger %s, %zu of %zu days and models differ (%s)%s\n", ly_buf_text(&day),
-            r->n_different, r->n_rows, ly_zone_name(zone),
-            r->amounts ? "" : "; the export has no amounts: tokens");
+    fprintf(cli->out, "ledger %s, %zu of %zu line%s differ%s (%s)%s\n", ly_buf_text(&day),
+            r->n_different, r->n_rows, ly_plural(r->n_rows), r->n_different == 1 ? "s" : "",
+            ly_zone_name(zone), r->amounts ? "" : "; the export has no amounts: tokens");
     ly_buf_release(&day);
     return LY_EXIT_DONE;
 }

@@ -371,7 +371,7 @@ int ly_cost_print_spread(ly_cost_view *v, const char *what, const ly_cost_spread
         ly_fmt_money(values[i].pico, &text);
     }
     fprintf(v->cli->out, "%s  (%zu %s%s with an amount, %lld without)\n", ly_buf_text(&text), s->n,
-            what, ly_plural((int64_t)s->n), (long long)s->n_unpriced);
+            what, ly_plural(s->n), (long long)s->n_unpriced);
     ly_buf_release(&text);
     return LY_EXIT_DONE;
 }

@@ -106,21 +106,17 @@ int ly_costing_time_opts(ly_cli *cli, const ly_zone *zone, ly_costing_time *ret)
     int64_t ignored, day;
     *ret = (ly_costing_time){INT64_MIN, INT64_MAX, since || until};
     if (since && !ly_costing_time_parse(ly_str_c(since), zone, &ret->from_ns, &ret->until_ns)) {
-        return ly_cli_usage(
-            cli,
-            "--since '%s' is no time; use 30d, 2026-11-01, 2026-11, 2026, today, yesterday, "
-            "this-month, last-month",
-            since);
+        return ly_cli_usage(cli, "--since '%s' is no time; use " LY_TIME_FORMS, since);
     }
     /* A month, a year and last-month are that time; a date is where the time begins. */
     if (since && strlen(since) >= strlen("2026-11-01") && ly_time_parse(ly_str_c(since), &day)) {
         ret->until_ns = INT64_MAX;
     }
     if (until && !ly_costing_time_parse(ly_str_c(until), zone, &ret->until_ns, &ignored)) {
-        return ly_cli_usage(cli,
-                            "--until '%s' is no time; use 30d, 2026-11-01, 2026-11, 2026, today, "
-                            "yesterday, this-month, last-month",
-                            until);
+        return ly_cli_usage(cli, "--until '%s' is no time; use " LY_TIME_FORMS, until);
+    }
+    if (ret->from_ns >= ret->until_ns) {
+        return ly_cli_usage(cli, "--until '%s' is not after --since '%s'", until, since);
     }
     return LY_EXIT_DONE;
 }

@@ -1,5 +1,5 @@
 /* `lydite price check`: how old the book in force is, and what differs from another. */
-#include "cli/price_check.h"
+#include "cli/price_i.h"
 
 #include "base/clock.h"
 #include "base/limits.h"

@@ -90,9 +90,7 @@ static const struct {
     {LY_COMMON_JOBS, {"jobs", 'j', "N", "N at a time", false}},
     {LY_COMMON_YES, {"yes", 'y', NULL, "do not ask", false}},
     {LY_COMMON_DRY, {"dry-run", 0, NULL, "say what would be done, change nothing", false}},
-    {LY_COMMON_TIME,
-     {"since", 0, "TIME",
-      "from: 2h, 30d, 2026-11-01, 2026-11, 2026, today, yesterday, this-month, last-month", false}},
+    {LY_COMMON_TIME, {"since", 0, "TIME", "from: " LY_TIME_FORMS, false}},
     {LY_COMMON_TIME, {"until", 0, "TIME", "up to, not including: the same forms", false}},
     {LY_COMMON_FAIL_EMPTY, {"fail-empty", 0, NULL, "exit 1 when there is nothing", false}},
     {0, {"quiet", 'q', NULL, "no notes on standard error", false}},
@@ -462,11 +460,7 @@ static bool resolve_time(ly_cli *cli, const char *name, int64_t *ret_ns)
     if (!text)
         return true;
     if (!ly_time_words(ly_str_c(text), ly_wall_ns(), 0, &range)) {
-        ly_cli_usage(
-            cli,
-            "--%s %s is no time: use 2h, 30d, 2026-11-01, 2026-11, 2026, today, yesterday, "
-            "this-month or last-month",
-            name, text);
+        ly_cli_usage(cli, "--%s %s is no time: use " LY_TIME_FORMS, name, text);
         return false;
     }
     *ret_ns = range.from_ns;
@@ -578,6 +572,9 @@ static int resolve(ly_cli *cli)
         if (!resolve_time(cli, "since", &cli->since_ns) ||
             !resolve_time(cli, "until", &cli->until_ns))
             return LY_EXIT_USAGE;
+        if (cli->since_ns >= cli->until_ns)
+            return ly_cli_usage(cli, "--until '%s' is not after --since '%s'",
+                                ly_cli_opt(cli, "until"), ly_cli_opt(cli, "since"));
     }
     if (cli->json + cli->csv > 1)
         return ly_cli_usage(cli, "--json and --csv exclude each other");

@@ -431,7 +431,7 @@ static ly_status search_newest(ly_db *db, ly_str what, const ly_span_id *lo, con
             memcpy(ret_trace, ly_col_str(s, 1).ptr, sizeof *ret_trace);
             *ret_span = found;
         }
-        if (*n >= 20 || (what.len == 16 && *n))
+        if (*n >= (what.len == 16 ? 2 : 20))
             break;
     }
     ly_db_reset(s);
@@ -545,6 +545,10 @@ ly_status ly_store_span_find(ly_store *store, ly_str what, const ly_trace_id *in
     if (n == 0)
         return LY_FAIL(err, LY_E_NOTFOUND, "%.*s: no such span in %s; see lydite span list",
                        LY_STR_ARG(what), db->path);
+    if (n > 1 && id.len == 16)
+        return LY_FAIL(err, LY_E_AMBIGUOUS,
+                       "%.*s: spans of several traces have this id; write TRACE/SPAN",
+                       LY_STR_ARG(what));
     if (n > 1)
         return LY_FAIL(err, LY_E_AMBIGUOUS, "%.*s: %d spans begin so; write more digits",
                        LY_STR_ARG(what), n);

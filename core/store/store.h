@@ -316,7 +316,8 @@ LY_MUST_USE ly_status ly_store_trace_row(ly_store *store, ly_trace_id id, ly_are
 LY_MUST_USE ly_status ly_store_trace_find(ly_store *store, ly_str what, ly_trace_id *ret_id,
                                           ly_err *err);
 /* A span likewise: 16 hex digits or a prefix, optionally "TRACE/SPAN". A bare span prefix is looked up
- * in `in` when it is not NULL, else in the newest 10,000 traces. */
+ * in `in` when it is not NULL, else in the newest 10,000 traces; LY_E_AMBIGUOUS also where two of those
+ * have a span of the same whole id. */
 LY_MUST_USE ly_status ly_store_span_find(ly_store *store, ly_str what, const ly_trace_id *in,
                                          ly_trace_id *ret_trace, ly_span_id *ret_span, ly_err *err);
 
