@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/fold.h"
 #include "base/mem.h"
 #include "base/term.h"
 #include "base/utf8.h"
@@ -57,12 +58,8 @@ ly_ink ly_app_type_ink(ly_type type)
 
 bool ly_app_found(const ly_app *app, ly_str label)
 {
-    ly_filter_node term = {.op = LY_FOP_CONTAINS, .text = ly_str_c(app->find), .fold = true};
-    for (const char *c = app->find; *c != '\0'; c++) {
-        if (*c >= 'A' && *c <= 'Z') {
-            term.fold = false;
-        }
-    }
+    ly_str words = ly_str_c(app->find);
+    ly_filter_node term = {.op = LY_FOP_CONTAINS, .text = words, .fold = !ly_fold_capital(words)};
     return app->find[0] != '\0' && ly_filter_text_ok(&term, label);
 }
 

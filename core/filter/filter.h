@@ -9,7 +9,8 @@
  *     value   = bare text up to space, "|" or ")"; or "quoted" with \" and \\
  *
  * - A bare word is a substring of span name, service, model, tool, agent or status message, or a
- *   prefix of a trace or span id; letters match either case unless the word has a capital.
+ *   prefix of a trace or span id; letters match either case unless the word has a capital: é finds É
+ *   (base/fold.h), and text: is asked likewise.
  * - key:value is equality (either case for type, status, origin and provider); a trailing * makes it
  *   a prefix; * alone means "is there". After "|" a bare word keeps the key before it:
  *   type:tool|agent.

@@ -1,59 +1,24 @@
 /* A filter asked of one span in memory. */
+#include "base/fold.h"
 #include "filter/internal.h"
 #include "text/json.h"
 
 /* JSON in JSON in JSON: tools that hand on what other tools said go no deeper. */
 #define MAX_ESCAPED 4
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
 static bool equal(ly_str a, ly_str b, bool fold)
 {
-    return fold ? ly_str_eq_nocase(a, b) : ly_str_eq(a, b);
+    return fold ? ly_fold_eq(a, b) : ly_str_eq(a, b);
+}
+
+static bool starts(ly_str text, ly_str start, bool fold)
+{
+    return fold ? ly_fold_starts(text, start) : ly_str_starts(text, start);
 }
 
 static bool contains(ly_str hay, ly_str needle, bool fold)
 {
-    if (!fold) {
-        return ly_str_find(hay, needle, 0) != SIZE_MAX;
-    }
-    if (needle.len == 0) {
-        return true;
-    }
-    if (hay.len < needle.len) {
-        return false;
-    }
-    /* memchr for either case of the first letter, then the rest. */
-    char low = lower(needle.ptr[0]);
-    char up = low >= 'a' && low <= 'z' ? (char)(low - 32) : low;
-    const char *end = hay.ptr + hay.len;
-    const char *next_low = hay.ptr, *next_up = hay.ptr;
-    size_t last = hay.len - needle.len;
-    for (const char *at = hay.ptr; at != NULL && at <= hay.ptr + last;) {
-        if (next_low != NULL && next_low < at + (at == hay.ptr)) {
-            next_low = memchr(at, low, (size_t)(end - at));
-        }
-        if (next_up != NULL && next_up < at + (at == hay.ptr)) {
-            next_up = memchr(at, up, (size_t)(end - at));
-        }
-        const char *hit =
-            next_low == NULL || (next_up != NULL && next_up < next_low) ? next_up : next_low;
-        if (hit == NULL || hit > hay.ptr + last) {
-            return false;
-        }
-        size_t k = 1;
-        while (k < needle.len && lower(hit[k]) == lower(needle.ptr[k])) {
-            k++;
-        }
-        if (k == needle.len) {
-            return true;
-        }
-        at = hit + 1;
-    }
-    return false;
+    return fold ? ly_fold_has(hay, needle) : ly_str_find(hay, needle, 0) != SIZE_MAX;
 }
 
 bool ly_filter_text_ok(const ly_filter_node *term, ly_str value)
@@ -66,8 +31,7 @@ bool ly_filter_text_ok(const ly_filter_node *term, ly_str value)
     case LY_FOP_NE:
         return !equal(value, term->text, term->fold);
     case LY_FOP_PREFIX:
-        return value.len >= term->text.len &&
-               equal(ly_str_sub(value, 0, term->text.len), term->text, term->fold);
+        return starts(value, term->text, term->fold);
     case LY_FOP_CONTAINS:
         return contains(value, term->text, term->fold);
     default:

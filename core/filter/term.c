@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/times.h"
+#include "base/fold.h"
 #include "filter/internal.h"
 
 node_ref ly_parser_fail(parser *p, size_t at, const char *expected, const char *fmt, ...)
@@ -44,16 +45,6 @@ bool ly_parser_copy(parser *p, ly_str s, ly_str *ret)
         return false;
     }
     return true;
-}
-
-static bool has_capital(ly_str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] >= 'A' && s.ptr[i] <= 'Z') {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Lower-cases a copy in the arena. */
@@ -258,7 +249,7 @@ static node_ref text_term(parser *p, size_t at, ly_filter_field field, ly_filter
         return NULL;
     }
     n->fold = field == LY_FLD_PROVIDER ||
-              ((field == LY_FLD_WORD || field == LY_FLD_TEXT) && !has_capital(text));
+              ((field == LY_FLD_WORD || field == LY_FLD_TEXT) && !ly_fold_capital(text));
     if (field == LY_FLD_PROMPT) {
         return split_prompt(p, n, text) ? n : NULL;
     }

@@ -149,7 +149,7 @@ static ly_status file_check(const char *path, const ly_store_opts *opts, bool *r
 
 /* ---- making it ---- */
 
-/* The schema's text without comments and runs of white space, hashed. The version number stays 1 until the
+/* The schema's text without comments and runs of white space, and the rules of the full-text index, hashed. The version number stays 1 until the
  * first release, so this is what tells a file of another build. */
 static ly_status schema_shape(int64_t *ret_shape, ly_err *err)
 {
@@ -171,6 +171,7 @@ static ly_status schema_shape(int64_t *ret_shape, ly_err *err)
             blank = space;
         }
     }
+    ly_buf_fmt(&text, " text rules %d", LY_TEXT_RULES);
     ly_status st = ly_buf_status(&text, "the schema", err);
     if (!st)
         *ret_shape = (int64_t)(ly_xxh3_64(ly_buf_view(&text)) >> 1);

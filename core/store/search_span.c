@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/fold.h"
 #include "base/mem.h"
 #include "store/search.h"
 #include "store/text.h"
@@ -130,6 +131,16 @@ static void attr_ok(sqlite3_context *ctx, int n, sqlite3_value **args)
     }
 }
 
+/* A text that is a column, asked as the words of the word table are. */
+static void says(sqlite3_context *ctx, int n, sqlite3_value **args)
+{
+    (void)n;
+    const ly_filter_node *term = sqlite3_value_pointer(args[0], LY_SEARCH_NODE);
+    const char *text = (const char *)sqlite3_value_text(args[1]);
+    size_t len = (size_t)sqlite3_value_bytes(args[1]);
+    sqlite3_result_int(ctx, term && text && ly_filter_text_ok(term, ly_str_n(text, len)));
+}
+
 /* ---- messages -------------------------------------------------------------------------------- */
 
 static bool messages_hold(const ly_filter_node *term, const ly_message *messages, size_t n)
@@ -212,8 +223,24 @@ static bool plain(ly_str words)
     return words.len > 0;
 }
 
-/* False only when the span cannot hold the words: plain words that its bytes do not hold, where nothing
- * is written as \u00NN and no log record belongs to it. */
+/* An ASCII letter may be written as \u00NN, and so may what is one without its case: the Kelvin sign \u212a and
+ * the long s \u017f. */
+static bool has_escaped_letter(ly_str wire)
+{
+    static const char *const after[] = {"00", "212a", "017f"};
+    for (size_t at = 0; (at = ly_str_find(wire, LY_S("\\u"), at)) != SIZE_MAX;) {
+        at += 2;
+        for (size_t i = 0; i < LY_COUNT(after); i++) {
+            if (ly_fold_starts(ly_str_sub(wire, at, at + 4), ly_str_c(after[i]))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* False only when the span cannot hold the words: plain words that its bytes do not hold, where no letter is
+ * written as an escape and no log record belongs to it. */
 static void bytes_ok(sqlite3_context *ctx, int n, sqlite3_value **args)
 {
     (void)n;
@@ -254,7 +281,7 @@ static void bytes_ok(sqlite3_context *ctx, int n, sqlite3_value **args)
     }
     ly_filter_node words = *term;
     words.op = LY_FOP_CONTAINS;
-    bool may = ly_filter_text_ok(&words, wire) || ly_str_find(wire, LY_S("\\u00"), 0) != SIZE_MAX;
+    bool may = ly_filter_text_ok(&words, wire) || has_escaped_letter(wire);
     sqlite3_result_int(ctx, may);
 }
 
@@ -341,6 +368,9 @@ ly_status ly_search_functions(ly_db *db, ly_err *err)
     if (rc == SQLITE_OK) {
         rc =
             sqlite3_create_function_v2(sql, "ly_text_may", 2, FLAGS, l, text_may, NULL, NULL, NULL);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_create_function_v2(sql, "ly_says", 2, FLAGS, l, says, NULL, NULL, NULL);
     }
     if (rc == SQLITE_OK) {
         rc = sqlite3_create_function_v2(sql, "ly_self", 3, FLAGS, l, self_ns, NULL, NULL, NULL);

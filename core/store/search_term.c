@@ -172,11 +172,11 @@ static void word_sql(walk *w, const ly_filter_node *n)
                                           "request_model", "tool",    "agent"};
     ly_walk_text(w, "(");
     words_sql(w, n, columns, LY_COUNT(columns));
-    ly_walk_text(w, n->fold ? " OR instr(lower(coalesce(" : " OR instr(coalesce(");
+    ly_walk_text(w, " OR ly_says(");
+    ly_walk_node(w, n);
+    ly_walk_text(w, ", ");
     ly_walk_column(w, "error_message");
-    ly_walk_text(w, n->fold ? ", '')), " : ", ''), ");
-    ly_walk_str(w, n->text);
-    ly_walk_text(w, ") > 0");
+    ly_walk_text(w, ")");
     /* An id is compared as it is shown: in lower case. */
     if (all_hex(n->text) && n->fold) {
         ly_walk_text(w, " OR ");

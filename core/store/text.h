@@ -2,8 +2,8 @@
  * Inside the store room: the full-text index behind `text:`.
  *
  * The index answers which traces may hold some words; the record itself is looked at afterwards, so an
- * answer never depends on it, only the time it takes. Its unit is the gram: three bytes in a row, ASCII
- * letters in lower case, of the bytes as they stand and with each level of JSON's escapes taken back
+ * answer never depends on it, only the time it takes. Its unit is the gram: three bytes in a row of the
+ * text without case (base/fold.h), as it stands and with each level of JSON's escapes taken back
  * (\u00e4 -> ä); numbers and bools that the wire holds in binary are added as text. Traces that are not
  * indexed yet (tables dirty and text_todo) may hold anything.
  *
@@ -16,6 +16,7 @@
 
 #include "store/internal.h"
 
+#define LY_TEXT_RULES     2   /* counts up when the same text would give other grams */
 #define LY_TEXT_PARTS     128 /* of grams */
 #define LY_TEXT_ALWAYS    254
 #define LY_TEXT_TRACES    255
@@ -33,7 +34,7 @@ bool ly_text_bare(ly_str words);
 /* What such values of a payload look like as text, one a line: the shapes of an AnyValue that is no string
  * are looked for in the bytes, so it may be more than there is, never less. */
 void ly_text_scalars(ly_str bytes, ly_buf *out);
-/* At least three bytes, and none that JSON writes differently or that stands between two of its values:
+/* At least three bytes without case, and none that JSON writes differently or that stands between two of its values:
  * controls, quotes, backslashes and brackets. Other words need the whole look. */
 bool ly_text_usable(const ly_filter_node *term);
 

@@ -1,6 +1,7 @@
 /* Bytes to grams. */
 #include "store/text.h"
 
+#include "base/fold.h"
 #include "base/mem.h"
 #include "text/json.h"
 
@@ -16,8 +17,6 @@ typedef struct window {
 
 static bool push(window *w, unsigned char c)
 {
-    if (c >= 'A' && c <= 'Z')
-        c = (unsigned char)(c + 32);
     w->gram = (w->gram << 8 | c) & 0xffffff;
     return ++w->n < 3 || w->fn(w->user, w->gram);
 }
@@ -31,11 +30,20 @@ static bool asked(unsigned char c)
 static bool pass(ly_str text, window *w)
 {
     w->n = 0;
-    for (size_t i = 0; i < text.len; i++) {
+    for (size_t i = 0; i < text.len;) {
         unsigned char c = (unsigned char)text.ptr[i];
+        if (c >= 0x80) {
+            char letter[4];
+            size_t n = ly_fold_next(text, &i, letter);
+            for (size_t k = 0; k < n; k++)
+                if (!push(w, (unsigned char)letter[k]))
+                    return false;
+            continue;
+        }
+        i++;
         if (!asked(c))
             w->n = 0;
-        else if (!push(w, c))
+        else if (!push(w, (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c)))
             return false;
     }
     return true;
@@ -163,5 +171,9 @@ bool ly_text_usable(const ly_filter_node *term)
         if (c < 0x20 || c == 0x7f || (c < 0x80 && strchr("\"\\{}[]", c)))
             return false;
     }
-    return term->text.len >= 3;
+    size_t folded = 0;
+    char letter[4];
+    for (size_t i = 0; i < term->text.len && folded < 3;)
+        folded += ly_fold_next(term->text, &i, letter);
+    return folded >= 3;
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/fold.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "genai/messages.h"
@@ -75,6 +76,25 @@ static bool continues(char c)
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
+/* The words without their case find what they were taken from, whatever its case. */
+static void ask_folded(asking *a, ly_str words)
+{
+    ly_buf folded;
+    char letter[4];
+    ly_buf_init(&folded, LY_KIB(4));
+    for (size_t i = 0; i < words.len;) {
+        size_t n = ly_fold_next(words, &i, letter);
+        ly_buf_add(&folded, letter, n);
+    }
+    if (found(a, ly_buf_view(&folded), true) != 1) {
+        char hex[33];
+        ly_hex_encode(a->trace.b, 16, hex);
+        fail_msg("%s: trace %s holds \"%.*s\" and is not found without its case", a->stage, hex,
+                 LY_STR_ARG(words));
+    }
+    ly_buf_release(&folded);
+}
+
 /* A few bytes of the text, whole characters. */
 static void ask_some(asking *a, ly_str text)
 {
@@ -95,6 +115,7 @@ static void ask_some(asking *a, ly_str text)
         ly_hex_encode(a->trace.b, 16, hex);
         fail_msg("%s: trace %s holds \"%.*s\" and is not found", a->stage, hex, LY_STR_ARG(words));
     }
+    ask_folded(a, words);
     a->asked++;
 }
 
@@ -287,6 +308,14 @@ static const char *const pieces[] = {
     "a_b*c",
     "'single'",
     "\xe2\x80\xa8",
+    "\xc3\x89LAN",                                              /* É */
+    "\xd0\x96\xd0\xa3\xd0\x9a \xd1\x96",                        /* ЖУК і */
+    "\xce\xa3\xce\x8a\xce\xa3\xce\xa5\xce\xa6\xce\x9f\xcf\x82", /* ΣΊΣΥΦΟς */
+    "300 \xe2\x84\xaa",                                         /* the Kelvin sign */
+    "Ma\xc5\xbf\xc5\xbf",                                       /* long s */
+    "STRA\xe1\xba\x9e"
+    "E",                /* capital sharp s */
+    "\xc8\xba\xc8\xbe", /* longer when small */
 };
 
 static void words(ly_buf *out)
