@@ -520,7 +520,7 @@ typedef struct ly_retention {
 LY_MUST_USE ly_status ly_store_prune(ly_store *store, const ly_retention *rule, bool dry_run,
                                      ly_store_removed *ret_removed, bool *ret_more, ly_err *err);
 
-/* Copies the file while others write; ends under load. The copy is a complete database at `path`
+/* Copies the file while others write, in snapshots of a fraction of a second; ends under load. The copy is a complete database at `path`
  * (0600), which must not exist. progress may be NULL; it returns false to stop (LY_E_CANCELLED). */
 LY_MUST_USE ly_status ly_store_backup(ly_store *store, const char *path,
                                       bool (*progress)(void *user, int64_t done, int64_t total),
