@@ -10,6 +10,11 @@ unset LYDITE_DB LYDITE_ENDPOINT XDG_DATA_HOME XDG_CONFIG_HOME OTEL_EXPORTER_OTLP
 export OPENAI_API_KEY=stand-in LC_ALL=C.UTF-8 NO_COLOR=1
 mkdir "$dir/bin"
 ln -s "${LYDITE:?}" "$dir/bin/lydite"
+# What the examples use beside ours and a bare Debian has not: what is looked at is our side of it.
+stand_in() { command -v "$1" >/dev/null || { printf '#!/bin/sh\n%s\n' "$2" >"$dir/bin/$1" && chmod +x "$dir/bin/$1"; }; }
+stand_in python 'exec python3 "$@"'
+stand_in jq "exec python3 -c 'import json,sys; [print(json.loads(l)) for l in sys.stdin]'"
+stand_in man 'exec cat'
 export PATH=$dir/bin:$PATH
 python3 - "$dir" <<'P'
 import json, os, re, shutil, signal, subprocess, sys, time

@@ -62,7 +62,7 @@ cat >"$dir/cm/scopes.cc" <<CC
 #include <lydite/tracer.hpp>
 int main() { lydite::tracer t; auto s = t.start(LYDITE_AGENT, "a"); s.set("k", 1); }
 CC
-cmake -S "$dir/cm" -B "$dir/cm/build" -DCMAKE_PREFIX_PATH="$dir/moved" -DCMAKE_C_FLAGS="$flags" \
+cmake -G Ninja -S "$dir/cm" -B "$dir/cm/build" -DCMAKE_PREFIX_PATH="$dir/moved" -DCMAKE_C_FLAGS="$flags" \
     -DCMAKE_CXX_FLAGS="$flags" >"$dir/log" 2>&1 &&
     cmake --build "$dir/cm/build" >>"$dir/log" 2>&1 || { cat "$dir/log" >&2; fail "find_package(lydite)"; }
 LYDITE_EXPORTER=none "$dir/cm/build/minimal" 2>/dev/null
