@@ -5,6 +5,7 @@
  * judged on any machine (allocations) is in tests/tracer/test_spans.c.
  *
  *   bench_tracer            ($BENCH_SECONDS: how long the contract's case c runs; 15)
+ *   bench_tracer --count SHAPE N    records N spans and nothing else, for instructions.sh
  */
 #include <lydite/tracer.h>
 
@@ -429,9 +430,62 @@ static void link_cost(const char *self)
            with[10], without[10]);
 }
 
+/* ---- instructions ---- */
+
+static void one_call(lydite_tracer *t)
+{
+    lydite_span *call = lydite_start_static(t, LYDITE_GENERATION, "gpt-4o-mini");
+    lydite_set_provider(call, "openai");
+    lydite_set_temperature(call, 0.2);
+    lydite_add_text(call, LYDITE_INPUT, "user", "What is lydite used for, and since when?");
+    lydite_add_text(call, LYDITE_OUTPUT, "assistant", "To assay gold by the streak it leaves.");
+    lydite_set_response_id(call, "chatcmpl-123");
+    lydite_set_finish_reason(call, "stop");
+    lydite_set_tokens(call, 12, 9);
+    lydite_end(call);
+}
+
+/* Its instructions are counted by name: between its first and its last nothing else runs. */
+static __attribute__((noinline)) void counted(lydite_tracer *t, bool calls, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (calls) {
+            one_call(t);
+        } else {
+            one(t, i);
+        }
+    }
+}
+
+/* The exporter sleeps while spans are recorded: `encoded` is what it then does with each of them. */
+static int count(const char *shape, int n)
+{
+    const bool calls = strstr(shape, "call") != NULL, off = strstr(shape, "off") != NULL;
+    lydite_options opts = LYDITE_OPTIONS_INIT;
+    lydite_tracer *t = NULL;
+    opts.export_fn = take_all;
+    opts.ring_bytes = (size_t)64 << 20;
+    opts.schedule_ms = 3600000;
+    opts.batch_spans = 1u << 24;
+    opts.batch_bytes = 32u << 20;
+    setenv("OTEL_SDK_DISABLED", off ? "true" : "false", 1);
+    if (lydite_open(&opts, &t, NULL)) {
+        return 1;
+    }
+    /* A thread's first spans make what the later ones reuse. */
+    for (int i = 0; i < 256 && !strstr(shape, "encoded"); i++) {
+        calls ? one_call(t) : one(t, i);
+    }
+    (void)lydite_flush(t, 60000, NULL);
+    counted(t, calls, n);
+    return lydite_close(t, 60000, NULL) == LYDITE_OK ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
-    (void)argc;
+    if (argc == 4 && strcmp(argv[1], "--count") == 0) {
+        return count(argv[2], (int)strtol(argv[3], NULL, 10));
+    }
     weight();
     link_cost(argv[0]);
     row_hot_path();
