@@ -262,6 +262,17 @@ const ly_json *ly_shape_usage_node(ly_shape shape, const ly_json *reply)
     return ly_json_is(node, LY_JSON_OBJECT) ? node : NULL;
 }
 
+void ly_shape_cost_read(const ly_json *usage, ly_shape_reply *reply)
+{
+    const ly_json *cost = ly_json_get(usage, "cost");
+    double usd = 0;
+    cost = ly_json_is(cost, LY_JSON_OBJECT) ? ly_json_get(cost, "total_cost") : cost;
+    if (ly_json_double(cost, &usd) && usd >= 0) {
+        reply->cost_said = true;
+        reply->cost = usd;
+    }
+}
+
 static int64_t or0(int64_t v)
 {
     return v == LY_UNKNOWN ? 0 : v;

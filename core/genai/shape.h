@@ -114,11 +114,14 @@ typedef struct ly_shape_reply {
     size_t n_calls;
     ly_tokens tokens; /* LY_TOKENS_UNKNOWN without usage */
     unsigned usage_mode;
+    bool cost_said; /* the provider's usage says what the call cost (OpenRouter, Perplexity): */
+    double cost;    /* US dollars */
     /* An error object in place of (or, in streams, after) a reply; empty = none. */
     ly_str error_type, error_code, error_message;
 } ly_shape_reply;
 
-/* Reads a whole reply or an error body. An embeddings reply gives its model and tokens. */
+/* Of several choices the first is read, here and in streams.
+ * Reads a whole reply or an error body. An embeddings reply gives its model and tokens. */
 LY_MUST_USE ly_status ly_shape_read_reply(ly_shape shape, ly_str body, ly_arena *arena,
                                           ly_shape_reply *ret_reply, ly_err *err);
 

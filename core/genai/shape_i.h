@@ -23,6 +23,9 @@ void ly_shape_usage_buckets(ly_shape shape, const ly_shape_usage *usage, ly_toke
 /* The usage object of a reply, wherever the shape keeps it; NULL when there is none. */
 const ly_json *ly_shape_usage_node(ly_shape shape, const ly_json *reply);
 
+/* What the usage object says that the call cost: `cost`, or `cost.total_cost`. */
+void ly_shape_cost_read(const ly_json *usage, ly_shape_reply *reply);
+
 /* A provider's word for why it stopped -> ours (a static string), or the word itself. */
 ly_str ly_shape_finish(ly_shape shape, ly_str raw);
 /* Fills the error members when `node` has an error object; true then. */

@@ -75,8 +75,9 @@ static void read_openai_chat(reading *r, const ly_json *doc)
     r->reply->finish_raw = ly_json_str(ly_json_get(choice, "finish_reason"));
     openai_content(r, ly_json_get(msg, "content"));
     join(&r->refusal, ly_json_str(ly_json_get(msg, "refusal")));
-    join(&r->reasoning, ly_json_str(ly_json_get(msg, "reasoning_content")));
-    join(&r->reasoning, ly_json_str(ly_json_get(msg, "reasoning")));
+    /* Two names of one text; some servers send both. */
+    const ly_str thought = ly_json_str(ly_json_get(msg, "reasoning_content"));
+    join(&r->reasoning, thought.len ? thought : ly_json_str(ly_json_get(msg, "reasoning")));
     const ly_json *calls = ly_json_get(msg, "tool_calls");
     for (size_t i = 0; i < ly_json_count(calls); i++) {
         const ly_json *call = ly_json_at(calls, i), *fn = ly_json_get(call, "function");
@@ -232,6 +233,7 @@ static void read_common(ly_shape shape, const ly_json *doc, ly_shape_reply *repl
         ly_shape_usage u = LY_SHAPE_USAGE_NONE;
         ly_shape_usage_read(shape, usage, &u);
         ly_shape_usage_buckets(shape, &u, &reply->tokens, &reply->usage_mode);
+        ly_shape_cost_read(usage, reply);
     }
 }
 

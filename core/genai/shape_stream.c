@@ -18,6 +18,7 @@ struct ly_shape_stream {
     ly_buf id, model, finish, fingerprint, tier;
     ly_buf error_type, error_code, error_message;
     ly_shape_usage usage;
+    ly_shape_reply cost; /* its cost members alone */
     bool done, got;
     ly_arena scratch;
 };
@@ -128,13 +129,24 @@ static void common(ly_shape_stream *s, const ly_json *doc)
     const ly_json *usage = ly_shape_usage_node(s->shape, doc);
     if (usage) {
         ly_shape_usage_read(s->shape, usage, &s->usage);
+        ly_shape_cost_read(usage, &s->cost);
     }
+}
+
+/* The first choice of an event, unless it is another than the first of the reply: with several they
+ * come interleaved. */
+static const ly_json *first_choice(const ly_json *list)
+{
+    const ly_json *choice = ly_json_at(list, 0);
+    int64_t index = 0;
+    (void)ly_json_i64(ly_json_get(choice, "index"), &index);
+    return index == 0 ? choice : NULL;
 }
 
 static void feed_openai_chat(ly_shape_stream *s, const ly_json *doc)
 {
     common(s, doc);
-    const ly_json *choice = ly_json_at(ly_json_get(doc, "choices"), 0);
+    const ly_json *choice = first_choice(ly_json_get(doc, "choices"));
     const ly_json *delta = ly_json_get(choice, "delta");
     grow(s, &s->text, ly_json_str(ly_json_get(delta, "content")));
     grow(s, &s->refusal, ly_json_str(ly_json_get(delta, "refusal")));
@@ -162,6 +174,9 @@ static void feed_openai_responses(ly_shape_stream *s, ly_str event, const ly_jso
         grow(s, &s->text, ly_json_str(ly_json_get(doc, "delta")));
     } else if (ly_str_eqc(type, "response.refusal.delta")) {
         grow(s, &s->refusal, ly_json_str(ly_json_get(doc, "delta")));
+    } else if (ly_str_eqc(type, "response.reasoning_summary_text.delta") ||
+               ly_str_eqc(type, "response.reasoning_text.delta")) {
+        grow(s, &s->reasoning, ly_json_str(ly_json_get(doc, "delta")));
     } else if (ly_str_eqc(type, "response.function_call_arguments.delta")) {
         add_call(s, index, LY_STR_NONE, LY_STR_NONE, ly_json_str(ly_json_get(doc, "delta")));
     } else if (ly_str_eqc(type, "response.output_item.added") &&
@@ -227,7 +242,7 @@ static void feed_gemini(ly_shape_stream *s, const ly_json *doc)
     common(s, doc);
     word(&s->model, ly_json_str(ly_json_get(doc, "modelVersion")));
     word(&s->id, ly_json_str(ly_json_get(doc, "responseId")));
-    const ly_json *candidate = ly_json_at(ly_json_get(doc, "candidates"), 0);
+    const ly_json *candidate = first_choice(ly_json_get(doc, "candidates"));
     const ly_json *parts = ly_json_path(candidate, "content.parts");
     for (size_t i = 0; i < ly_json_count(parts); i++) {
         const ly_json *part = ly_json_at(parts, i), *call = ly_json_get(part, "functionCall");
@@ -355,6 +370,8 @@ ly_status ly_shape_stream_end(ly_shape_stream *stream, ly_arena *arena, ly_shape
         r.finish = LY_S("tool_call");
     }
     ly_shape_usage_buckets(stream->shape, &stream->usage, &r.tokens, &r.usage_mode);
+    r.cost_said = stream->cost.cost_said;
+    r.cost = stream->cost.cost;
     *ret_reply = r;
     return LY_OK;
 }

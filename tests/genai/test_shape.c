@@ -317,6 +317,39 @@ static void streams(void **state)
     ly_arena_release(&a);
 }
 
+/* What servers add to the shape: a cost, one text under two names, several choices interleaved. */
+static void streams_of_others(void **state)
+{
+    ly_arena a;
+    ly_shape_reply r;
+    bool done = false;
+    (void)state;
+    ly_arena_init(&a, 0, 0);
+    static const char *const two[] = {
+        "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"fir\"}}]}",
+        "{\"choices\":[{\"index\":1,\"delta\":{\"content\":\"SECOND\"}}]}",
+        "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"st\"},\"finish_reason\":\"stop\"}]}",
+        "{\"choices\":[{\"index\":1,\"delta\":{},\"finish_reason\":\"length\"}]}",
+        "{\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"cost\":0.0025}}",
+        "[DONE]"};
+    r = streamed(&a, LY_SHAPE_OPENAI_CHAT, two, LY_COUNT(two), &done);
+    assert_true(ly_str_eqc(r.text, "first") && ly_str_eqc(r.finish, "stop"));
+    assert_true(r.cost_said && r.cost == 0.0025);
+    static const char *const thinking[] = {
+        "{\"type\":\"response.reasoning_summary_text.delta\",\"delta\":\"hm\"}",
+        "{\"type\":\"response.output_text.delta\",\"delta\":\"yes\"}",
+        "{\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"status\":\"completed\"}}"};
+    r = streamed(&a, LY_SHAPE_OPENAI_RESPONSES, thinking, LY_COUNT(thinking), &done);
+    assert_true(done && ly_str_eqc(r.reasoning, "hm") && ly_str_eqc(r.text, "yes"));
+    assert_false(r.cost_said);
+    r = read_reply(&a, LY_SHAPE_OPENAI_CHAT,
+                   "{\"choices\":[{\"message\":{\"content\":\"x\",\"reasoning\":\"once\","
+                   "\"reasoning_content\":\"once\"}}],\"usage\":{\"prompt_tokens\":1,"
+                   "\"completion_tokens\":1,\"cost\":{\"total_cost\":0}}}");
+    assert_true(ly_str_eqc(r.reasoning, "once") && r.cost_said && r.cost == 0);
+    ly_arena_release(&a);
+}
+
 static void asked(void **state)
 {
     ly_arena a;
@@ -361,7 +394,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests), cmocka_unit_test(detection),
         cmocka_unit_test(replies),  cmocka_unit_test(refusals_errors_and_nonsense),
-        cmocka_unit_test(streams),  cmocka_unit_test(asked),
+        cmocka_unit_test(streams),  cmocka_unit_test(streams_of_others),
+        cmocka_unit_test(asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

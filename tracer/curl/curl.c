@@ -6,6 +6,7 @@
 
 #include <curl/curl.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "base/arena.h"
 #include "base/limits.h"
@@ -192,6 +193,7 @@ static void record_reply(lydite_curl_call *call, const ly_shape_reply *reply)
     usage.audio_output = reply->tokens.out_audio;
     usage.image_output = reply->tokens.out_image;
     lydite_set_usage(span, &usage);
+    lydite_set_cost(span, reply->cost_said ? reply->cost : NAN);
     if (reply->text.len || reply->reasoning.len || reply->refusal.len || reply->n_calls) {
         ly_buf_init(&out, LY_MAX_REPLY_BYTES * 2);
         ly_shape_write_output_messages(reply, &out);
@@ -449,8 +451,9 @@ void lydite_curl_end(lydite_curl_call *call, int curl_code)
         record_outcome(call, curl_code);
         lydite_end(call->span);
     }
+    /* The handle is the host's again. Without a function of its own curl writes to a FILE. */
     curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, (curl_write_callback)call->write);
-    curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call->write_user);
+    curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call->write ? call->write_user : stdout);
     ly_shape_stream_free(call->stream);
     ly_arena_release(&call->arena);
     ly_buf_release(&call->kept);

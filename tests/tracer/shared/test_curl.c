@@ -216,6 +216,42 @@ static void test_openai_stream(void **state)
     assert_int_equal(span->status_code, LY_CODE_UNSET);
 }
 
+/* OpenRouter: comments before the first event, and what the call cost. */
+static void test_stream_with_cost(void **state)
+{
+    (void)state;
+    const ly_span *span = call(
+        "/api/v1/chat/completions",
+        "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}\n",
+        OK_SSE ": OPENROUTER PROCESSING\n\n"
+               "data: {\"id\":\"g\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"},"
+               "\"finish_reason\":\"stop\"}]}\n\n"
+               "data: {\"id\":\"g\",\"choices\":[],\"usage\":{\"prompt_tokens\":7,"
+               "\"completion_tokens\":2,\"cost\":0.5}}\n\ndata: [DONE]\n\n");
+    assert_non_null(span);
+    has_part(span, "gen_ai.output.messages", "one");
+    const ly_any *cost = ly_attrs_get(&span->attrs, LY_S("gen_ai.usage.cost"));
+    assert_non_null(cost);
+    assert_true(cost->kind == LY_ANY_DOUBLE && cost->real == 0.5);
+}
+
+/* After a call that was handed on to nobody the handle is as curl made it: it writes to stdout. */
+static void test_handle_given_back(void **state)
+{
+    (void)state;
+    char url[128];
+    CURL *easy = curl_easy_init();
+    lydite_curl_request request = LYDITE_CURL_REQUEST_INIT;
+    answer = OK_JSON "{}\n";
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/v1/chat/completions", port);
+    request.url = url;
+    request.body = "{}\n";
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT, 30L);
+    assert_int_equal(lydite_curl_perform(NULL, easy, &request), CURLE_OK);
+    assert_int_equal(curl_easy_perform(easy), CURLE_OK);
+    curl_easy_cleanup(easy);
+}
+
 static void test_stream_cut(void **state)
 {
     (void)state;
@@ -481,6 +517,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_openai),
         cmocka_unit_test(test_openai_stream),
+        cmocka_unit_test(test_stream_with_cost),
+        cmocka_unit_test(test_handle_given_back),
         cmocka_unit_test(test_stream_cut),
         cmocka_unit_test(test_anthropic_and_its_error),
         cmocka_unit_test(test_gemini),

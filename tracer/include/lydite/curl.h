@@ -11,8 +11,9 @@
  *     int code = lydite_curl_perform(tracer, easy, &request);       // a CURLcode
  *
  * What is recorded: model, parameters, messages, system prompt and tools of the request; reply id,
- * model, messages, finish reason and all token buckets of the reply or of the SSE stream; time to first
- * token; host and port; HTTP status or curl error. For the shapes of OpenAI (chat completions,
+ * model, messages, finish reason, all token buckets and the cost where the provider states it, of the
+ * reply or of the SSE stream (of several choices the first); time to first token; host and port; HTTP
+ * status or curl error. For the shapes of OpenAI (chat completions,
  * responses, embeddings, and every compatible server), Anthropic and Gemini, known by the URL's path. A
  * URL of another kind is performed unrecorded.
  *
@@ -23,7 +24,9 @@
  * for one, and for Gemini also as one JSON array.
  *
  * The hook sees the bytes after curl has decoded them, hands each to your function first, and changes
- * nothing. It keeps at most 32 MiB of a reply for itself.
+ * nothing. It keeps at most 32 MiB of a reply for itself. Of the handle it sets URL, POST body and write
+ * function and data (curl cannot tell what stood there: hand yours over in the request); afterwards your
+ * function stands there, or curl's own, which writes to stdout. All other options stay as you set them.
  *
  *     cc agent.c $(pkg-config --cflags --libs lydite-curl libcurl)
  */
