@@ -100,17 +100,7 @@ ly_status ly_budget_list(ly_store *store, ly_str name, ly_arena *arena, ly_budge
         budget_read(s, arena, &budgets[n++]);
     }
     ly_db_reset(s);
-    ly_budget *copy = st ? NULL : LY_ARENA_ARRAY(arena, ly_budget, n + 1);
-    if (!st && !copy)
-        st = LY_NOMEM(err);
-    if (!st) {
-        if (n)
-            memcpy(copy, budgets, n * sizeof *budgets);
-        *ret_budgets = copy;
-        *ret_n = n;
-    }
-    ly_free(budgets);
-    return st;
+    return ly_rows_end(st, budgets, n, sizeof *budgets, arena, ret_budgets, ret_n, err);
 }
 
 ly_status ly_budget_tell(ly_store *store, ly_str name, int64_t window_ns, int bits, int *ret_first,

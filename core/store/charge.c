@@ -73,17 +73,7 @@ static ly_status lines_of_row(ly_db *db, int64_t row, ly_arena *arena, ly_charge
         n++;
     }
     ly_db_reset(s);
-    ly_charge_line *copy = st ? NULL : LY_ARENA_ARRAY(arena, ly_charge_line, n + 1);
-    if (!st && !copy)
-        st = LY_NOMEM(err);
-    if (!st) {
-        if (n)
-            memcpy(copy, lines, n * sizeof *lines);
-        *ret_lines = copy;
-        *ret_n = n;
-    }
-    ly_free(lines);
-    return st;
+    return ly_rows_end(st, lines, n, sizeof *lines, arena, ret_lines, ret_n, err);
 }
 
 ly_status ly_charge_of_span(ly_store *store, ly_trace_id trace, ly_span_id span, ly_arena *arena,

@@ -176,7 +176,6 @@ static ly_status next_span(job *j, int64_t *ret_span, ly_err *err)
 {
     ly_db *db = ly_store_db(j->store);
     ly_stmt *s = NULL;
-    bool row = false;
     ly_status st =
         ly_db_prep(db,
                    "SELECT span FROM charge WHERE span > ?1 AND at_ns >= ?2 AND NOT EXISTS"
@@ -187,10 +186,7 @@ static ly_status next_span(job *j, int64_t *ret_span, ly_err *err)
         return st;
     ly_bind_int(s, 1, j->after);
     ly_bind_int(s, 2, j->how->since_ns);
-    st = ly_db_step(db, s, &row, err);
-    *ret_span = !st && row ? ly_col_int(s, 0) : INT64_MIN;
-    ly_db_reset(s);
-    return st;
+    return ly_db_number(db, s, INT64_MIN, ret_span, err);
 }
 
 /* Up to SLICE spans in one snapshot. */

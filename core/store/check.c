@@ -100,10 +100,7 @@ static ly_status check_trace(checker *c, const ly_summary *t, bool quick, int64_
     if (st)
         return st;
     ly_bind_int(s, 1, t->no);
-    bool row = false;
-    st = ly_db_step(db, s, &row, err);
-    dirty = !st && row ? ly_col_int(s, 0) : 0;
-    ly_db_reset(s);
+    st = ly_db_number(db, s, 0, &dirty, err);
     if (!st && !dirty && !summary_same(t, &now)) {
         char hex[33];
         ly_hex_encode(&t->trace_id, 16, hex);

@@ -159,10 +159,8 @@ static ly_status best_dictionary(ly_store *store, ly_pack_kind kind, ly_err *err
     if (st)
         return st;
     ly_bind_int(s, 1, kind);
-    bool row = false;
-    st = ly_db_step(&store->db, s, &row, err);
-    int64_t best = !st && row ? ly_col_int(s, 0) : 0;
-    ly_db_reset(s);
+    int64_t best = 0;
+    st = ly_db_number(&store->db, s, 0, &best, err);
     store->packer->best[kind] = best > BUILT_IN ? best : BUILT_IN;
     return st;
 }

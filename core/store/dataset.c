@@ -33,7 +33,6 @@ struct ly_dataset_writer {
 static ly_status insert_row(ly_db *db, const staged *r, int64_t *ret_id, ly_err *err)
 {
     ly_stmt *s = NULL;
-    bool row = false;
     ly_status st = ly_db_prep(db,
                               "INSERT INTO row (hash, data, trace_id) VALUES (?1, ?2, ?3)"
                               " ON CONFLICT (hash) DO UPDATE SET"
@@ -49,10 +48,7 @@ static ly_status insert_row(ly_db *db, const staged *r, int64_t *ret_id, ly_err 
     } else {
         ly_bind_blob(s, 3, r->trace.b, sizeof r->trace.b);
     }
-    st = ly_db_step(db, s, &row, err);
-    *ret_id = !st && row ? ly_col_int(s, 0) : 0;
-    ly_db_reset(s);
-    return st;
+    return ly_db_number(db, s, 0, ret_id, err);
 }
 
 static ly_status insert_place(ly_db *db, int64_t version, int64_t position, int64_t row, ly_str key,
@@ -195,7 +191,6 @@ static ly_status one_version(ly_db *db, ly_stmt *s, ly_arena *arena, ly_dataset_
 static ly_status dataset_make(ly_db *db, ly_str name, int64_t *ret_id, ly_err *err)
 {
     ly_stmt *s = NULL;
-    bool row = false;
     ly_status st = ly_db_prep(db,
                               "INSERT INTO dataset (name, made_ns) VALUES (?1, ?2)"
                               " ON CONFLICT (name) DO UPDATE SET removed_ns = NULL RETURNING id",
@@ -205,10 +200,7 @@ static ly_status dataset_make(ly_db *db, ly_str name, int64_t *ret_id, ly_err *e
     }
     ly_bind_text(s, 1, name);
     ly_bind_int(s, 2, ly_wall_ns());
-    st = ly_db_step(db, s, &row, err);
-    *ret_id = !st && row ? ly_col_int(s, 0) : 0;
-    ly_db_reset(s);
-    return st;
+    return ly_db_number(db, s, 0, ret_id, err);
 }
 
 static ly_status version_by_hash(ly_db *db, int64_t dataset, const uint8_t hash[32],

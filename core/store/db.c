@@ -162,12 +162,7 @@ ly_status ly_db_scalar(ly_db *db, const char *sql, int64_t *ret, ly_err *err)
     ly_status st = ly_db_prep(db, sql, &s, err);
     if (st)
         return st;
-    bool row = false;
-    st = ly_db_step(db, s, &row, err);
-    if (!st && row)
-        *ret = ly_col_int(s, 0);
-    ly_db_reset(s);
-    return st;
+    return ly_db_number(db, s, *ret, ret, err);
 }
 
 static ly_status pragmas(ly_db *db, ly_err *err)
@@ -366,6 +361,16 @@ void ly_db_reset(ly_stmt *stmt)
         return;
     (void)sqlite3_reset(stmt);
     (void)sqlite3_clear_bindings(stmt);
+}
+
+ly_status ly_db_number(ly_db *db, ly_stmt *stmt, int64_t otherwise, int64_t *ret, ly_err *err)
+{
+    bool row = false;
+    ly_status st = ly_db_step(db, stmt, &row, err);
+    if (!st)
+        *ret = row ? ly_col_int(stmt, 0) : otherwise;
+    ly_db_reset(stmt);
+    return st;
 }
 
 int64_t ly_db_last_id(ly_db *db)

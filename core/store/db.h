@@ -59,6 +59,10 @@ void ly_db_drop(ly_stmt *stmt);
 
 /* *ret_row = a row is there. The statement is reset when there is none and on error. */
 LY_MUST_USE ly_status ly_db_step(ly_db *db, ly_stmt *stmt, bool *ret_row, ly_err *err);
+/* For a statement that answers one number: the first column of its first row, `otherwise` where there is
+ * none. Resets. */
+LY_MUST_USE ly_status ly_db_number(ly_db *db, ly_stmt *stmt, int64_t otherwise, int64_t *ret,
+                                   ly_err *err);
 /* Steps to the end, ignoring rows, and resets. A constraint gives LY_E_EXISTS. */
 LY_MUST_USE ly_status ly_db_run(ly_db *db, ly_stmt *stmt, ly_err *err);
 void ly_db_reset(ly_stmt *stmt);

@@ -327,15 +327,5 @@ ly_status ly_own_price_list(ly_store *store, bool all, ly_arena *arena, ly_own_p
         own_read(s, arena, &prices[n++]);
     }
     ly_db_reset(s);
-    ly_own_price *copy = st ? NULL : LY_ARENA_ARRAY(arena, ly_own_price, n + 1);
-    if (!st && !copy)
-        st = LY_NOMEM(err);
-    if (!st) {
-        if (n)
-            memcpy(copy, prices, n * sizeof *prices);
-        *ret_prices = copy;
-        *ret_n = n;
-    }
-    ly_free(prices);
-    return st;
+    return ly_rows_end(st, prices, n, sizeof *prices, arena, ret_prices, ret_n, err);
 }

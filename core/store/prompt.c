@@ -28,7 +28,6 @@ ly_status ly_prompt_name_check(ly_str name, ly_err *err)
 static ly_status prompt_id(ly_db *db, ly_str name, bool removed_too, int64_t *ret_id, ly_err *err)
 {
     ly_stmt *s = NULL;
-    bool row = false;
     ly_status st = ly_db_prep(
         db, "SELECT id FROM prompt WHERE name = ?1 AND (removed_ns IS NULL OR ?2)", &s, err);
     if (st) {
@@ -36,10 +35,7 @@ static ly_status prompt_id(ly_db *db, ly_str name, bool removed_too, int64_t *re
     }
     ly_bind_text(s, 1, name);
     ly_bind_int(s, 2, removed_too);
-    st = ly_db_step(db, s, &row, err);
-    *ret_id = !st && row ? ly_col_int(s, 0) : 0;
-    ly_db_reset(s);
-    return st;
+    return ly_db_number(db, s, 0, ret_id, err);
 }
 
 /* Columns of every version query below, in this order. */
@@ -440,7 +436,6 @@ static ly_status alias_write(ly_db *db, int64_t prompt, ly_str alias, int64_t ve
 static ly_status version_id(ly_db *db, int64_t prompt, int64_t number, int64_t *ret_id, ly_err *err)
 {
     ly_stmt *s = NULL;
-    bool row = false;
     ly_status st =
         ly_db_prep(db, "SELECT id FROM prompt_version WHERE prompt = ?1 AND number = ?2", &s, err);
     if (st) {
@@ -448,9 +443,7 @@ static ly_status version_id(ly_db *db, int64_t prompt, int64_t number, int64_t *
     }
     ly_bind_int(s, 1, prompt);
     ly_bind_int(s, 2, number);
-    st = ly_db_step(db, s, &row, err);
-    *ret_id = !st && row ? ly_col_int(s, 0) : 0;
-    ly_db_reset(s);
+    st = ly_db_number(db, s, 0, ret_id, err);
     if (!st && *ret_id == 0) {
         return LY_FAIL(err, LY_E_NOTFOUND, "the prompt has no version %lld", (long long)number);
     }

@@ -334,11 +334,7 @@ static ly_status epoch_to_empty(ly_db *db, int64_t last, int64_t *ret, ly_err *e
     if (st)
         return st;
     ly_bind_int(s, 1, last);
-    bool row = false;
-    st = ly_db_step(db, s, &row, err);
-    *ret = !st && row ? ly_col_int(s, 0) : -1;
-    ly_db_reset(s);
-    return st;
+    return ly_db_number(db, s, -1, ret, err);
 }
 
 /* ---- a slice ---- */

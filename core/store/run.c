@@ -225,22 +225,20 @@ static const char CASE_SCORES[] =
 static ly_status run_row(ly_db *db, const uint8_t id[16], int64_t *ret_id, ly_err *err)
 {
     ly_stmt *s = NULL;
-    bool row = false;
     ly_status st = ly_db_prep(db, "SELECT id FROM run WHERE run_id = ?1", &s, err);
     if (st) {
         return st;
     }
     ly_bind_blob(s, 1, id, 16);
-    st = ly_db_step(db, s, &row, err);
-    *ret_id = !st && row ? ly_col_int(s, 0) : 0;
-    ly_db_reset(s);
-    return st ? st : row ? LY_OK : LY_FAIL(err, LY_E_NOTFOUND, "the run is not in the database");
+    st = ly_db_number(db, s, 0, ret_id, err);
+    return st        ? st
+           : *ret_id ? LY_OK
+                     : LY_FAIL(err, LY_E_NOTFOUND, "the run is not in the database");
 }
 
 static ly_status case_row(ly_db *db, int64_t run, const ly_case *c, int64_t *ret_id, ly_err *err)
 {
     ly_stmt *s = NULL;
-    bool row = false;
     ly_status st = ly_db_prep(db,
                               "SELECT id FROM \"case\" WHERE run = ?1 AND row = ?2 AND target = ?3"
                               " AND repeat = ?4",
@@ -252,10 +250,7 @@ static ly_status case_row(ly_db *db, int64_t run, const ly_case *c, int64_t *ret
     ly_bind_int(s, 2, c->row);
     ly_bind_int(s, 3, c->target);
     ly_bind_int(s, 4, c->repeat);
-    st = ly_db_step(db, s, &row, err);
-    *ret_id = !st && row ? ly_col_int(s, 0) : 0;
-    ly_db_reset(s);
-    return st;
+    return ly_db_number(db, s, 0, ret_id, err);
 }
 
 static ly_status write_scores(ly_db *db, int64_t run, int64_t case_id, ly_case_done *done,

@@ -275,14 +275,7 @@ ly_status ly_ledger_load(ly_db *db, int64_t from, int64_t to, ly_arena *arena, l
         charge_read(s, arena, &lines[n++]);
     }
     ly_db_reset(s);
-    *ret = st ? NULL : LY_ARENA_ARRAY(arena, ly_charge, n + 1);
-    if (!st && !*ret)
-        st = LY_NOMEM(err);
-    if (!st && n)
-        memcpy(*ret, lines, n * sizeof *lines);
-    *ret_n = n;
-    ly_free(lines);
-    return st;
+    return ly_rows_end(st, lines, n, sizeof *lines, arena, ret, ret_n, err);
 }
 
 /* Rows and lines are both in order of the span's row number: one pass over both. */

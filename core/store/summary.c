@@ -268,11 +268,7 @@ static ly_status count_logs(ly_db *db, int64_t trace, int64_t *ret, ly_err *err)
     if (st)
         return st;
     ly_bind_int(s, 1, trace);
-    bool row = false;
-    st = ly_db_step(db, s, &row, err);
-    *ret = !st && row ? ly_col_int(s, 0) : 0;
-    ly_db_reset(s);
-    return st;
+    return ly_db_number(db, s, 0, ret, err);
 }
 
 ly_status ly_summary_compute(ly_db *db, const ly_trace_nodes *t, ly_summary *ret, ly_err *err)

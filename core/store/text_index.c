@@ -221,10 +221,8 @@ static ly_status add_trace(block *b, item it, ly_err *err)
     if (st)
         return st;
     ly_bind_int(s, 1, it.trace);
-    bool row = false;
-    st = ly_db_step(db, s, &row, err);
-    int64_t epoch = !st && row ? ly_col_int(s, 0) : 0;
-    ly_db_reset(s);
+    int64_t epoch = 0;
+    st = ly_db_number(db, s, 0, &epoch, err);
     if (st)
         return st;
     size_t pairs = b->n_pairs, links = b->n_links;
