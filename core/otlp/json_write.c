@@ -72,24 +72,6 @@ static void put_double(ly_buf *out, double value)
     }
 }
 
-static uint32_t wire_type(ly_field_type type)
-{
-    switch (type) {
-    case LY_T_STRING:
-    case LY_T_BYTES:
-    case LY_T_ID:
-    case LY_T_MESSAGE:
-        return LY_PB_BYTES;
-    case LY_T_FIXED64:
-    case LY_T_DOUBLE:
-        return LY_PB_FIXED64;
-    case LY_T_FIXED32:
-        return LY_PB_FIXED32;
-    default:
-        return LY_PB_VARINT;
-    }
-}
-
 static bool put_message(writer *w, const ly_message_desc *desc, ly_str wire, unsigned nesting);
 
 static bool put_value(writer *w, const ly_field_desc *desc, const ly_pb_field *field,
@@ -139,16 +121,6 @@ typedef struct seen {
     unsigned order; /* 0 = not seen */
 } seen;
 
-static const ly_field_desc *field_of(const ly_message_desc *desc, const ly_pb_field *field)
-{
-    for (unsigned i = 0; i < desc->n; i++) {
-        if (desc->fields[i].number == field->number) {
-            return wire_type(desc->fields[i].type) == field->type ? &desc->fields[i] : NULL;
-        }
-    }
-    return NULL;
-}
-
 /* Fills `all` and the list `order` of table positions; false when malformed. */
 static bool survey(const ly_message_desc *desc, ly_str wire, seen *all, uint8_t *order,
                    unsigned *ret_n)
@@ -158,7 +130,7 @@ static bool survey(const ly_message_desc *desc, ly_str wire, seen *all, uint8_t 
     ly_pb_result r;
     unsigned n = 0;
     while ((r = ly_pb_next(&reader, &field)) == LY_PB_FIELD) {
-        const ly_field_desc *known = field_of(desc, &field);
+        const ly_field_desc *known = ly_desc_field(desc, &field);
         if (!known) {
             continue;
         }
@@ -183,7 +155,7 @@ static bool put_list(writer *w, const ly_field_desc *desc, ly_str wire, unsigned
     bool first = true;
     ly_buf_char(w->out, '[');
     while (ly_pb_next(&reader, &field) == LY_PB_FIELD) {
-        if (field.number == desc->number && field.type == wire_type(desc->type)) {
+        if (field.number == desc->number && field.type == ly_field_wire(desc->type)) {
             if (!first) {
                 ly_buf_char(w->out, ',');
             }

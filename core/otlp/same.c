@@ -41,33 +41,6 @@ static int bytes_order(const void *a, const void *b)
     return c ? c : x->len < y->len ? -1 : x->len > y->len;
 }
 
-static unsigned wire_type(ly_field_type type)
-{
-    switch (type) {
-    case LY_T_STRING:
-    case LY_T_BYTES:
-    case LY_T_ID:
-    case LY_T_MESSAGE:
-        return LY_PB_BYTES;
-    case LY_T_FIXED64:
-    case LY_T_DOUBLE:
-        return LY_PB_FIXED64;
-    case LY_T_FIXED32:
-        return LY_PB_FIXED32;
-    default:
-        return LY_PB_VARINT;
-    }
-}
-
-static const ly_field_desc *known(const ly_message_desc *desc, const ly_pb_field *f)
-{
-    for (size_t i = 0; i < desc->n; i++) {
-        if (desc->fields[i].number == f->number)
-            return wire_type(desc->fields[i].type) == f->type ? &desc->fields[i] : NULL;
-    }
-    return NULL;
-}
-
 static void put_field(ly_buf *out, const ly_pb_field *f)
 {
     if (f->type == LY_PB_BYTES)
@@ -181,13 +154,13 @@ static ly_str canon_message(canon *c, const ly_message_desc *desc, ly_str wire, 
         return LY_S("");
     }
     for (size_t i = 0; i < n; i++) {
-        if (known(desc, &parts[i].f) && parts[i].order > last_member)
+        if (ly_desc_field(desc, &parts[i].f) && parts[i].order > last_member)
             last_member = parts[i].order;
     }
     ly_buf out;
     ly_buf_init(&out, 2 * LY_MAX_REQUEST_BYTES);
     for (size_t i = 0, end; i < n; i = end) {
-        const ly_field_desc *field = known(desc, &parts[i].f);
+        const ly_field_desc *field = ly_desc_field(desc, &parts[i].f);
         for (end = i + 1; end < n && parts[end].f.number == parts[i].f.number &&
                           parts[end].f.type == parts[i].f.type;)
             end++;

@@ -253,3 +253,31 @@ const ly_message_desc *ly_desc_key_value(void)
 {
     return &key_value;
 }
+
+uint32_t ly_field_wire(ly_field_type type)
+{
+    switch (type) {
+    case LY_T_STRING:
+    case LY_T_BYTES:
+    case LY_T_ID:
+    case LY_T_MESSAGE:
+        return LY_PB_BYTES;
+    case LY_T_FIXED64:
+    case LY_T_DOUBLE:
+        return LY_PB_FIXED64;
+    case LY_T_FIXED32:
+        return LY_PB_FIXED32;
+    default:
+        return LY_PB_VARINT;
+    }
+}
+
+const ly_field_desc *ly_desc_field(const ly_message_desc *desc, const ly_pb_field *field)
+{
+    for (size_t i = 0; i < desc->n; i++) {
+        if (desc->fields[i].number == field->number) {
+            return ly_field_wire(desc->fields[i].type) == field->type ? &desc->fields[i] : NULL;
+        }
+    }
+    return NULL;
+}

@@ -8,6 +8,7 @@
 #define LY_OTLP_SCHEMA_H
 
 #include "otlp/model.h"
+#include "otlp/pb.h"
 
 typedef enum ly_field_type {
     LY_T_STRING,
@@ -64,5 +65,11 @@ enum { LY_DETAIL_TYPE = 1, LY_DETAIL_VALUE = 2, LY_DETAIL_VIOLATION = 14, LY_DET
 const ly_message_desc *ly_desc_key_value(void);
 
 const ly_message_desc *ly_desc_of_signal(ly_signal signal);
+
+/* The wire type of a field of that type: LY_PB_*. */
+uint32_t ly_field_wire(ly_field_type type);
+/* The row of a field as it came; NULL for an unknown number, and for a known one with another wire type,
+ * which a reader keeps as an unknown field. */
+const ly_field_desc *ly_desc_field(const ly_message_desc *desc, const ly_pb_field *field);
 
 #endif
