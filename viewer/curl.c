@@ -244,6 +244,60 @@ static void openai_body(sending *s, ly_str model)
     setting(s, "gen_ai.request.seed", "seed");
 }
 
+/* ---- what Anthropic and Gemini do alike ------------------------------------------------------ */
+
+static bool sent(const ly_part *p)
+{
+    return p->kind == LY_PART_TEXT || p->kind == LY_PART_TOOL_CALL ||
+           p->kind == LY_PART_TOOL_RESULT;
+}
+
+/* What a form calls its list of turns, the model's role, and a turn's list of parts. */
+typedef struct turn_words {
+    const char *turns, *model, *parts;
+} turn_words;
+
+/* The messages but the system's, each a role and its parts. */
+static void turns(sending *s, turn_words words, void (*put)(sending *s, const ly_part *part))
+{
+    ly_jsonw_key(&s->w, words.turns);
+    ly_jsonw_array(&s->w);
+    for (size_t i = 0; i < s->m->n_input; i++) {
+        const ly_message *m = &s->m->input[i];
+        if (of_system(m)) {
+            continue;
+        }
+        ly_jsonw_object(&s->w);
+        ly_jsonw_kv_c(&s->w, "role", of_model(m) ? words.model : "user");
+        ly_jsonw_key(&s->w, words.parts);
+        ly_jsonw_array(&s->w);
+        for (size_t k = 0; k < m->n_parts; k++) {
+            if (sent(&m->parts[k])) {
+                put(s, &m->parts[k]);
+            }
+        }
+        ly_jsonw_array_end(&s->w);
+        ly_jsonw_object_end(&s->w);
+    }
+    ly_jsonw_array_end(&s->w);
+}
+
+/* The tools as one list; `schema` is what the form calls a tool's parameters. */
+static void plain_tools(sending *s, const char *schema)
+{
+    ly_jsonw_array(&s->w);
+    for (size_t i = 0; i < s->m->n_tools; i++) {
+        const ly_tool_def *t = &s->m->tools[i];
+        ly_jsonw_object(&s->w);
+        ly_jsonw_kv_str(&s->w, "name", t->name);
+        ly_jsonw_kv_str(&s->w, "description", t->description);
+        ly_jsonw_key(&s->w, schema);
+        value(s, t->parameters);
+        ly_jsonw_object_end(&s->w);
+    }
+    ly_jsonw_array_end(&s->w);
+}
+
 /* ---- Anthropic ------------------------------------------------------------------------------- */
 
 static void anthropic_part(sending *s, const ly_part *p)
@@ -266,12 +320,6 @@ static void anthropic_part(sending *s, const ly_part *p)
     ly_jsonw_object_end(&s->w);
 }
 
-static bool sent(const ly_part *p)
-{
-    return p->kind == LY_PART_TEXT || p->kind == LY_PART_TOOL_CALL ||
-           p->kind == LY_PART_TOOL_RESULT;
-}
-
 static void anthropic_body(sending *s, ly_str model)
 {
     double v = 1024;
@@ -282,39 +330,10 @@ static void anthropic_body(sending *s, ly_str model)
     if (system.len) {
         ly_jsonw_kv_str(&s->w, "system", system);
     }
-    ly_jsonw_key(&s->w, "messages");
-    ly_jsonw_array(&s->w);
-    for (size_t i = 0; i < s->m->n_input; i++) {
-        const ly_message *m = &s->m->input[i];
-        if (of_system(m)) {
-            continue;
-        }
-        ly_jsonw_object(&s->w);
-        ly_jsonw_kv_c(&s->w, "role", of_model(m) ? "assistant" : "user");
-        ly_jsonw_key(&s->w, "content");
-        ly_jsonw_array(&s->w);
-        for (size_t k = 0; k < m->n_parts; k++) {
-            if (sent(&m->parts[k])) {
-                anthropic_part(s, &m->parts[k]);
-            }
-        }
-        ly_jsonw_array_end(&s->w);
-        ly_jsonw_object_end(&s->w);
-    }
-    ly_jsonw_array_end(&s->w);
+    turns(s, (turn_words){"messages", "assistant", "content"}, anthropic_part);
     if (s->m->n_tools) {
         ly_jsonw_key(&s->w, "tools");
-        ly_jsonw_array(&s->w);
-        for (size_t i = 0; i < s->m->n_tools; i++) {
-            const ly_tool_def *t = &s->m->tools[i];
-            ly_jsonw_object(&s->w);
-            ly_jsonw_kv_str(&s->w, "name", t->name);
-            ly_jsonw_kv_str(&s->w, "description", t->description);
-            ly_jsonw_key(&s->w, "input_schema");
-            value(s, t->parameters);
-            ly_jsonw_object_end(&s->w);
-        }
-        ly_jsonw_array_end(&s->w);
+        plain_tools(s, "input_schema");
     }
     setting(s, "gen_ai.request.temperature", "temperature");
     setting(s, "gen_ai.request.top_p", "top_p");
@@ -359,42 +378,13 @@ static void gemini_body(sending *s)
         ly_jsonw_array_end(&s->w);
         ly_jsonw_object_end(&s->w);
     }
-    ly_jsonw_key(&s->w, "contents");
-    ly_jsonw_array(&s->w);
-    for (size_t i = 0; i < s->m->n_input; i++) {
-        const ly_message *m = &s->m->input[i];
-        if (of_system(m)) {
-            continue;
-        }
-        ly_jsonw_object(&s->w);
-        ly_jsonw_kv_c(&s->w, "role", of_model(m) ? "model" : "user");
-        ly_jsonw_key(&s->w, "parts");
-        ly_jsonw_array(&s->w);
-        for (size_t k = 0; k < m->n_parts; k++) {
-            if (sent(&m->parts[k])) {
-                gemini_part(s, &m->parts[k]);
-            }
-        }
-        ly_jsonw_array_end(&s->w);
-        ly_jsonw_object_end(&s->w);
-    }
-    ly_jsonw_array_end(&s->w);
+    turns(s, (turn_words){"contents", "model", "parts"}, gemini_part);
     if (s->m->n_tools) {
         ly_jsonw_key(&s->w, "tools");
         ly_jsonw_array(&s->w);
         ly_jsonw_object(&s->w);
         ly_jsonw_key(&s->w, "functionDeclarations");
-        ly_jsonw_array(&s->w);
-        for (size_t i = 0; i < s->m->n_tools; i++) {
-            const ly_tool_def *t = &s->m->tools[i];
-            ly_jsonw_object(&s->w);
-            ly_jsonw_kv_str(&s->w, "name", t->name);
-            ly_jsonw_kv_str(&s->w, "description", t->description);
-            ly_jsonw_key(&s->w, "parameters");
-            value(s, t->parameters);
-            ly_jsonw_object_end(&s->w);
-        }
-        ly_jsonw_array_end(&s->w);
+        plain_tools(s, "parameters");
         ly_jsonw_object_end(&s->w);
         ly_jsonw_array_end(&s->w);
     }
