@@ -88,6 +88,24 @@ LY_UNUSED static void kit_end(kit *k)
     ly_buf_release(&k->answer);
 }
 
+/* For cmocka: a collector of its own for a test, and its end. */
+LY_UNUSED static int kit_make(void **state, const ly_collector_opts *with)
+{
+    kit *k = ly_calloc(1, sizeof *k);
+    assert_non_null(k);
+    kit_dir(k);
+    kit_run(k, with);
+    *state = k;
+    return 0;
+}
+
+LY_UNUSED static int teardown(void **state)
+{
+    kit_end(*state);
+    ly_free(*state);
+    return 0;
+}
+
 /* POST; returns the HTTP status, the body is in k->answer. */
 LY_UNUSED static int kit_post(kit *k, const char *path, const char *headers, ly_str body)
 {

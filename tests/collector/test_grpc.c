@@ -10,22 +10,10 @@
 
 static int setup(void **state)
 {
-    kit *k = ly_calloc(1, sizeof *k);
-    assert_non_null(k);
-    kit_dir(k);
     ly_collector_opts opts = LY_COLLECTOR_OPTS_INIT;
     opts.max_request_bytes = MAX_REQUEST;
     opts.budget_bytes = LY_MIB(1);
-    kit_run(k, &opts);
-    *state = k;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    kit_end(*state);
-    ly_free(*state);
-    return 0;
+    return kit_make(state, &opts);
 }
 
 static void success_is_an_empty_message(void **state)

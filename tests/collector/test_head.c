@@ -8,20 +8,8 @@
 
 static int setup(void **state)
 {
-    kit *k = ly_calloc(1, sizeof *k);
-    assert_non_null(k);
-    kit_dir(k);
     ly_collector_opts opts = LY_COLLECTOR_OPTS_INIT;
-    kit_run(k, &opts);
-    *state = k;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    kit_end(*state);
-    ly_free(*state);
-    return 0;
+    return kit_make(state, &opts);
 }
 
 static const char *send_raw(kit *k, const char *text)

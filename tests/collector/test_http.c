@@ -16,22 +16,10 @@
 
 static int setup(void **state)
 {
-    kit *k = ly_calloc(1, sizeof *k);
-    assert_non_null(k);
-    kit_dir(k);
     ly_collector_opts opts = LY_COLLECTOR_OPTS_INIT;
     opts.max_request_bytes = MAX_REQUEST;
     opts.budget_bytes = LY_MIB(4);
-    kit_run(k, &opts);
-    *state = k;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    kit_end(*state);
-    ly_free(*state);
-    return 0;
+    return kit_make(state, &opts);
 }
 
 static ly_str spans(ly_buf *buf, uint64_t seed, size_t n)
@@ -340,18 +328,6 @@ static void too_large_before_and_after_inflating(void **state)
 
 /* ---- by hand on a socket ---- */
 
-static int dial(const kit *k)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)k->http)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval limit = {30, 0};
-    assert_true(fd >= 0);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    return fd;
-}
-
 static void put(int fd, ly_str bytes)
 {
     assert_int_equal(send(fd, bytes.ptr, bytes.len, MSG_NOSIGNAL), bytes.len);
@@ -371,7 +347,7 @@ static void chunked_and_slow(void **state)
     ly_buf buf;
     char head[64], text[2048];
     ly_str body = spans(&buf, 6, 20);
-    int fd = dial(k);
+    int fd = kit_dial(k, k->http);
     put(fd, LY_S("POST /v1/traces HTTP/1.1\r\nHost: x\r\n" KIT_PROTO
                  "Transfer-Encoding: chunked\r\n\r\n"));
     for (size_t at = 0; at < body.len; at += 700) {
@@ -391,7 +367,7 @@ static void chunked_and_slow(void **state)
 static void a_client_that_leaves_costs_nothing(void **state)
 {
     kit *k = *state;
-    int fd = dial(k);
+    int fd = kit_dial(k, k->http);
     put(fd, LY_S("POST /v1/traces HTTP/1.1\r\nHost: x\r\n" KIT_PROTO
                  "Content-Length: 100000\r\n\r\nabc"));
     int64_t until = ly_mono_ns() + 30 * LY_NS_PER_SEC;
@@ -411,14 +387,14 @@ static void overload_is_503_with_retry_after(void **state)
     int fds[2];
     char text[4096];
     for (int i = 0; i < 2; i++) {
-        fds[i] = dial(k);
+        fds[i] = kit_dial(k, k->http);
         put(fds[i], LY_S("POST /v1/traces HTTP/1.1\r\nHost: x\r\n" KIT_PROTO
                          "Content-Length: 2097152\r\n\r\nabc"));
     }
     int64_t until = ly_mono_ns() + 30 * LY_NS_PER_SEC;
     while (kit_stats(k).budget_used < LY_MIB(4) && ly_mono_ns() < until)
         usleep(1000);
-    int fd = dial(k);
+    int fd = kit_dial(k, k->http);
     put(fd, LY_S("POST /v1/traces HTTP/1.1\r\nHost: x\r\n" KIT_JSON "Content-Length: 2\r\n\r\n{}"));
     assert_int_equal(status_of(fd, text, sizeof text), 503);
     assert_non_null(strstr(text, "Retry-After: 1\r\n"));

@@ -9,32 +9,8 @@
 
 static int setup(void **state)
 {
-    kit *k = ly_calloc(1, sizeof *k);
-    assert_non_null(k);
-    kit_dir(k);
     ly_collector_opts opts = LY_COLLECTOR_OPTS_INIT;
-    kit_run(k, &opts);
-    *state = k;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    kit_end(*state);
-    ly_free(*state);
-    return 0;
-}
-
-static int dial(const kit *k)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)k->http)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval limit = {30, 0};
-    assert_true(fd >= 0);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    return fd;
+    return kit_make(state, &opts);
 }
 
 static void put_quietly(int fd, const char *text, size_t n)
@@ -46,7 +22,7 @@ static void http_headers(void **state)
 {
     kit *k = *state;
     char filler[1024], answer[256] = "";
-    int fd = dial(k);
+    int fd = kit_dial(k, k->http);
     memset(filler, 'x', sizeof filler);
     put_quietly(fd, "GET /readyz HTTP/1.1\r\nHost: x\r\nX-Filler: ", 41);
     for (int i = 0; i < 400; i++)
@@ -70,7 +46,7 @@ static void http_connections(void **state)
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
     for (size_t i = 0; i < LY_COUNT(fds); i++)
-        fds[i] = dial(k);
+        fds[i] = kit_dial(k, k->http);
     /* Those past the limit wait in the kernel's queue until one of the others ends. */
     static const char ask[] = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
     struct timeval shortly = {0, 300000}, longer = {30, 0};

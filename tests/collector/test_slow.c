@@ -8,9 +8,6 @@
 
 static int setup(void **state)
 {
-    kit *k = ly_calloc(1, sizeof *k);
-    assert_non_null(k);
-    kit_dir(k);
     ly_collector_opts opts = LY_COLLECTOR_OPTS_INIT;
     opts.max_request_bytes = LY_MIB(2);
     opts.budget_bytes = LY_MIB(4);
@@ -20,16 +17,7 @@ static int setup(void **state)
     opts.limits.http_connections = 20;
     opts.limits.grpc_streams = 10;
     opts.limits.grpc_header_bytes = 2048;
-    kit_run(k, &opts);
-    *state = k;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    kit_end(*state);
-    ly_free(*state);
-    return 0;
+    return kit_make(state, &opts);
 }
 
 static void put(int fd, const char *text)

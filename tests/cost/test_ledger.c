@@ -113,6 +113,15 @@ static int64_t total(ly_store *store, int64_t *ret_n)
     return sum;
 }
 
+/* The sums are those of the ledger's lines. */
+static void assert_sums_hold(ly_store *store)
+{
+    int64_t wrong = -1;
+    ly_err err = LY_ERR_INIT;
+    assert_ok(ly_usage_verify(store, false, &wrong, &err), err);
+    assert_int_equal(wrong, 0);
+}
+
 /* Children first, parents late, settled in between: the same sums, and always those of the ledger. */
 static void order_of_arrival(void **state)
 {
@@ -150,10 +159,8 @@ static void order_of_arrival(void **state)
         for (size_t i = 0; i < LY_COUNT(by); i++) {
             assert_same_sums(store, by[i]);
         }
-        int64_t n, sum = total(store, &n), wrong = -1;
-        ly_err err = LY_ERR_INIT;
-        assert_ok(ly_usage_verify(store, false, &wrong, &err), err);
-        assert_int_equal(wrong, 0);
+        int64_t n, sum = total(store, &n);
+        assert_sums_hold(store);
         expected = round == 0 ? sum : expected;
         expected_n = round == 0 ? n : expected_n;
         assert_int_equal(sum, expected);
@@ -202,7 +209,7 @@ static void reprice(void **state)
     ly_store *store = filled(&f);
     ly_err err = LY_ERR_INIT;
     ly_repriced done;
-    int64_t n, before = total(store, &n), wrong;
+    int64_t n, before = total(store, &n);
     ly_reprice how = {.since_ns = INT64_MIN,
                       .dry_run = true,
                       .price = double_price,
@@ -218,8 +225,7 @@ static void reprice(void **state)
     int64_t priced = before - TRACES * 250000000000LL; /* the client's figures stay */
     assert_int_equal(total(store, &n), before + priced + TRACES * 7);
     assert_int_equal(n, 4 * TRACES);
-    assert_ok(ly_usage_verify(store, false, &wrong, &err), err);
-    assert_int_equal(wrong, 0);
+    assert_sums_hold(store);
     /* the old line, its reversal, the new line */
     ly_arena arena;
     ly_charge_line *lines;
@@ -263,8 +269,7 @@ static void verify_repairs(void **state)
     assert_true(wrong > 0);
     assert_int_equal(total(store, &n), before);
     assert_same_sums(store, LY_BY_SESSION);
-    assert_ok(ly_usage_verify(store, false, &wrong, &err), err);
-    assert_int_equal(wrong, 0);
+    assert_sums_hold(store);
     ly_store_close(store);
     folder_remove(&f);
 }
@@ -276,7 +281,7 @@ static void retention(void **state)
     folder f = folder_make();
     ly_store *store = filled(&f);
     ly_err err = LY_ERR_INIT;
-    int64_t n, calls, before = total(store, &calls), wrong;
+    int64_t n, calls, before = total(store, &calls);
     ly_retention rule = {.keep_app_ns = LY_NS_PER_DAY,
                          .now_ns = ly_wall_ns() + 400 * LY_NS_PER_DAY};
     ly_store_removed removed, sum = {0};
@@ -291,8 +296,7 @@ static void retention(void **state)
     ly_store_rebuild how = {.normalise = false};
     assert_ok(ly_store_rebuild_run(store, &how, &err), err);
     assert_int_equal(total(store, &n), before);
-    assert_ok(ly_usage_verify(store, false, &wrong, &err), err);
-    assert_int_equal(wrong, 0);
+    assert_sums_hold(store);
     ly_repriced done; /* the lines hold what pricing needs */
     ly_reprice again = {.since_ns = INT64_MIN,
                         .dry_run = true,
@@ -307,8 +311,7 @@ static void retention(void **state)
     int64_t priced = before - TRACES * 250000000000LL; /* as in reprice() */
     assert_int_equal(total(store, &n), before + priced + TRACES * 7);
     assert_int_equal(n, calls);
-    assert_ok(ly_usage_verify(store, false, &wrong, &err), err);
-    assert_int_equal(wrong, 0);
+    assert_sums_hold(store);
     assert_ok(ly_usage_reprice(store, &again, &done, &err), err); /* again finds nothing */
     assert_int_equal(done.n_changed, 0);
     assert_int_equal(total(store, &n), before + priced + TRACES * 7);
@@ -413,9 +416,8 @@ static void dearest(void **state)
     (void)state;
     folder f = folder_make();
     ly_store *store = open_writer(f.db);
-    ly_err err = LY_ERR_INIT;
     uint64_t seed = 7;
-    int64_t wrong, day = LY_NS_PER_DAY, base = 20479 * day; /* 2026-01-26 */
+    int64_t day = LY_NS_PER_DAY, base = 20479 * day; /* 2026-01-26 */
     char users[120][8], sessions[300][8]; /* many enough that the index way is given up, too */
     enum { CALLS = 900, BATCH = 90 };
     for (size_t i = 0; i < LY_COUNT(users); i++) {
@@ -461,8 +463,7 @@ static void dearest(void **state)
             }
         }
     }
-    assert_ok(ly_usage_verify(store, false, &wrong, &err), err);
-    assert_int_equal(wrong, 0);
+    assert_sums_hold(store);
     same_months(store);
     ly_store_close(store);
     folder_remove(&f);
