@@ -29,8 +29,9 @@ static int run_man(ly_cli *cli)
 }
 
 static const ly_verb completion_verbs[] = {
-    {NULL, "SHELL", 1, 1, "print a completion script for bash, zsh or fish", "",
+    {NULL, "bash|zsh|fish", 1, 1, "print a completion script for a shell", "",
      "source <(lydite completion bash)\n"
+     "lydite completion zsh > _lydite   # in a folder of $fpath\n"
      "lydite completion fish > ~/.config/fish/completions/lydite.fish",
      LY_COMMON_OUT, NULL, 0, run_completion},
 };
