@@ -12,7 +12,7 @@
 #include "otlp/model.h"
 
 /* Bumped with every change of rules that changes a stored value. */
-#define LY_RULES_VERSION 4
+#define LY_RULES_VERSION 5
 
 /* An unknown count, duration or amount. */
 #define LY_UNKNOWN INT64_MIN

@@ -555,7 +555,8 @@ static ly_status fill(ly_extract *x, const ly_span *span, ly_canon *c)
     if (ly_tokens_known(&c->tokens))
         set_tool_uses(x, &c->tokens);
     if (ly_tokens_known(&c->tokens))
-        ly_genai_tool_uses(span, x->arena, &c->tokens);
+        ly_genai_tool_uses(span, c->response_model.len ? c->response_model : c->request_model,
+                           x->arena, &c->tokens);
     set_cost(x, c);
     const int8_t role = set_type(x, span, dialect, c);
     fix_embedding(c);

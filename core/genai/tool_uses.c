@@ -1,7 +1,8 @@
 /*
  * Uses of tools that a provider runs and charges one by one, counted in the answer itself where no
  * attribute counts them: the items of OpenAI's Responses ("web_search_call", "file_search_call",
- * "code_interpreter_call") and the server_tool_call parts of the OpenTelemetry message form.
+ * "code_interpreter_call"), the server_tool_call parts of the OpenTelemetry message form, and the searches
+ * of Gemini's grounding metadata ("webSearchQueries"; ai.google.dev/gemini-api/docs/google-search).
  *
  * Looked for only in text that has their names, so that other answers cost one search.
  */
@@ -17,6 +18,7 @@ typedef struct tally {
     int64_t web, file, code;
     ly_str containers[CONTAINERS_MOST];
     size_t n_containers;
+    bool by_answer; /* searches are charged once an answer */
 } tally;
 
 static bool says(ly_val object, const char *name, const char *text, ly_arena *arena)
@@ -45,7 +47,7 @@ static void add_code(tally *t, ly_val item)
 
 static void add_named(tally *t, ly_str name)
 {
-    if (ly_str_starts(name, LY_S("web_search")))
+    if (ly_str_starts(name, LY_S("web_search")) || ly_str_starts(name, LY_S("google_search")))
         t->web++;
     else if (ly_str_starts(name, LY_S("file_search")))
         t->file++;
@@ -80,13 +82,74 @@ static void add_items(tally *t, ly_val items)
             continue;
         if (ly_str_eqc(type, "web_search_call"))
             add_web(t, item);
-        else if (ly_str_eqc(type, "file_search_call"))
+        else if (ly_str_eqc(type, "google_search_call")) {
+            const size_t n = ly_val_count(ly_val_at(item, "arguments.queries"));
+            t->web += n > 0 && !t->by_answer ? (int64_t)n : 1;
+        } else if (ly_str_eqc(type, "file_search_call"))
             t->file++;
         else if (ly_str_eqc(type, "code_interpreter_call"))
             add_code(t, item);
         else
             add_parts(t, ly_val_get(item, "parts"));
     }
+}
+
+#define QUERIES_MOST 256
+
+/* Queries of one answer; each once, since the parts of a stream may repeat them. */
+typedef struct queries {
+    ly_str of[QUERIES_MOST];
+    size_t n;
+} queries;
+
+static void add_queries(queries *q, ly_val list, ly_arena *arena)
+{
+    ly_val_iter each = ly_val_each(list);
+    ly_str key;
+    ly_val item;
+    while (q->n < QUERIES_MOST && ly_val_next(&each, &key, &item)) {
+        const ly_str query = ly_val_str(item, arena);
+        bool known = query.len == 0; /* an empty one is not charged */
+        for (size_t i = 0; !known && i < q->n; i++)
+            known = ly_str_eq(q->of[i], query);
+        if (!known)
+            q->of[q->n++] = query;
+    }
+}
+
+/* The list behind each `"webSearchQueries":` of the JSON. Inside of strings the quotes are escaped, so that
+ * a text that speaks of it has none. */
+static void find_queries(ly_str json, const char *name, ly_arena *arena, queries *q)
+{
+    const size_t len = strlen(name);
+    for (size_t at = ly_str_find(json, ly_str_c(name), 0); at != SIZE_MAX;
+         at = ly_str_find(json, ly_str_c(name), at + len)) {
+        const ly_str colon = ly_str_trim(ly_str_sub(json, at + len, SIZE_MAX));
+        if ((at > 0 && json.ptr[at - 1] == '\\') || colon.len == 0 || colon.ptr[0] != ':')
+            continue;
+        const ly_str list = ly_str_trim(ly_str_sub(colon, 1, SIZE_MAX));
+        const size_t end = ly_val_skip(list, 0);
+        if (end != SIZE_MAX)
+            add_queries(q, ly_val_json(ly_str_sub(list, 0, end)), arena);
+    }
+}
+
+/* Up to Gemini 2.5 a grounded answer is one use, however many queries it took. */
+static bool charged_by_answer(ly_str model)
+{
+    const size_t at = ly_str_find(model, LY_S("gemini-"), 0);
+    return at != SIZE_MAX && at + 7 < model.len &&
+           (model.ptr[at + 7] == '1' || model.ptr[at + 7] == '2');
+}
+
+static int64_t count_grounding(const ly_any *value, ly_str model, ly_arena *arena)
+{
+    queries q = {.n = 0};
+    if (value->kind != LY_ANY_STRING || ly_str_find(value->str, LY_S("ueries\""), 0) == SIZE_MAX)
+        return 0; /* neither name */
+    find_queries(value->str, "\"webSearchQueries\"", arena, &q);
+    find_queries(value->str, "\"web_search_queries\"", arena, &q);
+    return q.n && charged_by_answer(model) ? 1 : (int64_t)q.n;
 }
 
 static bool worth_reading(const ly_any *value)
@@ -111,8 +174,11 @@ static bool is_answer(ly_str key)
         {"lmnr.span.output", 16},
         {"langfuse.observation.output", 27},
         {"traceloop.entity.output", 23},
+        {"ai.response.providerMetadata", 28},
+        {"gcp.vertex.agent.llm_response", 29},
     };
-    static const uint32_t lengths = 1u << 12 | 1u << 16 | 1u << 18 | 1u << 22 | 1u << 23 | 1u << 27;
+    static const uint32_t lengths =
+        1u << 12 | 1u << 16 | 1u << 18 | 1u << 22 | 1u << 23 | 1u << 27 | 1u << 28 | 1u << 29;
     if (key.len > 31 || (lengths >> key.len & 1) == 0)
         return false;
     for (size_t i = 0; i < LY_COUNT(keys); i++)
@@ -127,19 +193,22 @@ static void put(int64_t *io_count, int64_t n)
         *io_count = n;
 }
 
-void ly_genai_tool_uses(const ly_span *span, ly_arena *arena, ly_tokens *io_tokens)
+void ly_genai_tool_uses(const ly_span *span, ly_str model, ly_arena *arena, ly_tokens *io_tokens)
 {
     for (size_t i = 0; i < span->attrs.n; i++) {
         const ly_kv *attr = &span->attrs.items[i];
-        if (!is_answer(attr->key) || !worth_reading(&attr->value))
+        if (!is_answer(attr->key))
             continue;
-        tally t = {.arena = arena};
+        put(&io_tokens->web_searches, count_grounding(&attr->value, model, arena));
+        if (!worth_reading(&attr->value))
+            continue;
+        tally t = {.arena = arena, .by_answer = charged_by_answer(model)};
         const ly_val answer = ly_val_any(&attr->value);
         const ly_val inner = ly_val_get(answer, "response");
+        const ly_val items = ly_val_pick(answer, "output|outputs|steps");
         add_items(&t, answer.kind == LY_IS_ARRAY ? answer
-                      : ly_val_get(answer, "output").kind > LY_IS_NULL
-                          ? ly_val_get(answer, "output")
-                          : ly_val_get(inner, "output"));
+                      : ly_val_given(items)      ? items
+                                                 : ly_val_get(inner, "output"));
         put(&io_tokens->web_searches, t.web);
         put(&io_tokens->file_searches, t.file);
         put(&io_tokens->code_executions, t.code);

@@ -27,6 +27,45 @@ static void numbers_in_all_forms(void **state)
     END;
 }
 
+/* Gemini's grounding: each query once, however the parts of a stream repeat it; one use an answer up to 2.5;
+ * none where a text only speaks of it. */
+static void grounding(void **state)
+{
+    BEGIN;
+    SPAN(&k, "x", "s", -1, 1, STR("openinference.span.kind", "LLM"),
+         STR("llm.model_name", "gemini-3-pro-preview"), INT("llm.token_count.prompt", 10),
+         INT("llm.token_count.completion", 1),
+         STR("output.value", "[{\"candidates\":[{\"grounding_metadata\":{\"web_search_queries\":"
+                             "[\"a\",\"b\"]}}]},{\"candidates\":[{\"grounding_metadata\":"
+                             "{\"web_search_queries\" : [\"b\",\"c\",\"\"]}}]}]"));
+    assert_int_equal(C(0).tokens.web_searches, 3);
+    SPAN(&k, "x", "s", -1, 1, STR("openinference.span.kind", "LLM"),
+         STR("llm.model_name", "models/gemini-2.5-flash"), INT("llm.token_count.prompt", 10),
+         INT("llm.token_count.completion", 1),
+         STR("output.value", "{\"candidates\":[{\"groundingMetadata\":{\"webSearchQueries\":"
+                             "[\"a\",\"b\"]}}]}"));
+    assert_int_equal(C(1).tokens.web_searches, 1);
+    SPAN(&k, "x", "ai", -1, 1, STR("ai.operationId", "ai.generateText.doGenerate"),
+         STR("ai.model.id", "gemini-3-flash-preview"), INT("ai.usage.inputTokens", 10),
+         INT("ai.usage.outputTokens", 1),
+         STR("ai.response.providerMetadata",
+             "{\"google\":{\"groundingMetadata\":{\"webSearchQueries\":[\"a\",\"b\"]}}}"));
+    assert_int_equal(C(2).tokens.web_searches, 2);
+    SPAN(&k, "x", "s", -1, 1, STR("openinference.span.kind", "LLM"),
+         STR("llm.model_name", "gemini-3-pro-preview"), INT("llm.token_count.prompt", 10),
+         INT("llm.token_count.completion", 1),
+         STR("output.value", "{\"text\":\"{\\\"webSearchQueries\\\":[\\\"a\\\"]}\","
+                             "\"webSearchQueries\":[]}"));
+    assert_int_equal(C(3).tokens.web_searches, LY_UNKNOWN);
+    SPAN(&k, "x", "s", -1, 1, STR("openinference.span.kind", "LLM"),
+         STR("llm.model_name", "gemini-3-pro-preview"), INT("llm.token_count.prompt", 10),
+         INT("llm.token_count.completion", 1),
+         STR("output.value", "{\"outputs\":[{\"type\":\"google_search_call\",\"arguments\":"
+                             "{\"queries\":[\"a\",\"b\"]}},{\"type\":\"text\"}]}"));
+    assert_int_equal(C(4).tokens.web_searches, 2);
+    END;
+}
+
 /* Uses of tools that the provider charges one by one; what nobody said stays unknown, and 0 is said. */
 static void tool_uses(void **state)
 {
@@ -308,6 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_in_all_forms),
         cmocka_unit_test(tool_uses),
+        cmocka_unit_test(grounding),
         cmocka_unit_test(last_of_equal_keys_wins),
         cmocka_unit_test(json_in_json),
         cmocka_unit_test(python_repr),
