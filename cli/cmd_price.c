@@ -52,6 +52,7 @@ static void validity_text(const ly_price_row *row, ly_buf *out)
     if (row->day_from_s >= 0) {
         ly_buf_fmt(out, "%s%02d:%02d-%02d:%02d", out->len ? " " : "", row->day_from_s / 3600,
                    row->day_from_s / 60 % 60, row->day_to_s / 3600, row->day_to_s / 60 % 60);
+        ly_buf_c(out, row->workdays ? " Mon-Fri" : "");
     }
     if (row->service_tier.len) {
         ly_buf_fmt(out, "%s%.*s", out->len ? " " : "", LY_STR_ARG(row->service_tier));
@@ -374,6 +375,17 @@ static int run_list(ly_cli *cli)
 
 /* ---- show: what a model costs now ---- */
 
+static void print_said(ly_cli *cli, const char *name, ly_str text)
+{
+    ly_buf clean;
+    ly_buf_init(&clean, LY_KIB(16));
+    ly_costing_clean(cli, text, &clean);
+    if (text.len) {
+        fprintf(cli->out, "%s: %s\n", name, ly_buf_text(&clean));
+    }
+    ly_buf_release(&clean);
+}
+
 /* Where no provider is named: that of the book's row, else of the latest own row for such a model. */
 static ly_price_hit find_of_any(const ly_price_book *book, ly_price_ask *ask)
 {
@@ -428,12 +440,9 @@ static int show_model(ly_cli *cli, const ly_price_book *book)
     if (hit.base) {
         print_row(cli, hit.base);
     }
-    if (hit.base && hit.base->source.len) {
-        ly_buf clean;
-        ly_buf_init(&clean, 4096);
-        ly_costing_clean(cli, hit.base->source, &clean);
-        fprintf(cli->out, "source: %s\n", ly_buf_text(&clean));
-        ly_buf_release(&clean);
+    if (hit.base) {
+        print_said(cli, "source", hit.base->source);
+        print_said(cli, "note", hit.base->note);
     }
     return code;
 }
@@ -655,7 +664,7 @@ static const ly_verb verbs[] = {
      "is older than 60 days or prices differ. --json: one object a line: kind (book, then "
      "difference); of\n"
      "the book name other age_days old differences; of a difference provider model price in_force "
-     "other.",
+     "other source note.",
      "lydite price check\nlydite price check data.json", LY_COMMON_READ, NULL, 0,
      ly_price_run_check},
 };

@@ -37,9 +37,31 @@ static int json_check(ly_cli *cli, const ly_price_info *here, const ly_price_inf
         ly_jsonw_kv_c(&a.w, "price", ly_unit_price_key(rows[i].unit));
         json_rate(&a.w, "in_force", rows[i].here);
         json_rate(&a.w, "other", rows[i].there);
+        ly_jsonw_kv_str(&a.w, "source", rows[i].source);
+        ly_jsonw_kv_str(&a.w, "note", rows[i].note);
         code = ly_answer_end(&a);
     }
     return code ? code : n || age > LY_BOOK_OLD_DAYS ? LY_EXIT_NO : LY_EXIT_DONE;
+}
+
+/* What the book in force says of its own prices where they differ: a model a line. */
+static void print_notes(ly_cli *cli, const ly_book_difference *rows, size_t n)
+{
+    ly_buf line;
+    ly_buf_init(&line, LY_KIB(16));
+    for (size_t i = 0; i < n; i++) {
+        bool same = i > 0 && ly_str_eq(rows[i].model, rows[i - 1].model) &&
+                    ly_str_eq(rows[i].note, rows[i - 1].note);
+        if (rows[i].note.len == 0 || same) {
+            continue;
+        }
+        ly_costing_clean(cli, rows[i].model, &line);
+        ly_buf_c(&line, ": ");
+        ly_costing_clean(cli, rows[i].note, &line);
+        fprintf(cli->out, "%s\n", ly_buf_text(&line));
+        ly_buf_reset(&line);
+    }
+    ly_buf_release(&line);
 }
 
 static int print_check(ly_cli *cli, const ly_price_book *book, const ly_price_book *other)
@@ -88,6 +110,7 @@ static int print_check(ly_cli *cli, const ly_price_book *book, const ly_price_bo
     }
     if (table && n) {
         ly_table_print(table);
+        print_notes(cli, rows, n);
     }
     fprintf(cli->out, "%zu price%s from %s\n", n, n == 1 ? " differs" : "s differ",
             ly_buf_text(&line));

@@ -34,8 +34,8 @@ ly_status ly_book_compare(const ly_price_book *here, const ly_price_book *there,
                 ly_free(rows);
                 return LY_NOMEM(err);
             }
-            rows[n++] =
-                (ly_book_difference){mine->provider, mine->model, a->unit, a->base, b->base};
+            rows[n++] = (ly_book_difference){mine->provider, mine->model,  a->unit,   a->base,
+                                             b->base,        mine->source, mine->note};
         }
     }
     ly_book_difference *copy = LY_ARENA_ARRAY(arena, ly_book_difference, n + 1);

@@ -9,6 +9,8 @@ typedef struct ly_book_difference {
     ly_str provider, model; /* of the first book */
     ly_unit unit;
     ly_rate here, there;
+    ly_str source,
+        note; /* of the first book's row: where its price was published, what is said of it */
 } ly_book_difference;
 
 /* Base prices of models that both books know at `at_ns`, standard tier, where they differ. A unit that

@@ -214,6 +214,7 @@ typedef struct ly_price_row {
     int32_t day_from_s,
         day_to_s;       /* daily window in seconds of the UTC day, [from, to), over midnight
                                      when to < from; both -1 = all day */
+    bool workdays;      /* the window counts from Monday to Friday (UTC) alone */
     int64_t learned_ns; /* when this entry came into the book; 0 = with the book */
     bool free;          /* published as free of charge: every unit costs 0 */
     /* the user's own rows only: where they apply; "" = anywhere */

@@ -102,7 +102,7 @@ bool ly_price_set_has(const ly_price_set *set, ly_unit unit);
 
 /*
  * Reads prices in our CSV. The header names the columns, in any order: provider and model are needed;
- * match, from, to, window (HH:MM-HH:MM, UTC), service_tier, above (a context tier of the row before),
+ * match, from, to, window (HH:MM-HH:MM [mon-fri], UTC), service_tier, above (a context tier of the row before),
  * source, note, and every price key of LY_UNIT_LIST ("input_mtok", ...); the short names input,
  * cache_read, cache_write, cache_write_1h, output, reasoning, audio_in, audio_out, image_in, requests and
  * web_search stand for the usual ones. "free" as a price column holds "yes". An empty cell is no price,

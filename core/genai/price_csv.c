@@ -140,9 +140,13 @@ static ly_str cell(const reader *r, const ly_csv_row *row, int column)
     return LY_STR_NONE;
 }
 
+/* "01:00-04:00", "01:00-04:00 mon-fri" */
 static bool parse_window(ly_str text, ly_price_row *row)
 {
+    static const char workdays[] = " mon-fri";
     int64_t part[4];
+    row->workdays = ly_str_ends(text, ly_str_c(workdays));
+    text.len -= row->workdays ? strlen(workdays) : 0;
     static const size_t at[4] = {0, 3, 6, 9};
     if (text.len != 11 || text.ptr[2] != ':' || text.ptr[5] != '-' || text.ptr[8] != ':') {
         return false;

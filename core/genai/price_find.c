@@ -371,9 +371,13 @@ static bool row_active(const ly_price_row *row, int64_t at_ns)
     if (row->day_from_s < 0) {
         return true;
     }
-    int64_t day = at_ns % LY_NS_PER_DAY;
+    int64_t day = at_ns % LY_NS_PER_DAY, number = at_ns / LY_NS_PER_DAY;
     if (day < 0) {
         day += LY_NS_PER_DAY;
+        number--;
+    }
+    if (row->workdays && ((number + 3) % 7 + 7) % 7 > 4) { /* day 0 was a Thursday; 0 is Monday */
+        return false;
     }
     int64_t from = row->day_from_s * (int64_t)1000000000, to = row->day_to_s * (int64_t)1000000000;
     return to < from ? day >= from || day < to : day >= from && day < to;

@@ -259,7 +259,9 @@ static void dates_and_windows(void **state)
     ly_price_book *book = book_of("provider,model,from,to,window,input\n"
                                   "deepseek,d,,2025-09-05,,2\n"
                                   "deepseek,d,,2025-09-05,16:30-00:30,1\n"
-                                  "deepseek,d,2025-09-05,2026-01-01,,4\n");
+                                  "deepseek,d,2025-09-05,2026-01-01,,4\n"
+                                  "deepseek,d,2026-08-01,,,1\n"
+                                  "deepseek,d,2026-08-01,,01:00-04:00 mon-fri,2\n");
     static const struct {
         const char *at;
         int64_t pico; /* of one token; -1 = no price then */
@@ -268,6 +270,9 @@ static void dates_and_windows(void **state)
         {"2025-09-04T23:59:59Z", 1000000}, {"2025-09-04T00:29:59Z", 1000000},
         {"2025-09-04T00:30:00Z", 2000000}, {"2025-09-05T00:00:00Z", 4000000},
         {"2025-12-31T23:59:59Z", 4000000}, {"2026-01-01T00:00:00Z", -1},
+        {"2026-08-07T01:00:00Z", 2000000}, {"2026-08-07T04:00:00Z", 1000000}, /* Friday */
+        {"2026-08-08T01:00:00Z", 1000000}, {"2026-08-09T03:59:59Z", 1000000},
+        {"2026-08-10T03:59:59Z", 2000000}, {"2026-08-10T00:59:59Z", 1000000},
     };
     for (size_t i = 0; i < LY_COUNT(rows); i++) {
         ly_canon c = call("deepseek", "d", 1, -1, -1, -1, -1);
@@ -508,6 +513,7 @@ static void bad_books(void **state)
         "provider,model,input,output,above\nopenai,m,1,,\nopenai,m,2,2,100\n",
         "provider,model,input,from\nopenai,m,1,yesterday\n",
         "provider,model,input,window\nopenai,m,1,16:00\n",
+        "provider,model,input,window\nopenai,m,1,16:00-17:00 sun\n",
         "provider,model,input,input_mtok\nopenai,m,1,1\n",
         "provider,model,input\n,m,1\n",
     };
