@@ -133,8 +133,10 @@ static void corpus_ranges(void **state)
     snprintf(root, sizeof root, "%s/data/corpus/traceloop-node-server-sdk-0.27.0/session8",
              shared ? shared : LY_SHARED_DIR);
     scene s;
-    if (!scene_load(&s, root))
+    if (!scene_load(&s, root)) {
+        scene_free(&s);
         skip();
+    }
     size_t total = 0, bytes = 0, all = 0;
     for (size_t i = 0; i < s.n_spans; i++) {
         const ly_span *span = s.spans[i].span;
