@@ -403,10 +403,11 @@ static const ly_verb verbs[] = {
      list_opts, LY_COUNT(list_opts), run_list},
     {"show", "SPAN", 1, 1, "show one span: numbers, messages, attributes, events, log records",
      "SPAN is an id, a unique prefix, @last or @last~N (by start, of the newest traces), or "
-     "TRACE/SPAN. --json: the fields of `span list` and system "
-     "input output (messages: role, parts of kind text tool id arguments mime) arguments result "
-     "query "
-     "attributes resource (each key and value).",
+     "TRACE/SPAN. --json: the fields of `span list`, operation request_model response_model "
+     "session "
+     "user env release tags, system input output (messages: role, parts of kind text tool id "
+     "arguments mime) arguments result query documents (id score content metadata) tools (name "
+     "description parameters) attributes resource (each key and value).",
      "lydite span show @last\nlydite span show 91ac --body\nlydite span show 91ac --curl",
      LY_COMMON_READ, show_opts, LY_COUNT(show_opts), run_show},
 };

@@ -463,19 +463,76 @@ static void json_attrs(ly_jsonw *w, const char *key, const ly_attrs *attrs)
     ly_jsonw_array_end(w);
 }
 
-static ly_status json(shower *s, ly_err *err)
+static void json_documents(ly_jsonw *w, const ly_messages *m)
+{
+    ly_jsonw_key(w, "documents");
+    ly_jsonw_array(w);
+    for (size_t i = 0; i < m->n_documents; i++) {
+        const ly_document *d = &m->documents[i];
+        ly_jsonw_object(w);
+        ly_json_opt_str(w, "id", d->id);
+        ly_jsonw_key(w, "score");
+        if (d->has_score)
+            ly_jsonw_double(w, d->score);
+        else
+            ly_jsonw_null(w);
+        ly_json_opt_str(w, "content", d->content);
+        ly_json_opt_str(w, "metadata", d->metadata);
+        ly_jsonw_object_end(w);
+    }
+    ly_jsonw_array_end(w);
+}
+
+static void json_tools(ly_jsonw *w, const ly_messages *m)
+{
+    ly_jsonw_key(w, "tools");
+    ly_jsonw_array(w);
+    for (size_t i = 0; i < m->n_tools; i++) {
+        ly_jsonw_object(w);
+        ly_json_opt_str(w, "name", m->tools[i].name);
+        ly_json_opt_str(w, "description", m->tools[i].description);
+        ly_json_opt_str(w, "parameters", m->tools[i].parameters);
+        ly_jsonw_object_end(w);
+    }
+    ly_jsonw_array_end(w);
+}
+
+/* What the rows of a list have no room for. */
+static void json_whose(ly_jsonw *w, const ly_span_full *full, ly_arena *arena)
+{
+    const ly_canon *c = &full->node.canon;
+    ly_canon anew = {0}; /* tags are stored with the trace, not with its spans */
+    ly_json_opt_str(w, "operation", c->operation);
+    ly_json_opt_str(w, "request_model", c->request_model);
+    ly_json_opt_str(w, "response_model", c->response_model);
+    ly_json_opt_str(w, "session", c->session);
+    ly_json_opt_str(w, "user", c->user);
+    ly_json_opt_str(w, "env", c->env);
+    ly_json_opt_str(w, "release", c->release);
+    (void)ly_genai_normalise(&full->span, arena, &anew);
+    ly_jsonw_key(w, "tags");
+    ly_jsonw_array(w);
+    for (size_t i = 0; i < anew.n_tags; i++)
+        ly_jsonw_str(w, anew.tags[i]);
+    ly_jsonw_array_end(w);
+}
+
+static ly_status json(shower *s, ly_arena *arena, ly_err *err)
 {
     ly_jsonw w;
     ly_jsonw_init(&w, s->out, 0);
     ly_jsonw_object(&w);
     ly_json_id(&w, "trace_id", s->full->span.trace_id.b, 16);
     ly_json_node_members(&w, &s->full->node, s->lost);
+    json_whose(&w, s->full, arena);
     json_messages(&w, "system", s->m.system, s->m.n_system);
     json_messages(&w, "input", s->m.input, s->m.n_input);
     json_messages(&w, "output", s->m.output, s->m.n_output);
     ly_json_opt_str(&w, "arguments", s->m.tool_arguments);
     ly_json_opt_str(&w, "result", s->m.tool_result);
     ly_json_opt_str(&w, "query", s->m.query);
+    json_documents(&w, &s->m);
+    json_tools(&w, &s->m);
     json_attrs(&w, "attributes", &s->full->span.attrs);
     if (s->full->span.resource != NULL) {
         json_attrs(&w, "resource", &s->full->span.resource->attrs);
@@ -520,7 +577,7 @@ ly_status ly_viewer_print_span(ly_store *store, ly_trace_id trace, ly_span_id sp
         st = ly_viewer_curl(s.full, &s.m, &arena, out, err);
         break;
     case LY_SPAN_JSON:
-        st = json(&s, err);
+        st = json(&s, &arena, err);
         break;
     }
     if (st == LY_OK) {

@@ -8,6 +8,8 @@ const ly_dialect ly_dialects[] = {
     {"claude_code", "com.anthropic.claude_code", "claude_code.", LY_DIALECT_LOGS_APART},
     {"langfuse", "langfuse-sdk", "langfuse.", 0},
     {"mlflow", "mlflow", "mlflow.", 0},
+    {"voltagent", "@voltagent/|voltagent", "voltagent.", 0},
+    {"braintrust", "braintrust", "braintrust.", 0},
     {"ai_sdk_legacy", "=ai", "ai.operationId|ai.model.|ai.usage.|operation.name", 0},
     {"ai_sdk_v7", "=gen_ai", "gen_ai.client.operation.duration", 0},
     /* LiteLLM names models "provider/model" everywhere. */
@@ -17,6 +19,10 @@ const ly_dialect ly_dialects[] = {
      "llm.output_messages.|"
      "llm.token_count.",
      0},
+    {"traceai", "traceai|fi_instrumentation|@traceai/", "fi.", 0},
+    {"nemo", "nat.|aiq.", "nat.span.|aiq.span.", 0},
+    {"confident", "deepeval|confident", "confident.", 0},
+    {"agentops", "agentops", "agentops.", 0},
     {"laminar", "lmnr", "lmnr.", 0},
     {"langwatch", "langwatch", "langwatch.", LY_DIALECT_VENDOR_MODEL},
     {"litellm", "litellm", "", LY_DIALECT_VENDOR_MODEL},
@@ -96,10 +102,11 @@ const size_t ly_counts_n = sizeof ly_counts / sizeof *ly_counts;
 
 /* Flattened content and the like: the family says the concept. */
 const ly_family_rule ly_families[] = {
-    {"llm.input_messages.", S_CHAT_IN, false}, {"llm.prompts.", S_CHAT_IN, false},
-    {"gen_ai.prompt.", S_CHAT_IN, true},       {"llm.output_messages.", S_CHAT_OUT, false},
-    {"llm.choices.", S_CHAT_OUT, false},       {"gen_ai.completion.", S_CHAT_OUT, true},
-    {"retrieval.documents.", S_QUERY, false},  {"reranker.", S_RERANK, false},
+    {"gen_ai.input.messages.", S_CHAT_IN, true}, {"gen_ai.output.messages.", S_CHAT_OUT, true},
+    {"llm.input_messages.", S_CHAT_IN, false},   {"llm.prompts.", S_CHAT_IN, false},
+    {"gen_ai.prompt.", S_CHAT_IN, true},         {"llm.output_messages.", S_CHAT_OUT, false},
+    {"llm.choices.", S_CHAT_OUT, false},         {"gen_ai.completion.", S_CHAT_OUT, true},
+    {"retrieval.documents.", S_QUERY, false},    {"reranker.", S_RERANK, false},
     {"embedding.embeddings.", S_EMBED, false},
 };
 const size_t ly_families_n = sizeof ly_families / sizeof *ly_families;

@@ -129,13 +129,15 @@ typedef enum ly_vocabulary {
     V_LAMINAR,
     V_LANGWATCH,
     V_GENKIT,
-    V_CLAUDE,
+    V_SPAN_TYPE, /* Claude Code, VoltAgent */
     V_OPERATION, /* gen_ai.operation.name */
     V_AI_SDK,
     V_TRACELOOP,
     V_LLM_REQUEST,
     V_MCP,
-    V_LIVEKIT
+    V_BRAINTRUST,
+    V_AGENTOPS,
+    V_CONFIDENT
 } ly_vocabulary;
 
 typedef struct ly_key_rule {

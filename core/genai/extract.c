@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "genai/normalise.h"
+#include "genai/shapes.h"
 
 /* A token count above this is a mistake (§4.2 step 10). */
 #define ABSURD_COUNT 1000000000
@@ -288,24 +289,13 @@ static bool as_word(ly_extract *x, ly_vocabulary vocabulary, ly_val val, int64_t
     return true;
 }
 
-static bool withheld(ly_str s)
-{
-    if (s.len > 16)
-        return false;
-    for (size_t i = 0; i < ly_withheld_marks_n; i++) {
-        if (ly_str_eqc(s, ly_withheld_marks[i]))
-            return true;
-    }
-    return false;
-}
-
 static bool is_there(ly_extract *x, const ly_any *any)
 {
     switch (any->kind) {
     case LY_ANY_EMPTY:
         return false;
     case LY_ANY_STRING:
-        if (withheld(any->str)) {
+        if (ly_shape_withheld(any->str)) {
             x->withheld = true;
             return false;
         }

@@ -152,7 +152,7 @@ static void set_field(ly_reader *r, message *m, ly_str rest, const ly_any *value
     else if (ly_str_eqc(rest, "role"))
         m->role = words(r, value);
     else if (ly_str_eqc(rest, "content") || ly_str_eqc(rest, "prompt.text") ||
-             ly_str_eqc(rest, "completion.text"))
+             ly_str_eqc(rest, "completion.text") || ly_str_eqc(rest, "embedding.text"))
         m->content_value = value;
     else if (ly_str_eqc(rest, "name"))
         m->name = words(r, value);
@@ -228,10 +228,11 @@ static void read_family(ly_reader *r, const ly_attrs *attrs, const char *prefix,
 
 void ly_flat_messages(ly_reader *r, const ly_attrs *attrs, bool output, ly_msg_list *list)
 {
-    static const char *const families[2][3] = {
-        {"llm.input_messages.", "gen_ai.prompt.", "llm.prompts."},
-        {"llm.output_messages.", "gen_ai.completion.", "llm.choices."}};
-    for (size_t i = 0; i < 3 && list->n == 0; i++)
+    static const char *const families[2][5] = {
+        {"llm.input_messages.", "gen_ai.input.messages.", "gen_ai.prompt.", "llm.prompts.",
+         "embedding.embeddings."},
+        {"llm.output_messages.", "gen_ai.output.messages.", "gen_ai.completion.", "llm.choices."}};
+    for (size_t i = 0; i < 5 && families[output][i] && list->n == 0; i++)
         read_family(r, attrs, families[output][i], output ? "assistant" : "user", list);
 }
 

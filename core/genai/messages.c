@@ -17,10 +17,11 @@ const char *ly_part_kind_name(ly_part_kind kind)
     return (unsigned)kind < sizeof names / sizeof *names ? names[kind] : "other";
 }
 
-/* A source is an attribute; FLAT and EVENTS stand for what is not one. They are tried from the top. */
+/* A source is an attribute; FLAT, EVENTS and LISTED stand for what is not one. They are tried from the top. */
 #define PLAIN  '=' /* before a name: plain text, not opened even when it looks like JSON */
 #define FLAT   "<flattened>"
 #define EVENTS "<events>"
+#define LISTED "<listed events>" /* the attribute "events": a JSON list of both directions */
 
 static const char *const input_sources[] = {
     "gen_ai.input.messages",
@@ -33,7 +34,7 @@ static const char *const input_sources[] = {
     "mlflow.spanInputs",
     "gen_ai.prompt",
     "all_messages_events",
-    "events",
+    LISTED,
     "pydantic_ai.all_messages",
     "request_data",
     "traceloop.entity.input",
@@ -44,12 +45,21 @@ static const char *const input_sources[] = {
     "mastra.agent_run.input",
     "lk.chat_ctx",
     "lk.user_input",
+    "braintrust.input_json",
+    "braintrust.input",
+    "confident.span.input",
+    "agentops.entity.input",
+    "gen_ai.request.messages",
+    "gen_ai.prompt_json",
+    "llm.messages",
+    "agent.messages",
     "input.value",
     "ai.value",
     "ai.values",
     "user_prompt",
     "prompt_text",
     "prompt",
+    "input",
 };
 
 static const char *const output_sources[] = {
@@ -62,6 +72,7 @@ static const char *const output_sources[] = {
     "gcp.vertex.agent.llm_response",
     "mlflow.spanOutputs",
     "gen_ai.completion",
+    LISTED,
     "final_result",
     "response_data",
     "traceloop.entity.output",
@@ -71,8 +82,16 @@ static const char *const output_sources[] = {
     "mastra.model_generation.output",
     "mastra.agent_run.output",
     "=lk.response.text",
+    "braintrust.output_json",
+    "braintrust.output",
+    "confident.span.output",
+    "agentops.entity.output",
+    "=gen_ai.response.text",
+    "gen_ai.response.tool_calls",
+    "gen_ai.completion_json",
     "output.value",
     "=response",
+    "output",
 };
 
 static const char *const argument_sources[] = {
@@ -81,6 +100,12 @@ static const char *const argument_sources[] = {
     "tool_arguments",
     "gcp.vertex.agent.tool_call_args",
     "input.value",
+    "gen_ai.tool.input",
+    "braintrust.input_json",
+    "braintrust.input",
+    "confident.span.input",
+    "agentops.entity.input",
+    "input",
     "tool.parameters",
     "langfuse.observation.input",
     "mlflow.spanInputs",
@@ -102,6 +127,12 @@ static const char *const result_sources[] = {
     "tool_response",
     "gcp.vertex.agent.tool_response",
     "output.value",
+    "gen_ai.tool.output",
+    "braintrust.output_json",
+    "braintrust.output",
+    "confident.span.output",
+    "agentops.entity.output",
+    "output",
     "langfuse.observation.output",
     "mlflow.spanOutputs",
     "traceloop.entity.output",
@@ -128,6 +159,8 @@ static const char *const query_sources[] = {
     "langwatch.input",
     "genkit:input",
     "gen_ai.prompt",
+    "confident.span.input",
+    "input",
 };
 
 static const char *const document_sources[] = {
@@ -143,6 +176,8 @@ static const char *const document_sources[] = {
     "genkit:output",
     "gen_ai.completion",
     "output.value",
+    "confident.span.retrieval_context",
+    "output",
 };
 
 static const char *const tool_sources[] = {
@@ -311,6 +346,26 @@ static void read_events(source *s, bool output, ly_msg_list *list)
     }
 }
 
+/* The attribute "events": what the events of a call would have said; gen_ai.choice is the answer. */
+static void read_listed(source *s, bool output, ly_msg_list *list)
+{
+    ly_val_iter it = ly_val_each(ly_val_attr(&s->span->attrs, "events"));
+    ly_str key;
+    ly_val event;
+    while (ly_val_next(&it, &key, &event)) {
+        const ly_str name = ly_val_words(ly_val_get(event, "event.name"), s->r->arena);
+        if (ly_str_eqc(name, "gen_ai.choice") != output)
+            continue;
+        const ly_val message = ly_val_get(event, "message");
+        const size_t before = list->n;
+        ly_shape_messages(s->r, ly_val_given(message) ? message : event,
+                          output ? "assistant" : "user", list);
+        const ly_str finish = ly_val_words(ly_val_get(event, "finish_reason"), s->r->arena);
+        if (list->n > before && finish.len)
+            list->items[list->n - 1].finish_reason = ly_genai_finish(finish, s->r->arena);
+    }
+}
+
 /* ---- directions ------------------------------------------------------------------------------- */
 
 /* AI SDK: the answer is spread over attributes. */
@@ -361,6 +416,8 @@ static void read_direction(source *s, const char *const *sources, size_t n, bool
             ly_flat_messages(s->r, &s->span->attrs, output, list);
         else if (strcmp(sources[i], EVENTS) == 0)
             read_events(s, output, list);
+        else if (strcmp(sources[i], LISTED) == 0)
+            read_listed(s, output, list);
         else
             from_attrs(s->r, &s->span->attrs, sources[i], role, list);
         if (output && strcmp(sources[i], "=ai.response.text") == 0)
@@ -376,7 +433,9 @@ static ly_str first_words(source *s, const char *const *sources, size_t n)
             continue;
         const ly_val plain = ly_shape_unwrap(s->r, val);
         const ly_str words = ly_val_words(plain.kind == LY_IS_STRING ? plain : val, s->r->arena);
-        if (words.len)
+        if (ly_shape_withheld(words))
+            s->r->withheld = true;
+        else if (words.len)
             return words;
     }
     return LY_STR_NONE;

@@ -126,7 +126,7 @@ static ly_type infer_type(const ly_extract *x, const ly_span *span, const ly_dia
     if (!strict && (model || ly_extract_has(x, S_CHAT_IN) || ly_extract_has(x, S_CHAT_OUT)))
         return LY_TYPE_GENERATION;
     if (has_usage(x))
-        return LY_TYPE_OTHER;
+        return LY_TYPE_GENERATION;
     if (ly_extract_has(x, S_DB))
         return LY_TYPE_DB;
     if (ly_extract_has(x, S_HTTP))
@@ -154,8 +154,16 @@ static int8_t set_type(const ly_extract *x, const ly_span *span, const ly_dialec
         c->type = (ly_type)name->type;
         return name->role;
     }
-    c->type =
-        ly_extract_has(x, S_TYPE) ? (ly_type)x->value[S_TYPE].num : infer_type(x, span, dialect);
+    if (ly_extract_has(x, S_TYPE)) {
+        c->type = (ly_type)x->value[S_TYPE].num;
+        return x->word_role;
+    }
+    c->type = infer_type(x, span, dialect);
+    /* Counts and nothing else: a call's, or the sum of those below (§4.3). */
+    if (c->type == LY_TYPE_GENERATION && !(dialect->flags & LY_DIALECT_STRICT) &&
+        !ly_extract_has(x, S_REQUEST_MODEL) && !ly_extract_has(x, S_RESPONSE_MODEL) &&
+        !ly_extract_has(x, S_CHAT_IN) && !ly_extract_has(x, S_CHAT_OUT))
+        return LY_ROLE_ROLLUP;
     return x->word_role;
 }
 
@@ -514,7 +522,7 @@ static void set_finish(const ly_extract *x, ly_canon *c)
         c->finish_reason = ly_genai_finish(first, x->arena);
 }
 
-static void see_events(const ly_span *span, ly_canon *c)
+static void see_events(const ly_span *span, ly_arena *arena, ly_canon *c)
 {
     for (size_t i = 0; i < span->n_events; i++) {
         const ly_str name = span->events[i].name;
@@ -522,7 +530,10 @@ static void see_events(const ly_span *span, ly_canon *c)
             continue;
         if (ly_str_eqc(name, "gen_ai.choice") || ly_str_eqc(name, "gen_ai.content.completion"))
             c->has_output = true;
-        else if (ly_str_eqc(name, "gen_ai.client.inference.operation.details")) {
+        if (ly_str_eqc(name, "gen_ai.choice") && !c->finish_reason.len)
+            c->finish_reason =
+                ly_genai_finish(event_text(&span->events[i], LY_S("finish_reason")), arena);
+        if (ly_str_eqc(name, "gen_ai.client.inference.operation.details")) {
             c->has_input |=
                 ly_attrs_get(&span->events[i].attrs, LY_S("gen_ai.input.messages")) != NULL;
             c->has_output |=
@@ -538,7 +549,7 @@ static void set_content(const ly_extract *x, const ly_span *span, ly_canon *c)
                    ly_extract_has(x, S_TOOL_IN);
     c->has_output = ly_extract_has(x, S_CHAT_OUT) || ly_extract_has(x, S_SPAN_OUT);
     if (span->n_events)
-        see_events(span, c);
+        see_events(span, x->arena, c);
     c->withheld = x->withheld || ly_extract_num(x, S_WITHHELD) == 1;
 }
 

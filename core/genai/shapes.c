@@ -89,7 +89,7 @@ static ly_str role_name(ly_str given)
     return given;
 }
 
-static bool marked_withheld(ly_str s)
+bool ly_shape_withheld(ly_str s)
 {
     for (size_t i = 0; s.len <= 16 && i < ly_withheld_marks_n; i++) {
         if (ly_str_eqc(s, ly_withheld_marks[i]))
@@ -102,7 +102,7 @@ static void add_text(ly_reader *r, ly_part_list *parts, ly_part_kind kind, ly_st
 {
     if (!text.len)
         return;
-    if (marked_withheld(text)) {
+    if (ly_shape_withheld(text)) {
         r->withheld = true;
         return;
     }
@@ -628,15 +628,32 @@ static void read_object(ly_reader *r, ly_val val, const char *role, ly_msg_list 
     whole_as_text(r, val, role, list);
 }
 
+/* Bedrock's and Gemini's parts: a member's name says what they are, and none is a message. */
+static bool parts_by_member(ly_reader *r, ly_val array)
+{
+    ly_val_iter it = ly_val_each(array);
+    ly_str key;
+    ly_val one;
+    bool any = false;
+    while (ly_val_next(&it, &key, &one)) {
+        one = ly_val_open(one, r->arena);
+        if (one.kind != LY_IS_OBJECT || is_message(r, one))
+            return false;
+        any |= ly_val_given(ly_val_pick(one, "toolUse|toolResult|functionCall|functionResponse|"
+                                             "function_call|function_response|reasoningContent"));
+    }
+    return any;
+}
+
 /* An array is messages, parts of one message, or a list of anything. */
 static void read_array(ly_reader *r, ly_val val, const char *role, ly_msg_list *list, int depth)
 {
     const ly_val first = ly_val_open(ly_val_item(val, 0), r->arena);
-    if (first.kind == LY_IS_OBJECT && !is_message(r, first) &&
-        is_word(ly_val_get(first, "type"),
-                "text|image|image_url|input_text|output_text|thinking|"
-                "tool_use|blob|uri",
-                r->arena)) {
+    if ((first.kind == LY_IS_OBJECT && !is_message(r, first) &&
+         is_word(ly_val_get(first, "type"),
+                 "text|image|image_url|input_text|output_text|thinking|tool_use|blob|uri",
+                 r->arena)) ||
+        parts_by_member(r, val)) {
         ly_part_list parts = {0};
         ly_shape_parts(r, val, &parts);
         ly_shape_message_add(r, list, ly_str_c(role), &parts);

@@ -61,4 +61,7 @@ void ly_shape_docs(ly_reader *r, ly_val val);
 /* Takes typed wrappers off: {"type":"json","value":…}. */
 ly_val ly_shape_unwrap(ly_reader *r, ly_val val);
 
+/* True for what clients write in the place of content that was switched off or masked. */
+bool ly_shape_withheld(ly_str text);
+
 #endif

@@ -3,7 +3,7 @@
  *
  *   index    sort the span ids, find each node's parent, cut cycles       -> parent[], order[]
  *   classify bottom-up: who is counted, covered, duplicate (§4.4)         -> mark kind
- *   same id  equal response ids among counted leaves (§4.5 rule 2)        -> duplicate
+ *   same     calls that two spans tell of without one above the other (tree_same.c, §4.5) -> duplicate
  *   cost     bottom-up: a roll-up's cost only where nothing below has one (§4.7)
  *   unsaid   model calls whose usage nobody told
  *   sums     totals by origin, gaps of covered roll-ups
@@ -14,36 +14,7 @@
 
 #include <stdlib.h>
 
-#define NOBODY UINT32_MAX
-
-/* Leaves of one class can be the same call; an embedding below a chat is another call. */
-enum { CLASS_GENERATION, CLASS_EMBEDDING, CLASS_RERANK, CLASS__COUNT };
-
-typedef struct key_index {
-    uint64_t key;
-    uint32_t index;
-} key_index;
-
-/* What can be reached below a node without crossing a boundary, and what lies below at all. */
-typedef struct below {
-    uint32_t direct[CLASS__COUNT]; /* counted, of that class: none, one (its index), or MANY */
-    bool any;                      /* something counted anywhere below or here */
-    bool cost;                     /* ... that has a cost */
-} below;
-
-#define MANY (UINT32_MAX - 1)
-
-typedef struct work {
-    const ly_tree_node *nodes;
-    uint32_t n;
-    ly_tree_mark *marks;
-    uint32_t *parent; /* index or NOBODY */
-    uint32_t *order;  /* parents first */
-    uint32_t n_order;
-    below *below;
-    key_index *sorted; /* by span id */
-    uint32_t n_cycles;
-} work;
+#include "genai/tree_i.h"
 
 uint64_t ly_tree_key(ly_str name)
 {
@@ -74,6 +45,7 @@ void ly_tree_node_from(const ly_span *span, const ly_canon *canon, ly_tree_node 
         .response_key = ly_tree_key(canon->response_id),
         .model_key =
             ly_tree_key(canon->response_model.len ? canon->response_model : canon->request_model),
+        .told_by = ly_tree_key(ly_str_c(canon->dialect)),
     };
 }
 
@@ -83,7 +55,7 @@ const char *ly_mark_kind_name(ly_mark_kind kind)
     return (unsigned)kind < 4 ? names[kind] : "-";
 }
 
-static uint64_t id_key(ly_span_id id)
+uint64_t ly_tree_id_key(ly_span_id id)
 {
     uint64_t key = 0;
     for (size_t i = 0; i < sizeof id.b; i++)
@@ -95,7 +67,7 @@ static uint64_t id_key(ly_span_id id)
 
 static int compare_key(const void *a, const void *b)
 {
-    const key_index *x = (const key_index *)a, *y = (const key_index *)b;
+    const ly_tree_key_at *x = (const ly_tree_key_at *)a, *y = (const ly_tree_key_at *)b;
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
     return x->index < y->index ? -1 : x->index > y->index;
@@ -113,7 +85,8 @@ static int compare_content(const ly_tree_node *a, const ly_tree_node *b)
     if (c == 0)
         c = compare_i64(b->end_ns, a->end_ns); /* the longer one first: it has an end */
     if (c == 0)
-        c = compare_i64((int64_t)id_key(a->parent_id), (int64_t)id_key(b->parent_id));
+        c = compare_i64((int64_t)ly_tree_id_key(a->parent_id),
+                        (int64_t)ly_tree_id_key(b->parent_id));
     if (c == 0)
         c = memcmp(&a->tokens, &b->tokens, sizeof a->tokens);
     if (c == 0)
@@ -123,10 +96,10 @@ static int compare_content(const ly_tree_node *a, const ly_tree_node *b)
     return c;
 }
 
-static void sort_ids(work *w)
+static void sort_ids(ly_tree_work *w)
 {
     for (uint32_t i = 0; i < w->n; i++)
-        w->sorted[i] = (key_index){id_key(w->nodes[i].span_id), i};
+        w->sorted[i] = (ly_tree_key_at){ly_tree_id_key(w->nodes[i].span_id), i};
     qsort(w->sorted, w->n, sizeof *w->sorted, compare_key);
     /* Of records with one id keep the first by content at the head of the run. */
     for (uint32_t i = 0; i < w->n;) {
@@ -134,7 +107,7 @@ static void sort_ids(work *w)
         while (end < w->n && w->sorted[end].key == w->sorted[i].key) {
             if (compare_content(&w->nodes[w->sorted[end].index], &w->nodes[w->sorted[i].index]) <
                 0) {
-                const key_index swap = w->sorted[i];
+                const ly_tree_key_at swap = w->sorted[i];
                 w->sorted[i] = w->sorted[end];
                 w->sorted[end] = swap;
             }
@@ -144,7 +117,7 @@ static void sort_ids(work *w)
     }
 }
 
-static uint32_t find_id(const work *w, uint64_t key)
+static uint32_t find_id(const ly_tree_work *w, uint64_t key)
 {
     uint32_t lo = 0, hi = w->n;
     while (lo < hi) {
@@ -154,11 +127,11 @@ static uint32_t find_id(const work *w, uint64_t key)
         else
             hi = mid;
     }
-    return lo < w->n && w->sorted[lo].key == key ? w->sorted[lo].index : NOBODY;
+    return lo < w->n && w->sorted[lo].key == key ? w->sorted[lo].index : LY_TREE_NOBODY;
 }
 
 /* True for the records that take part: one for each span id. */
-static bool is_head(const work *w, uint32_t sorted_at)
+static bool is_head(const ly_tree_work *w, uint32_t sorted_at)
 {
     return sorted_at == 0 || w->sorted[sorted_at - 1].key != w->sorted[sorted_at].key;
 }
@@ -169,7 +142,7 @@ typedef struct links {
 } links;
 
 /* Appends `root` and everything below it to w->order. */
-static void take_subtree(work *w, links *l, uint32_t root)
+static void take_subtree(ly_tree_work *w, links *l, uint32_t root)
 {
     uint32_t at = w->n_order;
     l->seen[root] = 1;
@@ -178,7 +151,7 @@ static void take_subtree(work *w, links *l, uint32_t root)
     w->order[w->n_order++] = root;
     for (; at < w->n_order; at++) {
         const uint32_t node = w->order[at];
-        for (uint32_t c = l->first[node]; c != NOBODY; c = l->next[c]) {
+        for (uint32_t c = l->first[node]; c != LY_TREE_NOBODY; c = l->next[c]) {
             if (l->seen[c])
                 continue;
             l->seen[c] = 1;
@@ -189,7 +162,7 @@ static void take_subtree(work *w, links *l, uint32_t root)
 }
 
 /* The nodes that no root reaches hang on cycles: each is cut above its smallest span id. */
-static void cut_cycle(work *w, links *l, uint32_t start)
+static void cut_cycle(ly_tree_work *w, links *l, uint32_t start)
 {
     uint32_t node = start;
     while (l->seen[node] != 2) { /* walk up until a node of this walk comes again */
@@ -198,17 +171,17 @@ static void cut_cycle(work *w, links *l, uint32_t start)
     }
     uint32_t smallest = node;
     for (uint32_t i = w->parent[node]; i != node; i = w->parent[i]) {
-        if (id_key(w->nodes[i].span_id) < id_key(w->nodes[smallest].span_id))
+        if (ly_tree_id_key(w->nodes[i].span_id) < ly_tree_id_key(w->nodes[smallest].span_id))
             smallest = i;
     }
     for (uint32_t i = start; l->seen[i] == 2; i = w->parent[i])
         l->seen[i] = 0;
-    w->parent[smallest] = NOBODY;
+    w->parent[smallest] = LY_TREE_NOBODY;
     w->n_cycles++;
     take_subtree(w, l, smallest);
 }
 
-static bool build_tree(work *w, ly_arena *arena)
+static bool build_tree(ly_tree_work *w, ly_arena *arena)
 {
     links l = {LY_ARENA_ARRAY(arena, uint32_t, w->n), LY_ARENA_ARRAY(arena, uint32_t, w->n),
                LY_ARENA_ARRAY(arena, uint8_t, w->n)};
@@ -216,7 +189,7 @@ static bool build_tree(work *w, ly_arena *arena)
         return false;
     sort_ids(w);
     for (uint32_t i = 0; i < w->n; i++) {
-        l.first[i] = l.next[i] = w->parent[i] = NOBODY;
+        l.first[i] = l.next[i] = w->parent[i] = LY_TREE_NOBODY;
         w->marks[i] = (ly_tree_mark){.same_as = i,
                                      .tokens = LY_TOKENS_UNKNOWN,
                                      .cost_pico = LY_UNKNOWN,
@@ -229,8 +202,8 @@ static bool build_tree(work *w, ly_arena *arena)
         const uint32_t i = w->sorted[s].index;
         if (ly_span_id_zero(w->nodes[i].parent_id))
             continue;
-        const uint32_t p = find_id(w, id_key(w->nodes[i].parent_id));
-        if (p == NOBODY) {
+        const uint32_t p = find_id(w, ly_tree_id_key(w->nodes[i].parent_id));
+        if (p == LY_TREE_NOBODY) {
             w->marks[i].orphan = true;
         } else if (p == i) {
             w->n_cycles++; /* its own parent: a root */
@@ -241,7 +214,7 @@ static bool build_tree(work *w, ly_arena *arena)
         }
     }
     for (uint32_t s = 0; s < w->n; s++) {
-        if (is_head(w, s) && w->parent[w->sorted[s].index] == NOBODY)
+        if (is_head(w, s) && w->parent[w->sorted[s].index] == LY_TREE_NOBODY)
             take_subtree(w, &l, w->sorted[s].index);
     }
     for (uint32_t s = 0; s < w->n; s++) {
@@ -253,26 +226,25 @@ static bool build_tree(work *w, ly_arena *arena)
 
 /* ---- classify --------------------------------------------------------------------------------- */
 
-static bool is_boundary(uint8_t type)
+bool ly_tree_boundary(uint8_t type)
 {
     return type == LY_TYPE_TOOL || type == LY_TYPE_AGENT || type == LY_TYPE_MEMORY ||
            type == LY_TYPE_EVALUATOR;
 }
 
-static int class_of(uint8_t type)
+int ly_tree_class(uint8_t type)
 {
-    return type == LY_TYPE_EMBEDDING ? CLASS_EMBEDDING
-           : type == LY_TYPE_RERANK  ? CLASS_RERANK
-                                     : CLASS_GENERATION;
+    return type == LY_TYPE_EMBEDDING ? LY_TREE_EMBEDDING
+           : type == LY_TYPE_RERANK  ? LY_TREE_RERANK
+                                     : LY_TREE_GENERATION;
 }
 
 static void add_direct(uint32_t *direct, uint32_t index)
 {
-    *direct = *direct == NOBODY ? index : MANY;
+    *direct = *direct == LY_TREE_NOBODY ? index : LY_TREE_MANY;
 }
 
-/* Takes from `from` what `to` does not know, where the totals of that side agree (§4.4). */
-static void fill_from(ly_tokens *to, const ly_tokens *from)
+void ly_tree_fill(ly_tokens *to, const ly_tokens *from)
 {
     const int64_t in = ly_tokens_in(to), out = ly_tokens_out(to);
     const int64_t from_in = ly_tokens_in(from), from_out = ly_tokens_out(from);
@@ -295,50 +267,51 @@ static void fill_from(ly_tokens *to, const ly_tokens *from)
     }
 }
 
-static void count_here(work *w, uint32_t i)
+static void count_here(ly_tree_work *w, uint32_t i)
 {
     w->marks[i].kind = LY_MARK_COUNTED;
     w->marks[i].tokens = w->nodes[i].tokens;
     w->below[i].any = true;
 }
 
-/* The directly reachable counted span that is the same call as leaf i, NOBODY, or MANY. */
-static uint32_t same_call(const work *w, uint32_t i)
+/* The directly reachable counted span that is the same call as leaf i, LY_TREE_NOBODY, or LY_TREE_MANY. */
+static uint32_t same_call(const ly_tree_work *w, uint32_t i)
 {
     const uint8_t type = w->nodes[i].type;
-    const below *b = &w->below[i];
-    const uint32_t own = b->direct[class_of(type)];
-    if (own != NOBODY)
+    const ly_tree_below *b = &w->below[i];
+    const uint32_t own = b->direct[ly_tree_class(type)];
+    if (own != LY_TREE_NOBODY)
         return own;
     /* A reranker made of a chat call reports the chat's tokens. */
-    return type == LY_TYPE_RERANK ? b->direct[CLASS_GENERATION] : NOBODY;
+    return type == LY_TYPE_RERANK ? b->direct[LY_TREE_GENERATION] : LY_TREE_NOBODY;
 }
 
-static void classify_leaf(work *w, uint32_t i)
+static void classify_leaf(ly_tree_work *w, uint32_t i)
 {
     const uint32_t same = same_call(w, i);
-    if (same == NOBODY) {
+    if (same == LY_TREE_NOBODY) {
         count_here(w, i);
-        w->below[i].direct[class_of(w->nodes[i].type)] = i;
+        w->below[i].direct[ly_tree_class(w->nodes[i].type)] = i;
         return;
     }
     w->marks[i].kind = LY_MARK_DUPLICATE;
-    if (same == MANY)
+    if (same == LY_TREE_MANY)
         return;
     w->marks[i].same_as = same;
-    fill_from(&w->marks[same].tokens, &w->nodes[i].tokens);
+    ly_tree_fill(&w->marks[same].tokens, &w->nodes[i].tokens);
 }
 
-static void classify(work *w)
+static void classify(ly_tree_work *w)
 {
     for (uint32_t i = 0; i < w->n; i++) {
-        w->below[i] = (below){{NOBODY, NOBODY, NOBODY}, false, false};
+        w->below[i] =
+            (ly_tree_below){{LY_TREE_NOBODY, LY_TREE_NOBODY, LY_TREE_NOBODY}, false, false};
         w->marks[i].origin = w->nodes[i].origin;
     }
     for (uint32_t k = w->n_order; k-- > 0;) {
         const uint32_t i = w->order[k];
         const ly_tree_node *node = &w->nodes[i];
-        below *b = &w->below[i];
+        ly_tree_below *b = &w->below[i];
         if (node->role != LY_ROLE_NONE && ly_tokens_known(&node->tokens)) {
             if (node->role == LY_ROLE_LEAF) {
                 classify_leaf(w, i);
@@ -346,183 +319,34 @@ static void classify(work *w)
                 w->marks[i].kind = LY_MARK_COVERED;
             } else {
                 count_here(w, i);
-                b->direct[CLASS_GENERATION] = i;
+                b->direct[LY_TREE_GENERATION] = i;
             }
         }
         const uint32_t p = w->parent[i];
-        if (p == NOBODY)
+        if (p == LY_TREE_NOBODY)
             continue;
-        below *up = &w->below[p];
+        ly_tree_below *up = &w->below[p];
         up->any |= b->any;
-        if (is_boundary(node->type))
+        if (ly_tree_boundary(node->type))
             continue;
-        for (int c = 0; c < CLASS__COUNT; c++) {
-            if (b->direct[c] != NOBODY)
+        for (int c = 0; c < LY_TREE_CLASSES; c++) {
+            if (b->direct[c] != LY_TREE_NOBODY)
                 add_direct(&up->direct[c], b->direct[c]);
-            if (b->direct[c] == MANY)
-                up->direct[c] = MANY;
+            if (b->direct[c] == LY_TREE_MANY)
+                up->direct[c] = LY_TREE_MANY;
         }
-    }
-}
-
-/* ---- same response id ------------------------------------------------------------------------- */
-
-/* More of the vector known, then a real span, then deeper, then earlier, then the smaller id. */
-static bool better(const work *w, uint32_t a, uint32_t b)
-{
-    const ly_tree_node *x = &w->nodes[a], *y = &w->nodes[b];
-    const bool real_x = !(x->flags & LY_NODE_SYNTHETIC), real_y = !(y->flags & LY_NODE_SYNTHETIC);
-    if (real_x != real_y)
-        return real_x;
-    int known = 0;
-    const int64_t *p = &x->tokens.in_fresh, *q = &y->tokens.in_fresh;
-    for (size_t i = 0; i < sizeof(ly_tokens) / sizeof(int64_t); i++)
-        known += (p[i] != LY_UNKNOWN) - (q[i] != LY_UNKNOWN);
-    if (known != 0)
-        return known > 0;
-    if (w->marks[a].depth != w->marks[b].depth)
-        return w->marks[a].depth > w->marks[b].depth;
-    if (x->start_ns != y->start_ns)
-        return x->start_ns < y->start_ns;
-    return id_key(x->span_id) < id_key(y->span_id);
-}
-
-static bool compatible(int64_t a, int64_t b)
-{
-    return a == LY_UNKNOWN || b == LY_UNKNOWN || a == b;
-}
-
-/* Response ids are not always unique (mocks and some gateways send constants), hence all of this. */
-static bool same_response(const work *w, uint32_t a, uint32_t b)
-{
-    const ly_tree_node *x = &w->nodes[a], *y = &w->nodes[b];
-    if (class_of(x->type) != class_of(y->type))
-        return false;
-    if (x->model_key && y->model_key && x->model_key != y->model_key)
-        return false;
-    if (!compatible(ly_tokens_in(&x->tokens), ly_tokens_in(&y->tokens)) ||
-        !compatible(ly_tokens_out(&x->tokens), ly_tokens_out(&y->tokens)))
-        return false;
-    if ((x->flags | y->flags) & LY_NODE_SYNTHETIC)
-        return true; /* a log's time is when it was written, after the call */
-    return x->start_ns <= y->end_ns && y->start_ns <= x->end_ns;
-}
-
-/* A call that a log tells, without an id: the span with the same counts at that time (§4.6). */
-static bool same_counts(const work *w, uint32_t a, uint32_t b)
-{
-    static const int64_t slack_ns = 5 * (int64_t)1000000000;
-    const ly_tree_node *x = &w->nodes[a], *y = &w->nodes[b];
-    if (!((x->flags ^ y->flags) & LY_NODE_SYNTHETIC) || (x->response_key && y->response_key) ||
-        class_of(x->type) != class_of(y->type) ||
-        (x->model_key && y->model_key && x->model_key != y->model_key))
-        return false;
-    return x->start_ns - slack_ns <= y->end_ns && y->start_ns - slack_ns <= x->end_ns;
-}
-
-static void merge_same(work *w, uint32_t keep, uint32_t drop)
-{
-    fill_from(&w->marks[keep].tokens, &w->nodes[drop].tokens);
-    w->marks[drop].kind = LY_MARK_DUPLICATE;
-    w->marks[drop].same_as = keep;
-    w->marks[drop].tokens = LY_TOKENS_UNKNOWN;
-}
-
-/* By key, then best first, so that the first of each cluster is the one that is kept. */
-typedef struct group_item {
-    uint64_t key;
-    int64_t start_ns;
-    uint64_t id;
-    uint32_t index;
-} group_item;
-
-static int compare_group(const void *a, const void *b)
-{
-    const group_item *x = (const group_item *)a, *y = (const group_item *)b;
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    if (x->start_ns != y->start_ns)
-        return x->start_ns < y->start_ns ? -1 : 1;
-    return x->id < y->id ? -1 : x->id > y->id;
-}
-
-/* Within one response id only the last few kept spans are compared with: real groups have two or three
- * members, and a constant id on 100,000 spans must not become quadratic. */
-enum { OPEN_CLUSTERS = 8 };
-
-typedef bool same_fn(const work *w, uint32_t a, uint32_t b);
-
-static uint64_t counts_key(const ly_tree_node *node)
-{
-    const uint64_t in = (uint64_t)ly_tokens_in(&node->tokens);
-    const uint64_t out = (uint64_t)ly_tokens_out(&node->tokens);
-    return (in * 0x9E3779B97F4A7C15u ^ out) | 1;
-}
-
-static bool merge_groups(work *w, ly_arena *arena, same_fn *same, bool by_counts)
-{
-    uint32_t m = 0;
-    bool any_synthetic = false;
-    for (uint32_t i = 0; i < w->n && !any_synthetic; i++)
-        any_synthetic = (w->nodes[i].flags & LY_NODE_SYNTHETIC) != 0;
-    if (by_counts && !any_synthetic)
-        return true;
-    group_item *items = LY_ARENA_ARRAY(arena, group_item, w->n);
-    if (!items)
-        return false;
-    for (uint32_t k = 0; k < w->n_order; k++) {
-        const uint32_t i = w->order[k];
-        const ly_tree_node *node = &w->nodes[i];
-        const uint64_t key = by_counts ? counts_key(node) : node->response_key;
-        if (w->marks[i].kind == LY_MARK_COUNTED && node->role == LY_ROLE_LEAF && key != 0)
-            items[m++] = (group_item){key, node->start_ns, id_key(node->span_id), i};
-    }
-    qsort(items, m, sizeof *items, compare_group);
-    uint32_t open[OPEN_CLUSTERS];
-    uint32_t n_open = 0;
-    for (uint32_t k = 0; k < m; k++) {
-        if (k == 0 || items[k].key != items[k - 1].key)
-            n_open = 0;
-        const uint32_t i = items[k].index;
-        bool merged = false;
-        for (uint32_t o = 0; o < n_open && !merged; o++) {
-            if (!same(w, open[o], i))
-                continue;
-            merged = true;
-            if (better(w, i, open[o])) {
-                merge_same(w, i, open[o]);
-                open[o] = i;
-            } else {
-                merge_same(w, open[o], i);
-            }
-        }
-        if (!merged)
-            open[n_open < OPEN_CLUSTERS ? n_open++ : k % OPEN_CLUSTERS] = i;
-    }
-    return true;
-}
-
-/* A duplicate may name a span that became a duplicate itself: follow to the counted one. */
-static void follow_duplicates(work *w)
-{
-    for (uint32_t k = 0; k < w->n_order; k++) {
-        const uint32_t i = w->order[k];
-        uint32_t to = w->marks[i].same_as;
-        for (int hops = 0; hops < 64 && w->marks[to].same_as != to; hops++)
-            to = w->marks[to].same_as;
-        w->marks[i].same_as = to;
     }
 }
 
 /* ---- cost, origin, sums ----------------------------------------------------------------------- */
 
-static void spread_origins(work *w)
+static void spread_origins(ly_tree_work *w)
 {
     for (uint32_t k = 0; k < w->n_order; k++) {
         const uint32_t i = w->order[k];
         uint8_t origin = w->nodes[i].origin;
         const uint32_t p = w->parent[i];
-        if (p != NOBODY && w->marks[p].origin > origin)
+        if (p != LY_TREE_NOBODY && w->marks[p].origin > origin)
             origin = w->marks[p].origin;
         if (w->nodes[i].type == LY_TYPE_EVALUATOR)
             origin = LY_ORIGIN_JUDGE;
@@ -530,13 +354,13 @@ static void spread_origins(work *w)
     }
 }
 
-static void count_costs(work *w)
+static void count_costs(ly_tree_work *w)
 {
     for (uint32_t k = w->n_order; k-- > 0;) {
         const uint32_t i = w->order[k];
         const ly_tree_node *node = &w->nodes[i];
         ly_tree_mark *mark = &w->marks[i];
-        below *b = &w->below[i];
+        ly_tree_below *b = &w->below[i];
         if (mark->kind == LY_MARK_COUNTED) {
             mark->cost_pico = node->client_cost_pico != LY_UNKNOWN ? node->client_cost_pico
                                                                    : node->book_cost_pico;
@@ -548,13 +372,13 @@ static void count_costs(work *w)
             mark->cost_counted = mark->cost_rollup = true;
         }
         b->cost |= mark->cost_counted;
-        if (w->parent[i] != NOBODY)
+        if (w->parent[i] != LY_TREE_NOBODY)
             w->below[w->parent[i]].cost |= b->cost;
     }
 }
 
 /* §4.5: the client's cost of a duplicate is worth keeping where the counted twin has none. */
-static void take_twin_costs(work *w)
+static void take_twin_costs(ly_tree_work *w)
 {
     for (uint32_t k = 0; k < w->n_order; k++) {
         const uint32_t i = w->order[k];
@@ -596,12 +420,12 @@ static bool silent_call(const ly_tree_node *node, const ly_tree_mark *mark)
     return !(node->flags & LY_NODE_ERROR) || node->response_key != 0; /* refused: nothing to pay */
 }
 
-static told told_below(const work *w, uint32_t i, told above)
+static told told_below(const ly_tree_work *w, uint32_t i, told above)
 {
     const ly_tree_node *node = &w->nodes[i];
     const ly_tree_mark *mark = &w->marks[i];
     told ret = above;
-    if (is_boundary(node->type))
+    if (ly_tree_boundary(node->type))
         ret.direct = false;
     if (mark->kind == LY_MARK_COUNTED && node->role == LY_ROLE_ROLLUP)
         ret.all = true;
@@ -611,7 +435,7 @@ static told told_below(const work *w, uint32_t i, told above)
     return ret;
 }
 
-static bool find_unsaid(work *w, ly_arena *arena)
+static bool find_unsaid(ly_tree_work *w, ly_arena *arena)
 {
     uint64_t *keys = LY_ARENA_ARRAY(arena, uint64_t, w->n);
     told *above = LY_ARENA_ARRAY(arena, told, w->n);
@@ -621,7 +445,7 @@ static bool find_unsaid(work *w, ly_arena *arena)
         return false;
     for (uint32_t k = 0; k < w->n_order; k++) {
         const uint32_t i = w->order[k], p = w->parent[i];
-        above[i] = p == NOBODY ? (told){false, false} : told_below(w, p, above[p]);
+        above[i] = p == LY_TREE_NOBODY ? (told){false, false} : told_below(w, p, above[p]);
         inner[i] = false;
         if (w->marks[i].kind == LY_MARK_COUNTED && w->nodes[i].response_key)
             keys[n_keys++] = w->nodes[i].response_key;
@@ -632,10 +456,10 @@ static bool find_unsaid(work *w, ly_arena *arena)
         const ly_tree_node *node = &w->nodes[i];
         const uint64_t key = node->response_key;
         if (!inner[i] && silent_call(node, &w->marks[i]) && !above[i].direct && !above[i].all &&
-            same_call(w, i) == NOBODY &&
+            same_call(w, i) == LY_TREE_NOBODY &&
             !(key && n_keys && bsearch(&key, keys, n_keys, sizeof *keys, compare_u64)))
             w->marks[i].unsaid = true;
-        if (p != NOBODY && !is_boundary(node->type))
+        if (p != LY_TREE_NOBODY && !ly_tree_boundary(node->type))
             inner[p] |= inner[i] || w->marks[i].unsaid;
     }
     return true;
@@ -683,7 +507,7 @@ static int64_t gap(int64_t own, int64_t sum)
     return own == LY_UNKNOWN || sum == LY_UNKNOWN ? LY_UNKNOWN : own - sum;
 }
 
-static bool find_gaps(work *w, ly_arena *arena)
+static bool find_gaps(ly_tree_work *w, ly_arena *arena)
 {
     side_sums *sums = LY_ARENA_ARRAY(arena, side_sums, w->n);
     if (!sums)
@@ -701,7 +525,7 @@ static bool find_gaps(work *w, ly_arena *arena)
             sums[i].out = add_known(sums[i].out, ly_tokens_out(&mark->tokens));
         }
         const uint32_t p = w->parent[i];
-        if (p != NOBODY) {
+        if (p != LY_TREE_NOBODY) {
             sums[p].in = add_known(sums[p].in, sums[i].in);
             sums[p].out = add_known(sums[p].out, sums[i].out);
         }
@@ -709,7 +533,7 @@ static bool find_gaps(work *w, ly_arena *arena)
     return true;
 }
 
-static bool better_root(const work *w, uint32_t a, uint32_t b)
+static bool better_root(const ly_tree_work *w, uint32_t a, uint32_t b)
 {
     const ly_tree_node *x = &w->nodes[a], *y = &w->nodes[b];
     const bool real_x = !(x->flags & LY_NODE_SYNTHETIC), real_y = !(y->flags & LY_NODE_SYNTHETIC);
@@ -719,18 +543,18 @@ static bool better_root(const work *w, uint32_t a, uint32_t b)
         return !w->marks[a].orphan;
     if (x->start_ns != y->start_ns)
         return x->start_ns < y->start_ns;
-    return id_key(x->span_id) < id_key(y->span_id);
+    return ly_tree_id_key(x->span_id) < ly_tree_id_key(y->span_id);
 }
 
-static void sum_up(work *w, uint8_t *cost_covered, ly_tree_sum *ret)
+static void sum_up(ly_tree_work *w, uint8_t *cost_covered, ly_tree_sum *ret)
 {
-    uint32_t root = NOBODY;
+    uint32_t root = LY_TREE_NOBODY;
     for (uint32_t k = 0; k < w->n_order; k++) {
         const uint32_t i = w->order[k];
         const ly_tree_mark *mark = &w->marks[i];
         const ly_tree_node *node = &w->nodes[i];
         const uint32_t p = w->parent[i];
-        cost_covered[i] = (p != NOBODY && cost_covered[p]) || mark->cost_rollup;
+        cost_covered[i] = (p != LY_TREE_NOBODY && cost_covered[p]) || mark->cost_rollup;
         total_node(&ret->by_origin[mark->origin], mark, cost_covered[i]);
         total_node(&ret->total, mark, cost_covered[i]);
         if (node->origin > ret->origin && node->origin <= LY_ORIGIN_JUDGE)
@@ -739,7 +563,7 @@ static void sum_up(work *w, uint8_t *cost_covered, ly_tree_sum *ret)
         ret->n_orphans += mark->orphan;
         if (mark->root) {
             ret->n_roots++;
-            if (root == NOBODY || better_root(w, i, root))
+            if (root == LY_TREE_NOBODY || better_root(w, i, root))
                 root = i;
         }
         if (k == 0 || node->start_ns < ret->start_ns)
@@ -747,7 +571,7 @@ static void sum_up(work *w, uint8_t *cost_covered, ly_tree_sum *ret)
         if (!(node->flags & LY_NODE_PENDING) && node->end_ns > ret->end_ns)
             ret->end_ns = node->end_ns;
     }
-    ret->root = root == NOBODY ? 0 : root;
+    ret->root = root == LY_TREE_NOBODY ? 0 : root;
     ret->n_cycles = w->n_cycles;
     if (ret->end_ns < ret->start_ns)
         ret->end_ns = ret->start_ns;
@@ -756,7 +580,7 @@ static void sum_up(work *w, uint8_t *cost_covered, ly_tree_sum *ret)
 ly_status ly_tree_count(const ly_tree_node *nodes, size_t n, ly_arena *arena,
                         ly_tree_mark *ret_marks, ly_tree_sum *ret_sum, ly_err *err)
 {
-    if (n >= MANY)
+    if (n >= LY_TREE_MANY)
         return LY_FAIL(err, LY_E_LIMIT, "a trace of %zu spans is too large to count", n);
     ly_tree_sum sum = {0};
     for (int i = 0; i < 3; i++)
@@ -766,22 +590,20 @@ ly_status ly_tree_count(const ly_tree_node *nodes, size_t n, ly_arena *arena,
         *ret_sum = sum;
         return LY_OK;
     }
-    work w = {.nodes = nodes,
-              .n = (uint32_t)n,
-              .marks = LY_ARENA_ARRAY(arena, ly_tree_mark, n),
-              .parent = LY_ARENA_ARRAY(arena, uint32_t, n),
-              .order = LY_ARENA_ARRAY(arena, uint32_t, n),
-              .below = LY_ARENA_ARRAY(arena, below, n),
-              .sorted = LY_ARENA_ARRAY(arena, key_index, n)};
+    ly_tree_work w = {.nodes = nodes,
+                      .n = (uint32_t)n,
+                      .marks = LY_ARENA_ARRAY(arena, ly_tree_mark, n),
+                      .parent = LY_ARENA_ARRAY(arena, uint32_t, n),
+                      .order = LY_ARENA_ARRAY(arena, uint32_t, n),
+                      .below = LY_ARENA_ARRAY(arena, ly_tree_below, n),
+                      .sorted = LY_ARENA_ARRAY(arena, ly_tree_key_at, n)};
     uint8_t *cost_covered = LY_ARENA_ARRAY(arena, uint8_t, n);
     if (!w.marks || !w.parent || !w.order || !w.below || !w.sorted || !cost_covered ||
         !build_tree(&w, arena))
         return LY_NOMEM(err);
     classify(&w);
-    if (!merge_groups(&w, arena, same_response, false) ||
-        !merge_groups(&w, arena, same_counts, true) || !find_gaps(&w, arena))
+    if (!ly_tree_merge_same(&w, arena) || !find_gaps(&w, arena))
         return LY_NOMEM(err);
-    follow_duplicates(&w);
     spread_origins(&w);
     count_costs(&w);
     take_twin_costs(&w);

@@ -39,6 +39,7 @@ typedef struct ly_tree_node {
     /* Non-zero hashes (ly_tree_key) or 0 = not given. */
     uint64_t response_key; /* response id, else request id */
     uint64_t model_key;    /* model that prices go by */
+    uint64_t told_by;      /* dialect: of two layers that tell of one call each has its own */
 } ly_tree_node;
 
 /* Stable 64-bit key of a name for the fields above, 0 for an empty one. May be stored. */

@@ -324,8 +324,9 @@ void ly_tree_node_of_row(const ly_span_row *r, ly_tree_node *ret)
         .client_cost_pico = r->client_cost_pico,
         .book_cost_pico = r->priced.amount_pico,
         .response_key = r->response_key,
-        /* Word ids tell models apart as well as hashes of their names do. */
+        /* Word ids tell models and dialects apart as well as hashes of their names do. */
         .model_key = (uint64_t)model,
+        .told_by = (uint64_t)r->w.dialect,
     };
 }
 

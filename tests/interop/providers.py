@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A model provider that is not one: answers as OpenAI, Anthropic, Gemini and Bedrock do, by script.
+"""A model provider that is not one: answers as OpenAI, Anthropic, Gemini, Bedrock, Cohere and Ollama do, by script.
 
 Every answer's true usage goes to a ledger (JSON Lines), so that what a client's telemetry says can be
 compared with what was really spent. Nothing here is random but the response ids, and those are counted.
@@ -154,7 +154,7 @@ def chat(h, q):
         chunk({"content": p.text[:half]})
         chunk({"content": p.text[half:]})
     chunk({}, finish)
-    if (q.get("stream_options") or {}).get("include_usage"):
+    if (q.get("stream_options") or {}).get("include_usage") or str(p.model).startswith("mistral"):  # Mistral always does
         h.sse({**base, "choices": [], "usage": chat_usage(p)})
     h.sse_raw("[DONE]")
 
@@ -342,6 +342,85 @@ def converse(h, q, model, stream):
     h.close_connection = True
 
 
+# ---- Cohere, Ollama -------------------------------------------------------------------------------
+
+def cohere(h, q):
+    """Version 2 of its chat: what is billed and what was used are two counts, the billed ones are booked."""
+    msgs = q.get("messages", [])
+    tools = [(t["function"]["name"], t["function"].get("parameters")) for t in q.get("tools") or []]
+    had = any(m.get("role") == "tool" for m in msgs)
+    p = Plan("cohere", q.get("model"), len(msgs), tools, had, text_of(msgs[-1].get("content")), None, bool(q.get("stream")))
+    if p.fail:
+        return h.send_json({"message": "slow down"}, 429)
+    p.cached = 0
+    p.book()
+    usage = {"billed_units": {"input_tokens": p.fresh, "output_tokens": VISIBLE},
+             "tokens": {"input_tokens": p.fresh + 500, "output_tokens": VISIBLE + 4}}
+    message = {"role": "assistant", "content": [{"type": "text", "text": p.text}]}
+    if p.call:
+        message = {"role": "assistant", "tool_plan": "I look it up.", "tool_calls": [
+            {"id": "call_" + p.id, "type": "function", "function": {"name": p.call[0], "arguments": json.dumps(p.call[1])}}]}
+    finish = "TOOL_CALL" if p.call else "COMPLETE"
+    if not p.stream:
+        return h.send_json({"id": p.id, "finish_reason": finish, "message": message, "usage": usage})
+    h.start_sse()
+    for name, body in (("message-start", {"id": p.id, "delta": {"message": {"role": "assistant"}}}),
+                       ("content-start", {"index": 0, "delta": {"message": {"content": {"type": "text", "text": ""}}}}),
+                       ("content-delta", {"index": 0, "delta": {"message": {"content": {"text": p.text}}}}),
+                       ("content-end", {"index": 0}),
+                       ("message-end", {"id": p.id, "delta": {"finish_reason": finish, "usage": usage}})):
+        h.sse({"type": name, **body}, name)
+
+
+def cohere_embed(h, q):
+    p = Plan("cohere", q.get("model"), 1, [], False, "", None, False)
+    p.book(embedding=True)
+    texts = q.get("texts") or [""]
+    h.send_json({"id": p.id, "embeddings": {"float": [[0.1] * 8 for _ in texts]}, "texts": texts,
+                 "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": p.fresh}}})
+
+
+def cohere_rerank(h, q):
+    # Charged by the search, not by tokens: nothing is booked.
+    h.send_json({"id": "r", "results": [{"index": i, "relevance_score": 0.9 - i / 10} for i in range(len(q.get("documents", [])))],
+                 "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}}})
+
+
+def ollama(h, q, chat_form):
+    msgs = q.get("messages") or [{"role": "user", "content": q.get("prompt", "")}]
+    tools = [(t["function"]["name"], t["function"].get("parameters")) for t in q.get("tools") or []]
+    had = any(m.get("role") == "tool" for m in msgs)
+    p = Plan("ollama", q.get("model"), len(msgs), tools, had, text_of(msgs[-1].get("content")), None, q.get("stream", True))
+    if p.fail:
+        return h.send_json({"error": "slow down"}, 429)
+    p.cached = 0
+    p.book()
+    done = {"done": True, "done_reason": "stop", "total_duration": 5000000, "load_duration": 1000, "prompt_eval_count": p.fresh,
+            "prompt_eval_duration": 1000, "eval_count": VISIBLE, "eval_duration": 4000000}
+    base = {"model": p.model, "created_at": "2026-11-01T10:00:00Z"}
+    message = {"role": "assistant", "content": p.text}
+    if p.call:
+        message["tool_calls"] = [{"function": {"name": p.call[0], "arguments": p.call[1]}}]
+
+    def said(m):
+        return {"message": m} if chat_form else {"response": m["content"]}
+    if not p.stream:
+        return h.send_json({**base, **said(message), **done})
+    h.send_response(200)
+    h.send_header("Content-Type", "application/x-ndjson")
+    h.send_header("Connection", "close")
+    h.end_headers()
+    h.close_connection = True
+    for body in ({**base, **said(message), "done": False}, {**base, **said({"role": "assistant", "content": ""}), **done}):
+        h.wfile.write(json.dumps(body).encode() + b"\n")
+
+
+def ollama_embed(h, q):
+    p = Plan("ollama", q.get("model"), 1, [], False, "", None, False)
+    p.book(embedding=True)
+    h.send_json({"model": p.model, "embeddings": [[0.1] * 8], "prompt_eval_count": p.fresh, "total_duration": 5})
+
+
 # ---- the server -----------------------------------------------------------------------------------
 
 class Handler(BaseHTTPRequestHandler):
@@ -412,6 +491,16 @@ class Handler(BaseHTTPRequestHandler):
                 gemini(self, q, path.split("/")[-1].split(":")[0], True)
             elif path.endswith(":batchEmbedContents") or path.endswith(":embedContent"):
                 gemini_embed(self, q, path.split("/")[-1].split(":")[0])
+            elif path.endswith("/v2/chat"):
+                cohere(self, q)
+            elif path.endswith("/v2/embed"):
+                cohere_embed(self, q)
+            elif path.endswith("/rerank"):
+                cohere_rerank(self, q)
+            elif path.endswith("/api/chat") or path.endswith("/api/generate"):
+                ollama(self, q, path.endswith("chat"))
+            elif path.endswith("/api/embed"):
+                ollama_embed(self, q)
             elif path.endswith("/converse"):
                 converse(self, q, path.split("/")[-2], False)
             elif path.endswith("/converse-stream"):
