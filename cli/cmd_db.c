@@ -454,7 +454,10 @@ static const ly_verb db_verbs[] = {
     {"check", "", 0, 0, "does everything in it hold together",
      "Pages and indexes, every record's bytes, summaries, sessions and the ledger's sums. Exit "
      "code 1 when\n"
-     "something is wrong. --json: a line for each finding: ok, what, detail.",
+     "something is wrong. The pages are read in one look, for which the write-ahead log of a "
+     "running\n"
+     "collector grows: of a file of many gigabytes check a copy (lydite db backup).\n"
+     "--json: a line for each finding: ok, what, detail.",
      "lydite db check\nlydite db check --quick", LY_COMMON_READ, check_opts, 1, run_check},
     {"backup", "FILE", 1, 1, "copy the database while others write",
      "FILE must not exist; the copy is a database of its own. --json: copy (its path).",

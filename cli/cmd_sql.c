@@ -8,6 +8,8 @@
 
 #define DEFAULT_ROWS    1000
 #define DEFAULT_SECONDS 30
+#define YIELD_NS        1000000000 /* while others write */
+#define MOST_BYTES      LY_MIB(1024)
 #define SHOWN_BYTES     64 /* of a blob, in a table */
 
 #define MOST_COLUMNS 256
@@ -21,6 +23,7 @@ typedef struct printing {
     size_t n;
     int64_t rows;
     ly_buf line;
+    ly_buf out; /* nothing is printed before the reading has ended: a pipe may be slow */
 } printing;
 
 static void cell(ly_buf *out, const ly_value *v)
@@ -87,9 +90,11 @@ static ly_status json_row(printing *p, size_t n, const ly_str *names, const ly_v
     }
     ly_jsonw_object_end(&w);
     ly_status st = ly_jsonw_end(&w, err);
-    if (!st)
-        (void)fprintf(p->cli->out, "%s\n", ly_buf_text(&p->line));
-    return st;
+    if (st)
+        return st;
+    ly_buf_str(&p->out, ly_buf_view(&p->line));
+    ly_buf_char(&p->out, '\n');
+    return ly_buf_status(&p->out, "answer; ask for less with LIMIT or -n", err);
 }
 
 static ly_status csv_row(printing *p, size_t n, const ly_str *names, const ly_value *values,
@@ -111,9 +116,10 @@ static ly_status csv_row(printing *p, size_t n, const ly_str *names, const ly_va
     ly_buf_release(&text);
     ly_csv_put_end(&p->line);
     ly_status st = ly_buf_status(&p->line, "row", err);
-    if (!st)
-        (void)fwrite(p->line.ptr, 1, p->line.len, p->cli->out);
-    return st;
+    if (st)
+        return st;
+    ly_buf_str(&p->out, ly_buf_view(&p->line));
+    return ly_buf_status(&p->out, "answer; ask for less with LIMIT or -n", err);
 }
 
 static ly_status table_row(printing *p, size_t n, const ly_str *names, const ly_value *values,
@@ -183,29 +189,43 @@ static int run_sql(ly_cli *cli)
     for (int i = 0; i < cli->n_args; i++)
         ly_buf_fmt(&sql, i ? " %s" : "%s", cli->args[i]);
     printing p = {.cli = cli};
-    bool timed_out = false;
+    bool timed_out = false, yielded = false;
     ly_arena_init(&p.arena, 0, LY_MIB(4));
     ly_buf_init(&p.line, LY_MAX_OUTPUT_BYTES);
+    ly_buf_init(&p.out, MOST_BYTES);
     ly_store_sql how = {.max_rows = cli->n >= 0 ? cli->n : DEFAULT_ROWS,
                         .max_ns = seconds * 1000000000,
+                        .yield_ns = ly_cli_opt(cli, "timeout") ? 0 : YIELD_NS,
                         .interrupted = interrupted,
                         .row = on_row,
                         .user = &p,
-                        .ret_timed_out = &timed_out};
+                        .ret_timed_out = &timed_out,
+                        .ret_yielded = &yielded};
     bool cut = false;
     ly_err err = LY_ERR_INIT;
     ly_status st = ly_store_sql_run(store, ly_buf_view(&sql), &how, &cut, &err);
     if (p.table && !st)
         print_table(&p);
+    else if (p.out.len)
+        (void)fwrite(p.out.ptr, 1, p.out.len, cli->out);
     ly_table_free(p.table);
     ly_arena_release(&p.arena);
     ly_buf_release(&p.line);
+    ly_buf_release(&p.out);
     ly_buf_release(&sql);
     ly_store_close(store);
     if (st)
         return ly_cli_fail(cli, &err);
     if (ly_cli_interrupted())
         return ly_cli_signal_exit();
+    if (yielded) {
+        ly_cli_note(
+            cli,
+            "stopped after 1 s with %lld row%s, because others write meanwhile and their log "
+            "cannot start over; --timeout SECONDS gives it longer all the same",
+            (long long)p.rows, p.rows == 1 ? "" : "s");
+        return LY_EXIT_EARLY;
+    }
     if (timed_out) {
         ly_cli_note(cli, "stopped after %lld s with %lld row%s; --timeout SECONDS gives it longer",
                     (long long)seconds, (long long)p.rows, ly_plural(p.rows));
@@ -217,7 +237,7 @@ static int run_sql(ly_cli *cli)
 }
 
 static const ly_opt sql_opts[] = {
-    {"timeout", 0, "SECONDS", "stop after this long (30)", false},
+    {"timeout", 0, "SECONDS", "stop after this long (30; 1 while others write)", false},
 };
 
 static const ly_verb sql_verbs[] = {

@@ -11,10 +11,9 @@
  * whether all of them were seen. If not (the log was cut off, or filled twice), all pages are copied again.
  *
  * Read is through SQLite's own file handles: to open these files a second time and close them would end
- * the locks of this process. Formats: https://www.sqlite.org/walformat.html, and "The WAL-Index File
- * Format" there.
+ * the locks of this process. Format: https://www.sqlite.org/fileformat2.html, "The Write-Ahead Log".
  */
-#include "store/internal.h"
+#include "store/log_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,20 +30,12 @@
 #define WAL_HEADER   32
 #define FRAME_HEADER 24
 
-/* Of the wal-index header: what the log holds. */
-typedef struct log_state {
-    uint32_t commits; /* counted by all writers, wraps */
-    uint32_t frames;
-    uint8_t salt[8]; /* of this filling of the log */
-    uint32_t copied; /* frames that a checkpoint has copied into the file */
-} log_state;
-
 typedef struct copier {
     ly_db *db;
     sqlite3_file *file, *log;
     size_t page_size;
     int fd;
-    log_state seen;     /* at the last round */
+    ly_log_state seen;  /* at the last round */
     uint32_t n_pages;   /* in this round's snapshot */
     uint32_t cap;       /* of the two arrays, which have an element for each page */
     bool *stale;        /* is to be copied */
@@ -57,46 +48,12 @@ typedef struct copier {
 
 /* ---- the log ---- */
 
-static bool map_index(copier *c, volatile void **ret_map)
-{
-    const int rc = c->file->pMethods->xShmMap(c->file, 0, 32768, 0, ret_map);
-    return (rc == SQLITE_OK || rc == SQLITE_READONLY) && *ret_map;
-}
-
-/* Two copies stand there, so that one that is being written shows. False: none is readable. */
-static bool read_state(copier *c, log_state *ret)
-{
-    volatile void *map = NULL;
-    if (!c->file->pMethods || c->file->pMethods->iVersion < 2 || !c->file->pMethods->xShmMap ||
-        !map_index(c, &map))
-        return false;
-    for (int tries = 0; tries < 1000; tries++) {
-        uint32_t a[12], b[12];
-        const volatile uint32_t *words = map;
-        /* Before the header: who lets the log start over changes the header first. */
-        ret->copied = words[24];
-        __sync_synchronize();
-        for (size_t i = 0; i < 12; i++)
-            a[i] = words[i];
-        __sync_synchronize();
-        for (size_t i = 0; i < 12; i++)
-            b[i] = words[12 + i];
-        if (memcmp(a, b, sizeof a) != 0)
-            continue;
-        ret->commits = a[2];
-        ret->frames = a[4];
-        memcpy(ret->salt, &a[8], sizeof ret->salt);
-        return true;
-    }
-    return false;
-}
-
-static bool same_filling(const log_state *a, const log_state *b)
+static bool same_filling(const ly_log_state *a, const ly_log_state *b)
 {
     return memcmp(a->salt, b->salt, sizeof a->salt) == 0;
 }
 
-static bool same_state(const log_state *a, const log_state *b)
+static bool same_state(const ly_log_state *a, const ly_log_state *b)
 {
     return a->commits == b->commits && a->frames == b->frames && same_filling(a, b);
 }
@@ -147,7 +104,7 @@ static void all_stale(copier *c)
 }
 
 /* What changed between the last round and the snapshot that `now` describes. */
-static void note_changes(copier *c, const log_state *now)
+static void note_changes(copier *c, const ly_log_state *now)
 {
     uint32_t commits = 0;
     if (same_filling(&c->seen, now)) {
@@ -197,12 +154,12 @@ static ly_status grow(copier *c, uint32_t n_pages, ly_err *err)
  * stands no checkpoint goes past it. Where the file holds all of the log, the log may start over under
  * this reader, who then reads the file alone, as SQLite's do; else it cannot.
  */
-static ly_status begin_round(copier *c, log_state *ret, ly_err *err)
+static ly_status begin_round(copier *c, ly_log_state *ret, ly_err *err)
 {
     for (int tries = 0; tries < 100000; tries++) {
-        log_state before = {0}, after = {0};
+        ly_log_state before = {0}, after = {0};
         int64_t n = 0, pages = 0;
-        const bool live = !c->db->immutable && read_state(c, &before);
+        const bool live = ly_log_state_read(c->db, &before);
         ly_status st = ly_db_read_begin(c->db, err);
         if (st)
             return st;
@@ -212,7 +169,7 @@ static ly_status begin_round(copier *c, log_state *ret, ly_err *err)
             st = ly_db_scalar(c->db, "PRAGMA page_count", &pages, err);
         if (!st && (pages <= 0 || pages > UINT32_MAX / 2))
             st = LY_FAIL(err, LY_E_CORRUPT, "%s: has no pages; see `lydite db check`", c->db->path);
-        if (!st && !c->db->immutable && (!live || !read_state(c, &after)))
+        if (!st && !c->db->immutable && (!live || !ly_log_state_read(c->db, &after)))
             st = LY_FAIL(err, LY_E_IO, "%s: its write-ahead log cannot be followed", c->db->path);
         if (!st && !c->db->immutable && !same_state(&before, &after)) {
             ly_db_read_end(c->db);
@@ -287,7 +244,7 @@ static ly_status copy_some(copier *c, const telling *t, ly_err *err)
 static ly_status copy(copier *c, const telling *t, ly_err *err)
 {
     do {
-        log_state now = {0};
+        ly_log_state now = {0};
         ly_status st = begin_round(c, &now, err);
         if (st)
             return st;

@@ -5,7 +5,7 @@
  * selecting, functions, json_each and reading columns of v_* views and, beneath them, of tables; and the
  * connection is in defensive mode. Steps, rows and time are limited.
  */
-#include "store/internal.h"
+#include "store/log_state.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -19,8 +19,9 @@ typedef struct session {
     ly_store *store;
     const ly_store_sql *how;
     int inside; /* our own functions read tables */
-    int64_t until;
-    bool stopped;
+    int64_t until, yield_ns;
+    ly_log_state began; /* the log at the snapshot */
+    bool stopped, yielded;
     /* The span that a function looked at last: several of them are asked of one span, as a rule. */
     ly_arena arena;
     char handle[64];
@@ -64,8 +65,12 @@ static int authorize(void *user, int action, const char *a, const char *b, const
 static int on_progress(void *user)
 {
     session *x = user;
+    const int64_t now = ly_mono_ns();
+    ly_log_state log;
+    x->yielded = now > x->yield_ns && ly_log_state_read(&x->store->db, &log) &&
+                 log.commits != x->began.commits;
     x->stopped =
-        ly_mono_ns() > x->until || (x->how->interrupted && x->how->interrupted(x->how->user));
+        x->yielded || now > x->until || (x->how->interrupted && x->how->interrupted(x->how->user));
     return x->stopped;
 }
 
@@ -489,7 +494,14 @@ ly_status ly_store_sql_run(ly_store *store, ly_str sql, const ly_store_sql *how,
     ly_db *db = &store->db;
     session x = {.store = store, .how = how};
     x.until = how->max_ns > 0 ? ly_mono_ns() + how->max_ns : INT64_MAX;
-    ly_status st = ly_db_read_begin(db, err);
+    x.yield_ns = INT64_MAX;
+    /* Also opens the log, where nothing was read yet. */
+    int64_t n = 0;
+    ly_status st = ly_db_scalar(db, "SELECT count(*) FROM meta", &n, err);
+    if (!st && how->yield_ns > 0 && ly_log_state_read(db, &x.began))
+        x.yield_ns = ly_mono_ns() + how->yield_ns;
+    if (!st)
+        st = ly_db_read_begin(db, err);
     if (st)
         return st;
     ly_arena_init(&x.arena, LY_KIB(64), 0);
@@ -516,5 +528,7 @@ ly_status ly_store_sql_run(ly_store *store, ly_str sql, const ly_store_sql *how,
         *ret_cut = cut;
     if (!st && how->ret_timed_out)
         *how->ret_timed_out = cut && x.stopped;
+    if (!st && how->ret_yielded)
+        *how->ret_yielded = cut && x.yielded;
     return st;
 }

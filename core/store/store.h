@@ -579,14 +579,18 @@ typedef struct ly_value {
 } ly_value;
 
 typedef struct ly_store_sql {
-    int64_t max_rows;                /* 0 = no limit */
-    int64_t max_ns;                  /* 0 = no limit */
+    int64_t max_rows; /* 0 = no limit */
+    int64_t max_ns;   /* 0 = no limit */
+    int64_t
+        yield_ns; /* after so long it ends when somebody has committed meanwhile, for the snapshot keeps
+                         the write-ahead log from starting over; 0 = it does not care */
     bool (*interrupted)(void *user); /* may be NULL */
     /* names first (values NULL), then each row. Other than LY_OK stops. */
     ly_status (*row)(void *user, size_t n, const ly_str *names, const ly_value *values,
                      ly_err *err);
     void *user;
     bool *ret_timed_out; /* may be NULL: it was the time that ran out, not the rows */
+    bool *ret_yielded;   /* may be NULL: and the shorter one, because others write */
 } ly_store_sql;
 /* Runs one statement of the user's over the views v_* (docs/SQL.md) and nothing else: reading only, no
  * pragma, no attach, no other table. LY_E_INVALID with SQLite's own message; *ret_cut = a limit ended

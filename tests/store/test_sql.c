@@ -375,6 +375,57 @@ static void no_statement_scans_the_spans(void **state)
     folder_remove(&f);
 }
 
+/* Commits once, from another handle, while the query runs. */
+static bool write_meanwhile(void *other)
+{
+    static bool done;
+    if (other && !done) {
+        done = true;
+        (void)ingest_one(other, (say){.trace = 77, .span = 77, .name = "late", .start_ms = 1});
+    }
+    return false;
+}
+
+static ly_status on_no_row(void *user, size_t n, const ly_str *names, const ly_value *values,
+                           ly_err *err)
+{
+    (void)user;
+    (void)n;
+    (void)names;
+    (void)values;
+    (void)err;
+    return LY_OK;
+}
+
+/* A long look holds up the log of those who write: then, and only then, it ends early. */
+static void a_long_query_yields_to_writers(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *other = open_writer(f.db);
+    (void)ingest_one(other, (say){.trace = 1, .span = 1, .name = "a", .start_ms = 1});
+    ly_store *store = open_reader(f.db);
+    const ly_str endless = LY_S("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+                                " SELECT count(*) FROM n");
+    bool cut = false, late = false, yielded = true;
+    ly_err err = LY_ERR_INIT;
+    ly_store_sql how = {.max_ns = 100 * LY_NS_PER_MS,
+                        .yield_ns = 10 * LY_NS_PER_MS,
+                        .interrupted = write_meanwhile,
+                        .row = on_no_row,
+                        .ret_timed_out = &late,
+                        .ret_yielded = &yielded};
+    assert_ok(ly_store_sql_run(store, endless, &how, &cut, &err), err);
+    assert_true(cut && late && !yielded);
+    how.user = other;
+    how.max_ns = 600 * LY_NS_PER_SEC;
+    assert_ok(ly_store_sql_run(store, endless, &how, &cut, &err), err);
+    assert_true(cut && yielded);
+    ly_store_close(store);
+    ly_store_close(other);
+    folder_remove(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +434,7 @@ int main(void)
         cmocka_unit_test(every_column_is_documented),
         cmocka_unit_test(nothing_else_is_let_through),
         cmocka_unit_test(no_statement_scans_the_spans),
+        cmocka_unit_test(a_long_query_yields_to_writers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
