@@ -116,6 +116,9 @@ unsigned ly_app_where(const ly_app *app)
 
 void ly_app_close_screen(ly_app *app, bool may_quit)
 {
+    if (app->screen == LY_SCREEN_TRACE) {
+        (void)ly_trace_stop_loading(app);
+    }
     if ((screens[app->screen]->keys & LY_ON_TABLE) != 0 && ly_fill_up(app)) {
         return;
     }
@@ -242,12 +245,15 @@ ly_status ly_app_new(const ly_viewer_opts *opts, ly_store *store, ly_app **ret_a
 void ly_app_use_store(ly_app *app, ly_store *store)
 {
     ly_err ignored = LY_ERR_INIT;
+    ly_trace_close(app);
+    ly_loader_free(app->loader);
+    ly_loader_free(app->leaving);
+    app->loader = app->leaving = NULL;
     ly_store_close(app->store);
     app->store = store;
     app->stale = false;
     app->screen = LY_SCREEN_TRACES;
     app->n_before = 0;
-    ly_trace_close(app);
     for (int i = 0; i < LY_SCREEN__COUNT; i++) {
         app->tables[i].level = 0;
         app->tables[i].view.at = app->tables[i].view.top = 0;
@@ -268,6 +274,8 @@ void ly_app_free(ly_app *app)
     if (app == NULL) {
         return;
     }
+    ly_loader_free(app->loader);
+    ly_loader_free(app->leaving);
     ly_traces_state_release(&app->traces);
     ly_trace_state_release(&app->trace);
     for (int i = 0; i < LY_SCREEN__COUNT; i++) {
@@ -339,7 +347,7 @@ static bool tick_live(ly_app *app, bool changed)
     return was != app->live || rate != app->rate;
 }
 
-bool ly_app_tick(ly_app *app, int64_t now_ns)
+static bool tick(ly_app *app, int64_t now_ns)
 {
     ly_err err = LY_ERR_INIT;
     uint64_t change = app->change;
@@ -387,6 +395,12 @@ bool ly_app_tick(ly_app *app, int64_t now_ns)
     }
     return other || (second && app->screen == LY_SCREEN_TRACE && app->trace.sums != NULL &&
                      app->trace.sums->n_pending > 0);
+}
+
+bool ly_app_tick(ly_app *app, int64_t now_ns)
+{
+    bool loaded = ly_trace_tick(app);
+    return tick(app, now_ns) || loaded;
 }
 
 /* ---- idle moments ---------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@
 #include "viewer/glance.h"
 #include "viewer/grid.h"
 #include "viewer/keys.h"
+#include "viewer/loader.h"
 #include "viewer/text.h"
 #include "viewer/viewer.h"
 
@@ -170,7 +171,10 @@ typedef enum ly_lens { LY_LENS_STEPS, LY_LENS_WATERFALL, LY_LENS_MESSAGES } ly_l
 
 typedef struct ly_trace_state {
     bool open;
-    ly_trace_id id;
+    ly_trace_id id, loading;   /* loading: the last one that the thread was given */
+    bool behind;               /* the file has changed since the thread looked */
+    int64_t began, rest_until; /* of the thread, on the steady clock */
+    size_t said_done;
     ly_arena arena, scratch, detail_arena;
     ly_trace *trace;
     ly_sums *sums;
@@ -263,6 +267,8 @@ struct ly_app {
     int count;                    /* figures typed before a move; 0 = none */
     bool count_is_tab; /* one figure so far: a screen, unless a move or a figure follows soon */
     ly_glances glances;
+    ly_loader *loader;  /* NULL until a trace is opened, or where nothing is read beside */
+    ly_loader *leaving; /* one that was told to stop and has not yet */
     int stale_tries;
     int page_rows;  /* rows of the body at the last drawing */
     ly_buf cell;    /* scratch of drawing */
@@ -390,6 +396,16 @@ bool ly_app_target(const ly_app *app, ly_trace_id *ret_trace, ly_span_id *ret_sp
 
 /* trace_screen.c: forgets the open trace. */
 void ly_trace_close(ly_app *app);
+/* trace_screen.c: the open trace is being read, nothing of it is there yet. */
+bool ly_trace_loading(const ly_app *app);
+/* Takes over what was read, reads again what has changed; true when there is something to draw. */
+bool ly_trace_tick(ly_app *app);
+/* Stops reading and closes the trace; false when it was not being read. */
+bool ly_trace_stop_loading(ly_app *app);
+/* trace_data.c: what the reader folded and opened, by span id, onto the trace as it is now. */
+void ly_trace_keep_folds(const ly_trace_state *t, const ly_trace *trace, ly_arena *work,
+                         uint8_t *folded, uint8_t *opened);
+void ly_trace_mark_critical(ly_trace_state *t);
 /* trace_filter.c: fills app->trace.match. */
 void ly_trace_filter_apply(ly_app *app);
 /* trace_draw.c: the screen, and the time that the waterfall shows. */

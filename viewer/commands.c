@@ -226,6 +226,10 @@ static bool frame_command(ly_app *app, ly_command command, int count, uint32_t c
         app->quit = true;
         return true;
     case LY_DO_STOP:
+        if (app->screen == LY_SCREEN_TRACE && ly_trace_loading(app)) {
+            ly_app_close_screen(app, false);
+            return true;
+        }
         if (app->screen == LY_SCREEN_TRACES && ly_traces_searching(app)) {
             app->traces.stopped = true;
             ly_app_say(app, false, "the search stopped; j looks further back");

@@ -215,6 +215,9 @@ static int wait_ms(const loop *l)
         int64_t left = WORK_MS - (ly_mono_ns() - l->key_at) / LY_NS_PER_MS;
         return left < 0 ? 0 : (int)left;
     }
+    if (ly_loader_runs(l->app->loader)) {
+        return WORK_MS;
+    }
     return l->app->count_is_tab ? LY_KEY_PAUSE_MS : POLL_MS;
 }
 
@@ -409,7 +412,9 @@ ly_status ly_viewer_run(const ly_viewer_opts *opts, ly_err *err)
     }
     ly_status st = ly_store_open(opts->db_path, &store_opts, &store, err);
     if (st == LY_OK) {
-        st = ly_app_new(opts, store, &l.app, err);
+        ly_viewer_opts ours = *opts;
+        ours.background = true;
+        st = ly_app_new(&ours, store, &l.app, err);
         if (st != LY_OK) {
             ly_store_close(store);
         }

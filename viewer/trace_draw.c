@@ -267,7 +267,9 @@ static void draw_heading(ly_app *app, int row)
     }
     ly_text_plural((int64_t)t->trace->n, "span", &app->cell);
     if (t->rows.n_hidden > 0) {
-        ly_buf_fmt(&app->cell, ", %u folded", t->rows.n_hidden);
+        ly_buf_c(&app->cell, ", ");
+        ly_text_grouped(t->rows.n_hidden, &app->cell);
+        ly_buf_c(&app->cell, " folded");
     }
     if (r->n_errors > 0) {
         ly_buf_c(&app->cell, ", ");
@@ -389,10 +391,46 @@ static void draw_tree(ly_app *app, int top, int n, int width)
     }
 }
 
+/* What is known of a trace that is being read: its row in the list, how far it is. */
+static void draw_loading(ly_app *app, int top)
+{
+    const ly_trace_state *t = &app->trace;
+    const ly_trace_row *row = NULL;
+    ly_grid *g = &app->grid;
+    char hex[33];
+    for (size_t i = 0; i < app->traces.n && row == NULL; i++) {
+        row = ly_trace_id_eq(app->traces.rows[i].trace_id, t->id) ? &app->traces.rows[i] : NULL;
+    }
+    ly_hex_encode(t->id.b, 16, hex);
+    ly_buf_reset(&app->cell);
+    if (row != NULL) {
+        ly_text_trace_name(row, g->unicode, &app->cell);
+        ly_buf_c(&app->cell, "  ");
+    }
+    ly_buf_fmt(&app->cell, "%.8s", hex);
+    (void)ly_grid_put(g, top, 1, g->cols - 2, ly_buf_view(&app->cell), LY_INK_TITLE);
+    ly_buf_reset(&app->cell);
+    ly_buf_c(&app->cell, "loading ");
+    ly_text_grouped((int64_t)ly_loader_done(app->loader), &app->cell);
+    if (row != NULL) {
+        ly_buf_c(&app->cell, " of ");
+        ly_text_grouped(row->n_spans, &app->cell);
+    }
+    ly_buf_c(&app->cell, " spans");
+    (void)ly_grid_put(g, top + 2, 2, g->cols - 3, ly_buf_view(&app->cell), LY_INK_LIVE);
+    ly_buf_reset(&app->cell);
+    (void)ly_grid_puts(g, top + 3, 2, g->cols - 3, "Esc stops it; other screens can be read.",
+                       LY_INK_DIM);
+}
+
 void ly_trace_draw(ly_app *app, int top, int n)
 {
     ly_trace_state *t = &app->trace;
     ly_grid *g = &app->grid;
+    if (ly_trace_loading(app)) {
+        draw_loading(app, top);
+        return;
+    }
     if (t->trace == NULL) {
         (void)ly_grid_puts(g, top + 1, 2, g->cols - 3,
                            "No trace is open: Enter on a trace opens it.", LY_INK_TEXT);

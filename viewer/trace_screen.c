@@ -8,9 +8,6 @@
 #include "store/prompt.h"
 #include "viewer/app.h"
 
-/* Children looked at for the critical path; a parent of 100,000 shows a part of it. */
-#define CRITICAL_BUDGET 2000000
-
 void ly_trace_state_release(ly_trace_state *t)
 {
     ly_rows_release(&t->rows);
@@ -34,81 +31,6 @@ static uint32_t find_node(const ly_trace *trace, ly_span_id id)
         }
     }
     return LY_NO_NODE;
-}
-
-/* What the reader folded and opened, by span id, onto the trace as it is now. */
-static void keep_folds(const ly_trace_state *t, const ly_trace *trace, ly_arena *work,
-                       uint8_t *folded, uint8_t *opened)
-{
-    size_t cap = 16, any = 0;
-    for (size_t i = 0; i < t->trace->n; i++) {
-        any += t->folded[i] || t->opened[i];
-    }
-    while (cap < trace->n * 2) {
-        cap *= 2;
-    }
-    ly_arena_reset(work);
-    uint32_t *table = any > 0 ? LY_ARENA_ARRAY(work, uint32_t, cap) : NULL;
-    if (table == NULL) {
-        return;
-    }
-    for (uint32_t i = 0; i < trace->n; i++) {
-        size_t at = ly_str_hash(ly_str_n(trace->nodes[i].span_id.b, 8)) & (cap - 1);
-        while (table[at] != 0) {
-            at = (at + 1) & (cap - 1);
-        }
-        table[at] = i + 1;
-    }
-    for (size_t i = 0; i < t->trace->n; i++) {
-        if (!t->folded[i] && !t->opened[i]) {
-            continue;
-        }
-        ly_span_id id = t->trace->nodes[i].span_id;
-        size_t at = ly_str_hash(ly_str_n(id.b, 8)) & (cap - 1);
-        while (table[at] != 0 && !ly_span_id_eq(trace->nodes[table[at] - 1].span_id, id)) {
-            at = (at + 1) & (cap - 1);
-        }
-        if (table[at] != 0) {
-            folded[table[at] - 1] = t->folded[i];
-            opened[table[at] - 1] = t->opened[i];
-        }
-    }
-}
-
-static void mark_critical(ly_trace_state *t)
-{
-    /* From each root back from its end: the child that ended last before the time reached so far is on
-     * the path, and the time goes back to its start. */
-    const ly_trace *trace = t->trace;
-    size_t budget = CRITICAL_BUDGET;
-    memset(t->critical, 0, trace->n);
-    for (uint32_t i = 0; i < trace->n; i++) {
-        const ly_node *n = &trace->nodes[i];
-        if (n->mark.root) {
-            t->critical[i] = 1;
-        }
-        if (!t->critical[i] || n->end_ns == LY_UNKNOWN) {
-            continue;
-        }
-        int64_t reached = n->end_ns;
-        while (budget > 0) {
-            uint32_t best = LY_NO_NODE;
-            for (uint32_t c = n->first_child;
-                 c != LY_NO_NODE && c > i && c < trace->n && budget > 0;
-                 c = trace->nodes[c].next_sibling, budget--) {
-                const ly_node *k = &trace->nodes[c];
-                if (k->end_ns != LY_UNKNOWN && k->end_ns <= reached && !t->critical[c] &&
-                    (best == LY_NO_NODE || k->end_ns > trace->nodes[best].end_ns)) {
-                    best = c;
-                }
-            }
-            if (best == LY_NO_NODE) {
-                break;
-            }
-            t->critical[best] = 1;
-            reached = trace->nodes[best].start_ns;
-        }
-    }
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -164,78 +86,173 @@ static void rebuild(ly_app *app)
     app->trace.detail_loaded = false;
 }
 
-void ly_trace_close(ly_app *app)
+/* Nothing is shown of it: it is closed, or another one is read. */
+static void forget(ly_trace_state *t)
 {
-    ly_trace_state *t = &app->trace;
-    t->open = false;
     t->trace = NULL;
     t->sums = NULL;
     t->rows.n = 0;
-    t->has_selected = t->detail_loaded = t->messages_loaded = t->detail_focus = false;
+    t->detail_loaded = t->messages_loaded = t->detail_focus = false;
+}
+
+/* What it reads is not wanted any more; nobody waits for it to notice. */
+static void drop_loader(ly_app *app)
+{
+    if (ly_loader_runs(app->loader)) {
+        ly_loader_cancel(app->loader);
+        ly_loader_free(app->leaving);
+        app->leaving = app->loader;
+        app->loader = NULL;
+    }
+}
+
+void ly_trace_close(ly_app *app)
+{
+    ly_trace_state *t = &app->trace;
+    drop_loader(app);
+    t->open = t->has_selected = t->behind = false;
+    forget(t);
     ly_filter_free(t->filter);
     t->filter = NULL;
     ly_buf_reset(&t->filter_text);
 }
 
-static void load(ly_app *app, bool again)
+/* Shows what was read; again = of the trace that is shown, where the reader stays. */
+static void take(ly_app *app, const ly_loaded *got, bool again)
 {
     ly_trace_state *t = &app->trace;
-    ly_err err = LY_ERR_INIT;
-    ly_trace *trace = NULL;
-    ly_sums *sums = NULL;
-    ly_arena fresh;
-    if (!t->open || app->store == NULL) {
-        return;
-    }
-    if (again && t->trace != NULL) {
-        /* Most commits are of other traces. */
-        ly_trace_row row;
-        ly_arena_reset(&t->scratch);
-        if (ly_store_trace_row(app->store, t->id, &t->scratch, &row, &err) == LY_OK &&
-            row.n_spans == t->trace->row.n_spans && row.n_errors == t->trace->row.n_errors &&
-            row.end_ns == t->trace->row.end_ns && row.pinned == t->trace->row.pinned &&
-            row.cost_pico == t->trace->row.cost_pico && row.flags == t->trace->row.flags) {
-            return;
-        }
-    }
-    ly_arena_init(&fresh, 0, 0);
-    ly_status st = ly_store_trace_load(app->store, t->id, &fresh, &trace, &err);
-    if (st == LY_OK) {
-        st = ly_sums_build(trace, ly_trace_args(app->store, trace, &fresh, &t->detail_arena),
-                           &fresh, &sums, &err);
-    }
-    uint8_t *flags = st == LY_OK ? LY_ARENA_ARRAY(&fresh, uint8_t, 4 * trace->n + 4) : NULL;
-    if (st != LY_OK || flags == NULL) {
-        ly_app_say(app, true, "%s", err.text);
-        ly_arena_release(&fresh);
-        return;
-    }
-    size_t n = trace->n;
+    size_t n = got->trace->n;
     bool at_end = t->rows.n > 0 && t->at + 1 == t->rows.n;
-    uint8_t *folded = flags, *opened = flags + n;
-    if (again && t->trace != NULL) {
-        keep_folds(t, trace, &t->scratch, folded, opened);
+    if (again) {
+        ly_trace_keep_folds(t, got->trace, &t->scratch, got->flags, got->flags + n);
     }
     ly_arena_release(&t->arena);
-    t->arena = fresh;
-    t->trace = trace;
-    t->sums = sums;
-    t->folded = folded;
-    t->opened = opened;
-    t->match = flags + 2 * n;
-    t->critical = flags + 3 * n;
+    t->arena = got->arena;
+    t->trace = got->trace;
+    t->sums = got->sums;
+    t->folded = got->flags;
+    t->opened = got->flags + n;
+    t->match = got->flags + 2 * n;
+    t->critical = got->flags + 3 * n;
     t->messages_loaded = false;
     if (!again) {
         t->zoom_from = t->zoom_to = 0;
         t->follow = true;
     }
-    mark_critical(t);
+    ly_trace_mark_critical(t);
     ly_trace_filter_apply(app);
     rebuild(app);
     if (again && t->follow && at_end && t->rows.n > 0) {
         t->at = t->rows.n - 1;
         keep_selection(t);
     }
+}
+
+/* ---- loading --------------------------------------------------------------------------------- */
+
+/* Takes over what the thread has read; true when that is something to draw. */
+static bool poll_loader(ly_app *app, int64_t wait_ns)
+{
+    ly_trace_state *t = &app->trace;
+    ly_loaded got = {0};
+    ly_err err = LY_ERR_INIT;
+    ly_status st = LY_OK;
+    if (!ly_loader_poll(app->loader, wait_ns, &got, &st, &err)) {
+        return false;
+    }
+    /* A large trace that grows is not read all the time: as long as it took, it rests. */
+    int64_t now = ly_mono_ns();
+    t->rest_until = now + (now - t->began);
+    if (st != LY_OK) {
+        ly_app_say(app, true, "%s", err.text);
+    } else if (got.trace != NULL) {
+        take(app, &got, t->trace != NULL);
+    }
+    return st != LY_OK || got.trace != NULL;
+}
+
+static bool load_beside(ly_app *app, const ly_trace_row *known)
+{
+    ly_trace_state *t = &app->trace;
+    if (known != NULL && (ly_loader_runs(app->loader) || ly_mono_ns() < t->rest_until)) {
+        t->behind = true;
+        return true;
+    }
+    if (app->loader == NULL) {
+        app->loader = ly_loader_new(ly_store_path(app->store));
+    }
+    t->behind = false;
+    t->began = ly_mono_ns();
+    if (app->loader == NULL || !ly_loader_start(app->loader, t->id, known)) {
+        return false;
+    }
+    (void)poll_loader(app, known != NULL ? LY_NS_PER_MS : LY_LOADER_WAIT_NS);
+    return true;
+}
+
+static void load(ly_app *app, bool again)
+{
+    ly_trace_state *t = &app->trace;
+    ly_err err = LY_ERR_INIT;
+    ly_loaded got;
+    if (!t->open || app->store == NULL) {
+        return;
+    }
+    again = again && t->trace != NULL;
+    if (!again && app->opts.background) {
+        if (ly_loader_runs(app->loader) && ly_trace_id_eq(t->loading, t->id)) {
+            return; /* it is under way */
+        }
+        t->loading = t->id;
+        drop_loader(app);
+        forget(t);
+    }
+    if (app->opts.background && load_beside(app, again ? &t->trace->row : NULL)) {
+        return;
+    }
+    if (again && ly_loaded_current(app->store, &t->trace->row, &t->scratch)) {
+        return; /* most commits are of other traces */
+    }
+    if (ly_loaded_read(app->store, t->id, &t->detail_arena, &got, &err) != LY_OK) {
+        ly_app_say(app, true, "%s", err.text);
+        return;
+    }
+    t->detail_loaded = false;
+    take(app, &got, again);
+}
+
+bool ly_trace_loading(const ly_app *app)
+{
+    return app->trace.open && app->trace.trace == NULL && ly_loader_runs(app->loader);
+}
+
+bool ly_trace_tick(ly_app *app)
+{
+    ly_trace_state *t = &app->trace;
+    size_t done = ly_loader_done(app->loader);
+    bool changed = poll_loader(app, 0);
+    if (app->leaving != NULL && ly_loader_over(app->leaving)) {
+        ly_loader_free(app->leaving);
+        app->leaving = NULL;
+    }
+    if (t->behind && !ly_loader_runs(app->loader) && ly_mono_ns() >= t->rest_until) {
+        load(app, true);
+    }
+    if (ly_trace_loading(app) && done != t->said_done) {
+        t->said_done = done;
+        changed = true;
+    }
+    return changed && app->screen == LY_SCREEN_TRACE;
+}
+
+bool ly_trace_stop_loading(ly_app *app)
+{
+    if (!ly_trace_loading(app)) {
+        return false;
+    }
+    ly_trace_close(app);
+    ly_app_say(app, false, "loading the trace was stopped");
+    return true;
 }
 
 bool ly_trace_set_filter(ly_app *app, ly_str text)
@@ -285,21 +302,52 @@ static bool same_level(ly_trace_state *t, int direction)
     return false;
 }
 
-static bool to_error(ly_trace_state *t, int direction)
+/* Are there errors in what the row keeps folded? */
+static bool hides_errors(const ly_trace_state *t, const ly_row *r)
 {
-    for (size_t k = 1; k < t->rows.n; k++) {
-        size_t at = direction > 0 ? t->at + k : t->at - k;
+    const ly_node *n = &t->trace->nodes[r->node];
+    if (r->kind == LY_ROW_GROUP) {
+        return r->errors > ((n->flags & LY_SPAN_ERROR) != 0);
+    }
+    return r->kind == LY_ROW_SPAN && r->folded &&
+           t->sums->nodes[r->node].errors > ((n->flags & LY_SPAN_ERROR) != 0);
+}
+
+static void fold(ly_app *app, bool open);
+
+/* To the next row that failed; what hides one is opened on the way. */
+static bool to_error(ly_app *app, int direction)
+{
+    ly_trace_state *t = &app->trace;
+    size_t from = t->at, at = t->at;
+    if (direction > 0 && hides_errors(t, &t->rows.items[at])) {
+        fold(app, true);
+    }
+    for (;;) {
+        at = direction > 0 ? at + 1 : at - 1;
         if (at >= t->rows.n) {
+            t->at = from; /* past an end (below zero wraps to a large number) */
             return false;
         }
         const ly_row *r = &t->rows.items[at];
-        if (r->kind <= LY_ROW_GROUP ? (t->trace->nodes[r->node].flags & LY_SPAN_ERROR) != 0
-                                    : r->errors > 0) {
-            t->at = at;
+        bool failed = r->kind <= LY_ROW_GROUP
+                          ? (t->trace->nodes[r->node].flags & LY_SPAN_ERROR) != 0
+                          : r->errors > 0;
+        t->at = at;
+        if (direction > 0 ? failed : failed && !hides_errors(t, r)) {
             return true;
         }
+        if (hides_errors(t, r)) {
+            size_t before = t->rows.n;
+            keep_selection(t);
+            fold(app, true);
+            if (t->rows.n == before) {
+                return true; /* nothing came out of it: a filter hides them */
+            }
+            /* Forward it goes on below the row, backward from what came out of it. */
+            at = direction > 0 ? t->at : t->at + (t->rows.n - before) + 1;
+        }
     }
-    return false;
 }
 
 static bool find(ly_app *app, int direction)
@@ -607,7 +655,7 @@ static bool command(ly_app *app, ly_command command, int count)
     case LY_DO_NEXT_ERROR:
     case LY_DO_PREVIOUS_ERROR:
         for (int i = 0; i < (count > 0 ? count : 1); i++) {
-            if (!to_error(t, command == LY_DO_NEXT_ERROR ? 1 : -1)) {
+            if (!to_error(app, command == LY_DO_NEXT_ERROR ? 1 : -1)) {
                 ly_app_say(app, false, "no further error");
                 break;
             }
@@ -637,6 +685,10 @@ void ly_trace_select(ly_app *app, ly_span_id span)
 {
     ly_trace_state *t = &app->trace;
     uint32_t node = t->trace != NULL ? find_node(t->trace, span) : LY_NO_NODE;
+    if (t->trace == NULL && t->open) {
+        t->selected = span; /* it is being read */
+        t->has_selected = true;
+    }
     if (node == LY_NO_NODE) {
         return;
     }

@@ -80,6 +80,8 @@ struct ly_db {
     ly_store_counters n;
     void (*record)(void *user, const char *sql, const char *expanded);
     void *record_user;
+    bool (*watch)(void *user, size_t done); /* ly_store_watch */
+    void *watch_user;
 };
 
 /* Word, resource and scope caches: id by hash; texts by id. */
@@ -373,6 +375,8 @@ typedef struct ly_trace_nodes {
 /* error_message of the rows is in the arena. */
 LY_MUST_USE ly_status ly_trace_nodes_load(ly_db *db, int64_t trace, ly_arena *arena,
                                           ly_trace_nodes *ret_nodes, ly_err *err);
+/* `done` spans of a trace are read: LY_E_CANCELLED when the watch of the handle stops it. */
+LY_MUST_USE ly_status ly_db_watched(ly_db *db, size_t done, ly_err *err);
 
 #define LY_TRACE_COLUMNS                                                                           \
     "t.no, t.trace_id, t.epoch, "                                                                  \

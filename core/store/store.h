@@ -302,7 +302,10 @@ typedef struct ly_trace {
     size_t n_tags;
 } ly_trace;
 
-/* All of one trace. LY_E_NOTFOUND. */
+/* Loading a trace with this handle calls `watch` every thousand spans or so with how many are read; false stops it:
+ * LY_E_CANCELLED. NULL = nobody watches. In the thread that loads. */
+void ly_store_watch(ly_store *store, bool (*watch)(void *user, size_t done), void *user);
+/* All of one trace. LY_E_NOTFOUND; LY_E_CANCELLED, see above. */
 LY_MUST_USE ly_status ly_store_trace_load(ly_store *store, ly_trace_id id, ly_arena *arena,
                                           ly_trace **ret_trace, ly_err *err);
 /* One summary row, computed when dirty. LY_E_NOTFOUND. */

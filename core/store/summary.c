@@ -20,6 +20,13 @@ static ly_status count_tree(ly_trace_nodes *t, ly_arena *arena, ly_err *err)
     return st;
 }
 
+ly_status ly_db_watched(ly_db *db, size_t done, ly_err *err)
+{
+    if (!db->watch || done % 1000 != 0 || db->watch(db->watch_user, done))
+        return LY_OK;
+    return LY_FAIL(err, LY_E_CANCELLED, "loading the trace was stopped");
+}
+
 ly_status ly_trace_nodes_load(ly_db *db, int64_t trace, ly_arena *arena, ly_trace_nodes *ret_nodes,
                               ly_err *err)
 {
@@ -45,6 +52,8 @@ ly_status ly_trace_nodes_load(ly_db *db, int64_t trace, ly_arena *arena, ly_trac
         if (rows[n].error_message.len)
             rows[n].error_message = ly_arena_copy(arena, rows[n].error_message);
         n++;
+        if ((st = ly_db_watched(db, n / 2, err)))
+            break;
     }
     ly_db_reset(s);
     ly_trace_nodes out = {.n = n};

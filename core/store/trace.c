@@ -367,6 +367,8 @@ static ly_status build_nodes(ly_db *db, const ly_trace_nodes *t, ly_arena *arena
     ly_word_memo memo = {.arena = arena};
     for (size_t i = 0; !st && i < t->n; i++) {
         st = ly_node_of_row(db, &t->rows[order[i]], &memo, &nodes[i], err);
+        if (!st)
+            st = ly_db_watched(db, (t->n + i) / 2, err);
         nodes[i].mark = t->marks[order[i]];
         nodes[i].parent = parent[i];
         place[order[i]] = (uint32_t)i;
@@ -441,6 +443,12 @@ static ly_status load(ly_store *store, ly_trace_id id, ly_arena *arena, ly_arena
             t->row.seen_ns = t->nodes[i].heard_ns;
     }
     return st ? st : load_tags(db, sum.no, arena, t, err);
+}
+
+void ly_store_watch(ly_store *store, bool (*watch)(void *user, size_t done), void *user)
+{
+    store->db.watch = watch;
+    store->db.watch_user = user;
 }
 
 ly_status ly_store_trace_load(ly_store *store, ly_trace_id id, ly_arena *arena,

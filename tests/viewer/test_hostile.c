@@ -6,6 +6,8 @@
  */
 #include "viewer/store_fixture.h"
 
+#include <poll.h>
+
 #include "base/term.h"
 #include "store/score.h"
 
@@ -474,12 +476,110 @@ static void wide_and_deep(void **state)
     }
 }
 
+/* Ticks until the trace is there, as the loop does. */
+static void wait_for_trace(ly_app *app)
+{
+    for (int64_t until = ly_mono_ns() + 60 * LY_NS_PER_SEC; app->trace.trace == NULL;) {
+        assert_true(ly_mono_ns() < until);
+        (void)ly_app_tick(app, app->now_ns);
+        (void)poll(NULL, 0, 5);
+    }
+}
+
+/* A large trace is read beside the screens: keys work, Esc stops it, the next one is not disturbed. */
+static void reading_does_not_hold_the_keys(void **state)
+{
+    ly_app *app = open_app(*state, 24, 80, true);
+    ly_buf row;
+    ly_buf_init(&row, LY_KIB(16));
+    app->opts.background = true;
+    for (int i = 0; i < 6; i++) {
+        ly_app_open_trace(app, trace_of(WIDE));
+        draw(app);
+        check_grid(app);
+        if (app->trace.trace == NULL) { /* a machine that is very quick shows it at once */
+            assert_true(ly_trace_loading(app));
+            ly_grid_row_text(&app->grid, 4, &row);
+            assert_non_null(strstr(ly_buf_text(&row), "loading "));
+            assert_non_null(strstr(ly_buf_text(&row), " of 100,000 spans"));
+            ly_buf_reset(&row);
+        }
+        type(app, i % 3 == 0 ? "we3" : "jG?q1j"); /* anything, meanwhile */
+        draw(app);
+        check_grid(app);
+        ly_app_go(app, LY_SCREEN_TRACE);
+        if (i % 2) {
+            wait_for_trace(app);
+            assert_int_equal(app->trace.trace->n, N_WIDE);
+        } else if (ly_trace_loading(app)) {
+            type(app, i % 4 ? "q" : "\x1b");
+            assert_false(ly_trace_loading(app));
+            assert_int_not_equal(app->screen, LY_SCREEN_TRACE);
+            assert_false(app->quit);
+            /* Another one at once. */
+            ly_app_open_trace(app, trace_of(DEEP));
+            wait_for_trace(app);
+            assert_int_equal(app->trace.trace->n, N_DEEP);
+        }
+    }
+    /* Left in the middle. */
+    ly_app_open_trace(app, trace_of(HOSTILE));
+    ly_app_open_trace(app, trace_of(WIDE));
+    ly_app_free(app);
+    ly_buf_release(&row);
+}
+
+/* e leads to every span that failed, whatever is folded. */
+static void errors_are_reached_in_folds(void **state)
+{
+    ly_app *app = open_app(*state, 24, 80, true);
+    for (int i = 0; i <= N_RANDOM; i++) {
+        ly_app_open_trace(app, trace_of((uint8_t)(HOSTILE + (i ? i + 2 : 0))));
+        size_t errors = 0, met = 0;
+        for (size_t k = 0; k < app->trace.trace->n; k++) {
+            errors += (app->trace.trace->nodes[k].flags & LY_SPAN_ERROR) != 0;
+        }
+        type(app, "w-g");
+        const ly_row *first = &app->trace.rows.items[0];
+        met += first->kind <= LY_ROW_GROUP &&
+               (app->trace.trace->nodes[first->node].flags & LY_SPAN_ERROR) != 0;
+        for (app->message[0] = '\0'; met <= errors;) {
+            type(app, "e");
+            if (app->message[0] != '\0') {
+                break;
+            }
+            met += (app->trace.trace->nodes[app->trace.rows.items[app->trace.at].node].flags &
+                    LY_SPAN_ERROR) != 0;
+        }
+        assert_int_equal(met, errors);
+        /* And back, from the last row of a tree that is folded again: all but what that row hides. */
+        type(app, "-G");
+        const ly_row last = app->trace.rows.items[app->trace.at];
+        met = (app->trace.trace->nodes[last.node].flags & LY_SPAN_ERROR) != 0;
+        errors -= last.folded ? app->trace.sums->nodes[last.node].errors - met : 0;
+        for (app->message[0] = '\0'; met <= errors;) {
+            type(app, "E");
+            if (app->message[0] != '\0') {
+                break;
+            }
+            met += (app->trace.trace->nodes[app->trace.rows.items[app->trace.at].node].flags &
+                    LY_SPAN_ERROR) != 0;
+        }
+        assert_int_equal(met, errors);
+    }
+    ly_app_free(app);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_screen),       cmocka_unit_test(every_part_of_a_trace),
-        cmocka_unit_test(every_printed_line), cmocka_unit_test(any_shape_any_key),
+        cmocka_unit_test(every_screen),
+        cmocka_unit_test(every_part_of_a_trace),
+        cmocka_unit_test(every_printed_line),
+        cmocka_unit_test(any_shape_any_key),
         cmocka_unit_test(wide_and_deep),
+        cmocka_unit_test(reading_does_not_hold_the_keys),
+        cmocka_unit_test(errors_are_reached_in_folds),
     };
     return cmocka_run_group_tests(tests, set_up_hostile, tear_down);
 }
