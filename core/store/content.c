@@ -230,8 +230,10 @@ ly_status ly_unpack(ly_store *store, int64_t dict, ly_str data, size_t size, cha
 
 /* ---- content ---- */
 
-/* Of an epoch so many hashes are read when it is met first. */
+/* Of an epoch so many hashes are read when it is met first, before the write turn (ly_contents_ahead), ... */
 #define LEARN_MAX 65536
+/* ... and inside of it, where other writers wait: a millisecond of the newest. */
+#define LEARN_TURN 4096
 
 /* One map for all epochs: the day is mixed into the key. */
 static uint64_t map_key(int64_t day, XXH128_hash_t h)
@@ -270,6 +272,7 @@ void ly_contents_forget(ly_store *store)
     if (store->contents_old.slots)
         ly_id_map_clear(&store->contents_old);
     memset(store->contents_known, 0, sizeof store->contents_known);
+    store->contents_ahead = 0;
 }
 
 /* A row of content_hash; newer rows are read first, and what is remembered already is newer. */
@@ -285,8 +288,9 @@ static void learn_row(ly_store *store, int64_t day, int64_t first, ly_str hashes
     }
 }
 
-/* Reads what the map does not know of the epoch: all of it, or what other processes put. */
-static ly_status learn(ly_store *store, ly_epoch_state *epoch, ly_err *err)
+/* Reads what the map does not know of the epoch: all of it, or what other processes put; of much the newest
+ * `most`. */
+static ly_status learn(ly_store *store, ly_epoch_state *epoch, size_t most, ly_err *err)
 {
     size_t slot = 0, n = LY_COUNT(store->contents_known);
     while (slot < n &&
@@ -312,13 +316,47 @@ static ly_status learn(ly_store *store, ly_epoch_state *epoch, ly_err *err)
     ly_bind_int(s, 2, LY_EPOCH_BASE(epoch->day + 1));
     bool row = false;
     size_t seen = 0;
-    while (seen < LEARN_MAX && !(st = ly_db_step(&store->db, s, &row, err)) && row) {
+    while (seen < most && !(st = ly_db_step(&store->db, s, &row, err)) && row) {
         ly_str hashes = ly_col_str(s, 1);
         learn_row(store, epoch->day, ly_col_int(s, 0), hashes);
         seen += hashes.len / 16;
     }
     ly_db_reset(s);
     return st;
+}
+
+static ly_status learn_day(ly_store *store, int64_t day, ly_err *err)
+{
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(&store->db, "SELECT next_content FROM epoch WHERE day = ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, day);
+    bool row = false;
+    st = ly_db_step(&store->db, s, &row, err);
+    ly_epoch_state epoch = {.day = day, .next_content = !st && row ? ly_col_int(s, 0) : 1};
+    ly_db_reset(s);
+    return st || !row ? st : learn(store, &epoch, LEARN_MAX, err);
+}
+
+void ly_contents_ahead(ly_store *store, int64_t day)
+{
+    ly_db *db = &store->db;
+    if (store->contents_ahead == day || db->write_depth || db->read_depth || db->broken ||
+        !db->sql || ly_db_read_begin(db, NULL))
+        return;
+    /* In the same snapshot as the hashes: a removal after it is seen by the turn. */
+    ly_status st = ly_store_caches_begin(store, NULL);
+    for (size_t i = 0; i < LY_COUNT(store->contents_known); i++)
+        if (store->contents_known[i].day == day)
+            store->contents_known[i].next = 0; /* a turn may have read the newest only */
+    if (!st)
+        st = learn_day(store, day, NULL);
+    ly_db_read_end(db);
+    if (st)
+        ly_contents_forget(store); /* the turn meets the same trouble, and says so */
+    else
+        store->contents_ahead = day;
 }
 
 ly_status ly_hashes_flush(ly_store *store, ly_err *err)
@@ -404,7 +442,7 @@ ly_status ly_hashes_remove(ly_store *store, const int64_t *ids, size_t n, ly_err
 ly_status ly_content_put(ly_store *store, ly_epoch_state *epoch, ly_str bytes, int64_t *ret_number,
                          ly_err *err)
 {
-    ly_status st = epoch->known ? LY_OK : learn(store, epoch, err);
+    ly_status st = epoch->known ? LY_OK : learn(store, epoch, LEARN_TURN, err);
     if (st)
         return st;
     XXH128_hash_t h = XXH3_128bits_withSeed(bytes.ptr, bytes.len, store->seed);

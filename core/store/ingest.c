@@ -726,6 +726,7 @@ ly_status ly_store_ingest(ly_store *store, const ly_store_batch *batch, ly_store
         results ? results : LY_ARENA_ARRAY(&store->scratch, ly_store_result, n + 1);
     if (!found)
         return LY_NOMEM(err);
+    ly_contents_ahead(store, ly_wall_ns() / LY_NS_PER_DAY);
     ly_status st = ly_db_write_begin(&store->db, err);
     if (st)
         return st;

@@ -158,7 +158,9 @@ struct ly_store {
         int64_t day, next;
     } contents_known[4]; /* see ly_epoch_state.known; next 0 = empty */
     size_t contents_slot;
-    int64_t owner; /* trace whose records are put: they share rows */
+    int64_t
+        contents_ahead; /* the day that ly_contents_ahead read; 0 = none since all was forgotten */
+    int64_t owner;      /* trace whose records are put: they share rows */
     ly_bundles bundles[LY_PACK__COUNT];
     ly_buf bundle_raw;
     ly_buf hashes; /* of contents put in this transaction, from hashes_id on: to be written */
@@ -234,6 +236,10 @@ LY_MUST_USE ly_status ly_pack_as(ly_store *store, ly_pack_kind kind, ly_str raw,
                                  ly_str *ret_data, ly_err *err);
 LY_MUST_USE ly_status ly_unpack(ly_store *store, int64_t dict, ly_str data, size_t size, char *dst,
                                 ly_err *err);
+/* Before a write turn that puts contents: reads the hashes of the day that this handle does not know yet.
+ * In a file that has many it takes tens of milliseconds, and in the turn everybody would wait for it. A turn
+ * that finds them unread reads the newest alone. */
+void ly_contents_ahead(ly_store *store, int64_t day);
 /* Number of the content within the epoch, made when it is not there. */
 LY_MUST_USE ly_status ly_content_put(ly_store *store, ly_epoch_state *epoch, ly_str bytes,
                                      int64_t *ret_number, ly_err *err);
