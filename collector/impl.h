@@ -25,6 +25,9 @@
 /* What clients are told to wait when there is no room, and when the disk says no. */
 #define RETRY_OVERLOAD_NS (1 * LY_NS_PER_SEC)
 #define RETRY_STORAGE_NS  (2 * LY_NS_PER_SEC)
+/* The write-ahead log begins anew past this size, so that it does not grow for as long as spans come. Below the
+ * size that SQLite cuts the file to (core/store/db.c): cutting takes longer than a commit. */
+#define LOG_RESTART_BYTES ((int64_t)LY_MIB(96))
 
 /* ---- configuration that a reload replaces; immutable once made ---- */
 
@@ -184,6 +187,7 @@ struct ly_collector {
         ly_unread items[16];
         size_t n;
     } unread;
+    atomic_llong log_bytes; /* of the write-ahead log at the last commit */
     atomic_bool stopping;
     _Atomic(const char *) trouble; /* why storing fails; NULL = it does not */
     ly_store *writer_store, *keeper_store;

@@ -10,9 +10,12 @@
 
 #include "collector/impl.h"
 
-#define TICK_NS          (250 * LY_NS_PER_MS)
-#define FIGURES_NS       (1 * LY_NS_PER_SEC)
-#define CHECKPOINT_BYTES LY_MIB(32)
+#define TICK_NS    (250 * LY_NS_PER_MS)
+#define FIGURES_NS (1 * LY_NS_PER_SEC)
+/* So much was written since the last copy of the log. */
+#define CHECKPOINT_BYTES LY_MIB(16)
+/* How long a turn that lets the log begin anew may wait for others and for readers, in all. */
+#define RESTART_WAIT_NS (4 * LY_NS_PER_MS)
 /* Checkpoints that never reach the end for so long: a reader is in the way, not a passing one. */
 #define BLOCKED_NS    (2 * LY_NS_PER_SEC)
 #define CHECKPOINT_NS (5 * LY_NS_PER_SEC) /* also when smaller, this long after writing stopped */
@@ -31,6 +34,7 @@
 typedef struct keeper {
     ly_collector *c;
     int64_t figures_ns, checkpoint_ns, upkeep_ns, prune_ns, prices_ns;
+    int64_t copied;     /* of the log, in bytes from its beginning */
     int64_t blocked_ns; /* since when each checkpoint has left something; 0 = the last did not */
     uint64_t commits;   /* at the last look */
     uint64_t commit_ns; /* the same: time that commits took */
@@ -99,14 +103,22 @@ static void rest(keeper *k)
     (void)malloc_trim(0);
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void checkpoint(keeper *k, int64_t now)
 {
     pthread_mutex_lock(&k->c->stats.lock);
     uint64_t commits = k->c->stats.now.commits;
     pthread_mutex_unlock(&k->c->stats.lock);
-    int64_t limit = k->c->opts.wal_limit_bytes / 4, most = (int64_t)CHECKPOINT_BYTES;
-    bool large =
-        ly_store_wal_bytes(k->c->keeper_store) > (limit > 0 && limit < most ? limit : most);
+    int64_t limit = k->c->opts.wal_limit_bytes > 0 ? k->c->opts.wal_limit_bytes / 4 : INT64_MAX;
+    int64_t log = atomic_load(&k->c->log_bytes);
+    if (log < k->copied)
+        k->copied = 0; /* it began anew */
+    bool full = log > least(LOG_RESTART_BYTES, limit);
+    bool large = full || log - k->copied > least((int64_t)CHECKPOINT_BYTES, limit);
     bool quiet = commits == k->commits && now - k->checkpoint_ns > CHECKPOINT_NS;
     bool stale = quiet && ly_store_wal_bytes(k->c->keeper_store) > 0;
     if (commits != k->commits && !large) {
@@ -119,10 +131,18 @@ static void checkpoint(keeper *k, int64_t now)
         return;
     ly_err err = LY_ERR_INIT;
     int64_t left = 0;
-    if (ly_store_checkpoint(k->c->keeper_store, stale, 10 * LY_NS_PER_MS, &left, &err))
-        ly_log(LY_LOG_DEBUG, ROOM, "checkpoint: %s", err.text);
-    else
+    ly_status st = ly_store_checkpoint(k->c->keeper_store, stale, 10 * LY_NS_PER_MS, &left, &err);
+    if (!st) {
         k->blocked_ns = left == 0 ? 0 : k->blocked_ns ? k->blocked_ns : now;
+        k->copied = left < log ? log - left : 0;
+    }
+    /* At once again: little is left to copy, which writers can wait for. */
+    if (!st && full && left == 0)
+        st = ly_store_log_restart(k->c->keeper_store, RESTART_WAIT_NS, &err);
+    if (!st && (full || stale))
+        atomic_store(&k->c->log_bytes, 0); /* the next commit tells how it went */
+    if (st)
+        ly_log(LY_LOG_DEBUG, ROOM, "checkpoint: %s", err.text);
     k->checkpoint_ns = now;
 }
 

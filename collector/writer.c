@@ -31,9 +31,11 @@
 /* What is dirty is not due yet. */
 #define WAIT_NS (50 * LY_NS_PER_MS)
 #define REST_NS (1 * LY_NS_PER_SEC)
-/* The keeper copies the write-ahead log while we write, and never reaches its end: past this size we copy
- * the last part ourselves between two commits, and the log begins anew. */
-#define WAL_RESTART_BYTES ((int64_t)LY_MIB(80))
+/* The keeper begins the write-ahead log anew. Where commits leave it no moment to, we do, between two of them,
+ * past this size and not more often than that: what is left to copy is waited for by everybody. */
+#define LOG_LARGE_BYTES (2 * LOG_RESTART_BYTES)
+#define LOG_RETRY_NS    (250 * LY_NS_PER_MS)
+#define LOG_WAIT_NS     (2 * LY_NS_PER_MS)
 
 typedef struct writer {
     ly_collector *c;
@@ -41,11 +43,13 @@ typedef struct writer {
     ly_ingest_job *jobs[GROUP_REQUESTS];
     size_t n;
     size_t items, bytes;
-    int64_t dirty;       /* traces left to settle */
-    int64_t settled_ns;  /* when the last slice ended */
-    int64_t settle_cost; /* how long it took */
-    int behind;          /* slices one after another that were not enough */
-    bool stuck;          /* it settled nothing: what is dirty is not due */
+    int64_t dirty;          /* traces left to settle */
+    int64_t settled_ns;     /* when the last slice ended */
+    int64_t undisturbed_ns; /* the last one that no request cut short */
+    int64_t settle_cost;    /* how long it took */
+    int behind;             /* slices one after another that were not enough */
+    bool stuck;             /* it settled nothing: what is dirty is not due */
+    int64_t log_ns;         /* when the log was last tried to begin anew */
 } writer;
 
 static void group_add(writer *w, ly_request *request)
@@ -206,12 +210,15 @@ static void settle(writer *w, int64_t budget_ns, bool all)
         ly_log(LY_LOG_WARN, ROOM, "summaries wait: %s", err.text);
 }
 
-static void maybe_restart_log(writer *w)
+static void see_log(writer *w)
 {
     ly_err err = LY_ERR_INIT;
-    if (ly_store_wal_bytes(w->c->writer_store) < WAL_RESTART_BYTES)
+    int64_t bytes = ly_store_log_bytes(w->c->writer_store), now = ly_mono_ns();
+    atomic_store(&w->c->log_bytes, bytes);
+    if (bytes < LOG_LARGE_BYTES || now - w->log_ns < LOG_RETRY_NS)
         return;
-    if (ly_store_checkpoint(w->c->writer_store, false, 0, NULL, &err))
+    w->log_ns = now;
+    if (ly_store_log_restart(w->c->writer_store, LOG_WAIT_NS, &err))
         ly_log(LY_LOG_DEBUG, ROOM, "checkpoint: %s", err.text);
 }
 
@@ -242,7 +249,7 @@ void *ly_writer_main(void *arg)
         if (status == LY_OK) {
             commit_group(w);
             w->stuck = false;
-            maybe_restart_log(w);
+            see_log(w);
         }
         if (settle_is_due(w, status == LY_E_TIMEOUT))
             settle(w, slice_length(w), false);

@@ -14,6 +14,8 @@
 
 /* A commit checkpoints once the log holds this many pages (32 MiB), unless the owner does. */
 #define CHECKPOINT_PAGES 4096
+/* When the log begins anew its file is cut to 128 MiB (collector/impl.h, LOG_RESTART_BYTES). */
+#define LOG_LIMIT "PRAGMA journal_size_limit=134217728;"
 
 ly_db *ly_store_db(ly_store *store)
 {
@@ -182,10 +184,8 @@ static ly_status pragmas(ly_db *db, ly_err *err)
     if (!st && o->role == LY_STORE_WRITER)
         st = ly_db_exec(db,
                         o->durability == LY_DURABLE_FULL
-                            ? "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;"
-                              "PRAGMA secure_delete=ON"
-                            : "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864;"
-                              "PRAGMA secure_delete=ON",
+                            ? "PRAGMA synchronous=FULL;" LOG_LIMIT "PRAGMA secure_delete=ON"
+                            : "PRAGMA synchronous=NORMAL;" LOG_LIMIT "PRAGMA secure_delete=ON",
                         err);
     return st;
 }
@@ -583,10 +583,9 @@ void ly_db_read_end(ly_db *db)
 
 /* ---- the log ---- */
 
-ly_status ly_store_checkpoint(ly_store *store, bool truncate, int64_t wait_ns,
-                              int64_t *ret_left_bytes, ly_err *err)
+static ly_status checkpoint(ly_db *db, int mode, int64_t wait_ns, int64_t *ret_left_bytes,
+                            ly_err *err)
 {
-    ly_db *db = &store->db;
     if (db->opts.role != LY_STORE_WRITER)
         return LY_FAIL(err, LY_E_DENIED, "%s: opened for reading only", db->path);
     if (db->broken || !db->sql)
@@ -594,9 +593,7 @@ ly_status ly_store_checkpoint(ly_store *store, bool truncate, int64_t wait_ns,
     int64_t timeout = db->opts.busy_timeout_ns;
     db->opts.busy_timeout_ns = wait_ns;
     int left = 0, done = 0;
-    int rc = sqlite3_wal_checkpoint_v2(
-        db->sql, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &left,
-        &done);
+    int rc = sqlite3_wal_checkpoint_v2(db->sql, NULL, mode, &left, &done);
     db->opts.busy_timeout_ns = timeout;
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
         db->broken = true;
@@ -607,6 +604,23 @@ ly_status ly_store_checkpoint(ly_store *store, bool truncate, int64_t wait_ns,
     if (ret_left_bytes)
         *ret_left_bytes = left > done ? (int64_t)(left - done) * (LY_PAGE_SIZE + 24) : 0;
     return LY_OK;
+}
+
+ly_status ly_store_checkpoint(ly_store *store, bool truncate, int64_t wait_ns,
+                              int64_t *ret_left_bytes, ly_err *err)
+{
+    return checkpoint(&store->db, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
+                      wait_ns, ret_left_bytes, err);
+}
+
+ly_status ly_store_log_restart(ly_store *store, int64_t wait_ns, ly_err *err)
+{
+    return checkpoint(&store->db, SQLITE_CHECKPOINT_RESTART, wait_ns, NULL, err);
+}
+
+int64_t ly_store_log_bytes(const ly_store *store)
+{
+    return (int64_t)store->db.wal_pages * (LY_PAGE_SIZE + 24);
 }
 
 void ly_store_counters_get(const ly_store *store, ly_store_counters *ret)

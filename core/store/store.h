@@ -185,7 +185,14 @@ LY_MUST_USE ly_status ly_store_text_rest(ly_store *store, int64_t *ret_left, ly_
  * wait_ns). ret_left_bytes: what remains in the log. May be NULL. */
 LY_MUST_USE ly_status ly_store_checkpoint(ly_store *store, bool truncate, int64_t wait_ns,
                                           int64_t *ret_left_bytes, ly_err *err);
-/* Bytes of the write-ahead log now. */
+/* Copies what is left and makes the next write turn, of whichever process, begin the log anew. It is a write
+ * turn itself: it waits for others' and then for readers of the log, together up to wait_ns, and gives up
+ * without an error. Call it when ly_store_checkpoint has just left little. */
+LY_MUST_USE ly_status ly_store_log_restart(ly_store *store, int64_t wait_ns, ly_err *err);
+/* What this handle's last commit found in the log, its own included. The file may be larger: it is written
+ * again from its beginning. */
+int64_t ly_store_log_bytes(const ly_store *store);
+/* Bytes of the write-ahead log's file now. */
 int64_t ly_store_wal_bytes(const ly_store *store);
 
 /* ---- traces -------------------------------------------------------------------------------- */
