@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "collector/impl.h"
+#include "base/thread.h"
 
 #define GROUP_WAIT_NS (5 * LY_NS_PER_MS)
 #define GROUP_ITEMS   512
@@ -26,6 +27,8 @@
  * follows each commit, and they become longer while that goes on: settling keeps up with what comes in. */
 #define SETTLE_PAUSE_NS (20 * LY_NS_PER_MS)
 #define SETTLE_LONGEST  8 /* slices in one */
+/* A slice makes way for requests, but not for longer than this. */
+#define SETTLE_LATEST_NS (500 * LY_NS_PER_MS)
 /* Nothing came for so long: idle. Short, but longer than a client takes to send its next request. */
 #define IDLE_NS (3 * LY_NS_PER_MS)
 /* What is dirty is not due yet. */
@@ -192,6 +195,13 @@ static void commit_group(writer *w)
     group_drop(w, done);
 }
 
+/* Somebody waits for an answer, and settling was done of late. */
+static bool is_wanted(void *user)
+{
+    writer *w = user;
+    return ly_queue_count(w->c->queue) > 0 && ly_mono_ns() - w->undisturbed_ns < SETTLE_LATEST_NS;
+}
+
 static void settle(writer *w, int64_t budget_ns, bool all)
 {
     ly_err err = LY_ERR_INIT;
@@ -200,7 +210,10 @@ static void settle(writer *w, int64_t budget_ns, bool all)
     ly_store_lazy(w->c->writer_store, true);
     ly_status status = ly_store_settle(w->c->writer_store, budget_ns, all, &left, &err);
     ly_store_lazy(w->c->writer_store, false);
+    bool wanted = is_wanted(w);
     w->settled_ns = ly_mono_ns();
+    if (!wanted)
+        w->undisturbed_ns = w->settled_ns;
     w->settle_cost = w->settled_ns - start;
     w->behind = w->settle_cost >= budget_ns ? w->behind + 1 : 0;
     w->stuck = status != LY_OK || left >= w->dirty;
@@ -242,6 +255,8 @@ void *ly_writer_main(void *arg)
 {
     ly_collector *c = arg;
     writer state = {.c = c, .dirty = 1 /* what another process left */}, *w = &state;
+    ly_thread_prompt();
+    ly_store_settle_yields(c->writer_store, is_wanted, w);
     for (;;) {
         ly_status status = collect_group(w);
         if (status == LY_E_CLOSED)

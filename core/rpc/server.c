@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "rpc/server_i.h"
 
 #define SLOTS_PER_METHOD 32
@@ -391,6 +392,7 @@ static int64_t next_tick(ly_rpc_server *server)
 static void *serve(void *arg)
 {
     ly_rpc_server *server = arg;
+    ly_thread_prompt();
     for (;;) {
         gpr_timespec until = gpr_inf_future(GPR_CLOCK_MONOTONIC);
         int64_t tick = next_tick(server);

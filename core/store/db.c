@@ -105,7 +105,7 @@ static int busy(void *user, int count)
     if (count == 0)
         db->busy_since_ns = now;
     int64_t waited = now - db->busy_since_ns;
-    if (waited > db->opts.busy_timeout_ns)
+    if (waited > db->opts.busy_timeout_ns || (db->yields && db->wanted(db->wanted_user)))
         return 0;
     /* Sleeps spread over 0.1 ms to 6.4 ms: long enough to stay off the processor, short enough to meet
      * the gap between two commits of a busy writer; random, so that waiters do not march in step. The

@@ -70,6 +70,9 @@ struct ly_db {
     bool unsynced;     /* slices of retention were committed without waiting for the disk */
     bool search_ready; /* this connection knows the functions of search.h */
     int64_t busy_since_ns;
+    bool (*wanted)(void *user); /* ly_store_settle_yields */
+    void *wanted_user;
+    bool yields; /* this turn is not waited for while `wanted` */
     /* Of the write turn: when it began, how long the last one took and when it ended; and when another process
      * was last seen to have written between two of ours. */
     int64_t turn_began_ns, turn_took_ns, turn_ended_ns, others_ns;

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "otlp/decode.h"
 
-#define SLICE_NS   (3 * LY_NS_PER_MS)
+#define SLICE_NS   (2 * LY_NS_PER_MS)
 #define ROWS_SLICE 200
 #define SCAN       128
 

@@ -20,7 +20,7 @@
 
 /* One write turn: lines and summaries together, and time. */
 #define SLICE_ROWS  1000
-#define SLICE_NS    (5 * LY_NS_PER_MS)
+#define SLICE_NS    (3 * LY_NS_PER_MS) /* sums and commit come on top */
 #define ROUND_NODES 4000
 #define ROUND_MAX   64
 /* A trace is due when it was quiet for QUIET_NS or dirty for LATEST_NS; a large one that still grows when
@@ -505,13 +505,22 @@ static ly_status plan_write(ly_db *db, plan *p, pending *sums, int64_t until, si
     return st;
 }
 
+static bool is_wanted(const ly_db *db)
+{
+    return db->wanted && db->wanted(db->wanted_user);
+}
+
 /* All plans, in as many write turns as they need. */
 static ly_status plans_write(ly_store *store, plan *plans, size_t n, ly_err *err)
 {
     ly_db *db = &store->db;
     size_t at = 0;
-    while (at < n) {
+    while (at < n && !(at > 0 && is_wanted(db))) {
+        db->yields = db->wanted != NULL;
         ly_status st = ly_db_write_begin(db, err);
+        db->yields = false;
+        if (st == LY_E_BUSY && is_wanted(db))
+            return LY_OK;
         if (st)
             return st;
         int64_t until = ly_mono_ns() + SLICE_NS;
@@ -591,7 +600,8 @@ static ly_status settle_round(ly_store *store, bool all, int64_t until, int64_t 
         return st;
     /* Making a plan takes about as long as writing it: half of the time that is left goes to each. */
     int64_t now = ly_mono_ns(), half = until > now ? now + (until - now) / 2 : now;
-    while (!st && made < n && nodes < ROUND_NODES && (made == 0 || ly_mono_ns() < half)) {
+    while (!st && made < n && nodes < ROUND_NODES &&
+           (made == 0 || (ly_mono_ns() < half && !is_wanted(&store->db)))) {
         st = plan_make(store, &plans[made], arena, err);
         nodes += plans[made++].n_nodes + 1;
     }
@@ -617,11 +627,17 @@ ly_status ly_store_settle(ly_store *store, int64_t budget_ns, bool all, int64_t 
     do {
         ly_arena_reset(&arena);
         st = settle_round(store, all, until, &after, &arena, &more, err);
-    } while (!st && more && ly_mono_ns() < until);
+    } while (!st && more && ly_mono_ns() < until && !is_wanted(&store->db));
     ly_arena_release(&arena);
     if (!st && ret_left)
         st = ly_db_scalar(&store->db, "SELECT count(*) FROM dirty", ret_left, err);
     return st;
+}
+
+void ly_store_settle_yields(ly_store *store, bool (*fn)(void *user), void *user)
+{
+    store->db.wanted = fn;
+    store->db.wanted_user = user;
 }
 
 ly_status ly_store_upkeep(ly_store *store, ly_err *err)

@@ -151,6 +151,9 @@ LY_MUST_USE ly_status ly_store_ingest(ly_store *store, const ly_store_batch *bat
  */
 LY_MUST_USE ly_status ly_store_settle(ly_store *store, int64_t budget_ns, bool all,
                                       int64_t *ret_left, ly_err *err);
+/* While `fn` answers true, settling waits for no other writer and begins nothing further: what it had not
+ * written stays dirty. Called on the thread that settles; must outlive the store. NULL = never. */
+void ly_store_settle_yields(ly_store *store, bool (*fn)(void *user), void *user);
 
 /* How settling prices a call that got its counts from a log record. The callback must outlive the store
  * and be pure. Without it: see ly_store_book_with; without that: by the book that is compiled in. */
