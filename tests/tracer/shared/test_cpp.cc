@@ -62,10 +62,32 @@ int main()
         auto handler = tracer.start(LYDITE_STEP, "handler");
         handler.exception(e);
     }
+    {
+        /* Sizes, counts and small types as they come; a text that is not there; a view. */
+        const char *none = nullptr;
+        auto step = tracer.start(LYDITE_STEP, std::string("numbers"));
+        step.set("size", sizeof step).set("u", 7u).set("ull", ~0ull).set("f", 0.5f);
+        step.set("short", static_cast<short>(-1)).set("i64", INT64_MIN).set("char", 'a');
+        step.set("none", none).session(std::string("s")).user(none).error("E", none);
+#if __cplusplus >= 201703L
+        const std::string_view part = std::string_view("viewed text").substr(0, 6);
+        step.set("view", part).text(LYDITE_INPUT, "user", part);
+        auto named = tracer.start(LYDITE_TOOL, part);
+#else
+        auto named = tracer.start(LYDITE_TOOL, "viewed");
+#endif
+    }
+    /* Moved into another, and that replaced. */
+    lydite::tracer second(std::move(tracer));
+    CHECK(!tracer && second);
+    tracer = std::move(second);
+    CHECK(tracer && !second);
     CHECK(tracer.close(5000) == LYDITE_OK);
     CHECK(!tracer);
-    CHECK(tracer.report() == "4 spans, 4 acknowledged, 0 dropped");
-    CHECK(n_exported == 4);
+    CHECK(tracer.report() == "6 spans, 6 acknowledged, 0 dropped");
+    CHECK(n_exported == 6);
+    CHECK(exported.find("execute_tool viewed") != std::string::npos);
+    CHECK(exported.find("viewed text") == std::string::npos);
     CHECK(exported.find("an exception left the scope") != std::string::npos);
     CHECK(exported.find("chat model-x") != std::string::npos);
     auto late = tracer.start(LYDITE_STEP, "after close");

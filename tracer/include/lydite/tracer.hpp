@@ -10,8 +10,10 @@
  *     if (tracer.close(2000) != LYDITE_OK) std::cerr << tracer.report() << '\n';
  *
  * A span that ends because an exception passes through its scope is marked as failed. Objects move and
- * are not copied. Nothing here throws but std::bad_alloc from std::string. A tracer that could not be
- * opened is empty, tells why in error(), and everything on it does nothing.
+ * are not copied. Texts may be literals, std::string or, from C++17, std::string_view; a NULL text is not
+ * known and sets nothing. Nothing here throws but std::bad_alloc from std::string, and it compiles
+ * without exceptions and RTTI. A tracer that could not be opened is empty, tells why in error(), and
+ * everything on it does nothing.
  */
 #ifndef LYDITE_TRACER_HPP
 #define LYDITE_TRACER_HPP
@@ -20,9 +22,40 @@
 
 #include <exception>
 #include <string>
+#include <type_traits>
+#if __cplusplus >= 201703L
+#include <string_view>
+#endif
 
 namespace lydite
 {
+
+/* A text argument: a C string as it is, or what stands for one. Lives as long as the call. */
+class text_arg
+{
+  public:
+    text_arg(const char *text) noexcept : text_(text)
+    {
+    }
+    text_arg(const std::string &text) noexcept : text_(text.c_str())
+    {
+    }
+#if __cplusplus >= 201703L
+    text_arg(std::string_view text) : own_(text), text_(own_.c_str())
+    {
+    }
+#endif
+    text_arg(const text_arg &) = delete;
+    text_arg &operator=(const text_arg &) = delete;
+    operator const char *() const noexcept
+    {
+        return text_;
+    }
+
+  private:
+    std::string own_;
+    const char *text_;
+};
 
 class span
 {
@@ -89,38 +122,31 @@ class span
     {
         return lydite_set_str(raw_, key, value), *this;
     }
-    span &set(const char *key, bool value)
+#if __cplusplus >= 201703L
+    span &set(const char *key, std::string_view value)
     {
-        return lydite_set_bool(raw_, key, value), *this;
+        return lydite_set_str_n(raw_, key, value.data(), value.size()), *this;
     }
-    span &set(const char *key, double value)
+#endif
+    /* Any arithmetic type, and no pointer by mistake. An integer past INT64_MAX is set as that. */
+    template <class T>
+    typename std::enable_if<std::is_arithmetic<T>::value, span &>::type set(const char *key,
+                                                                            T value) noexcept
     {
-        return lydite_set_double(raw_, key, value), *this;
-    }
-    span &set(const char *key, int value)
-    {
-        return lydite_set_int(raw_, key, value), *this;
-    }
-    span &set(const char *key, long value)
-    {
-        return lydite_set_int(raw_, key, value), *this;
-    }
-    span &set(const char *key, long long value)
-    {
-        return lydite_set_int(raw_, key, value), *this;
+        return number(key, value, kind<T>()), *this;
     }
 
-    span &provider(const std::string &name)
+    span &provider(const text_arg &name)
     {
-        return lydite_set_provider(raw_, name.c_str()), *this;
+        return lydite_set_provider(raw_, name), *this;
     }
-    span &response_model(const std::string &name)
+    span &response_model(const text_arg &name)
     {
-        return lydite_set_response_model(raw_, name.c_str()), *this;
+        return lydite_set_response_model(raw_, name), *this;
     }
-    span &text(int direction, const char *role, const std::string &content)
+    span &text(int direction, const text_arg &role, const text_arg &content)
     {
-        return lydite_add_text(raw_, direction, role, content.c_str()), *this;
+        return lydite_add_text(raw_, direction, role, content), *this;
     }
     span &tokens(int64_t input, int64_t output)
     {
@@ -130,7 +156,7 @@ class span
     {
         return lydite_set_usage(raw_, &usage), *this;
     }
-    span &finish(const char *reason)
+    span &finish(const text_arg &reason)
     {
         return lydite_set_finish_reason(raw_, reason), *this;
     }
@@ -138,33 +164,33 @@ class span
     {
         return lydite_first_token(raw_), *this;
     }
-    span &query(const std::string &text, int64_t top_k = LYDITE_UNKNOWN)
+    span &query(const text_arg &text, int64_t top_k = LYDITE_UNKNOWN)
     {
-        return lydite_set_query(raw_, text.c_str(), top_k), *this;
+        return lydite_set_query(raw_, text, top_k), *this;
     }
-    span &document(const std::string &id, double score, const std::string &content)
+    span &document(const text_arg &id, double score, const text_arg &content)
     {
-        return lydite_add_document(raw_, id.c_str(), score, content.c_str()), *this;
+        return lydite_add_document(raw_, id, score, content), *this;
     }
-    span &tool_call(const std::string &id, const std::string &arguments)
+    span &tool_call(const text_arg &id, const text_arg &arguments)
     {
-        return lydite_set_tool_call(raw_, id.c_str(), arguments.c_str()), *this;
+        return lydite_set_tool_call(raw_, id, arguments), *this;
     }
-    span &tool_result(const std::string &result)
+    span &tool_result(const text_arg &result)
     {
-        return lydite_set_tool_result(raw_, result.c_str()), *this;
+        return lydite_set_tool_result(raw_, result), *this;
     }
-    span &session(const std::string &id)
+    span &session(const text_arg &id)
     {
-        return lydite_set_session(raw_, id.c_str()), *this;
+        return lydite_set_session(raw_, id), *this;
     }
-    span &user(const std::string &id)
+    span &user(const text_arg &id)
     {
-        return lydite_set_user(raw_, id.c_str()), *this;
+        return lydite_set_user(raw_, id), *this;
     }
-    span &error(const std::string &type, const std::string &message)
+    span &error(const text_arg &type, const text_arg &message)
     {
-        return lydite_set_error(raw_, type.c_str(), message.c_str()), *this;
+        return lydite_set_error(raw_, type, message), *this;
     }
     /* Marks the span as failed and adds the exception event. */
     span &exception(const std::exception &e)
@@ -174,6 +200,37 @@ class span
     }
 
   private:
+    struct truth {
+    };
+    struct real {
+    };
+    struct natural {
+    };
+    struct integer {
+    };
+    template <class T>
+    using kind = typename std::conditional<
+        std::is_same<T, bool>::value, truth,
+        typename std::conditional<std::is_floating_point<T>::value, real,
+                                  typename std::conditional<std::is_unsigned<T>::value, natural,
+                                                            integer>::type>::type>::type;
+    void number(const char *key, bool value, truth) noexcept
+    {
+        lydite_set_bool(raw_, key, value);
+    }
+    void number(const char *key, long double value, real) noexcept
+    {
+        lydite_set_double(raw_, key, static_cast<double>(value));
+    }
+    void number(const char *key, unsigned long long value, natural) noexcept
+    {
+        lydite_set_int(raw_, key, value > INT64_MAX ? INT64_MAX : static_cast<int64_t>(value));
+    }
+    void number(const char *key, long long value, integer) noexcept
+    {
+        lydite_set_int(raw_, key, value);
+    }
+
     static int unwinding() noexcept
     {
 #if defined(__cpp_lib_uncaught_exceptions)
@@ -197,13 +254,26 @@ class tracer
     {
         open(&options);
     }
-    tracer(tracer &&other) noexcept : raw_(other.raw_), error_(other.error_)
+    tracer(tracer &&other) noexcept
+        : raw_(other.raw_), error_(other.error_), stats_(other.stats_), result_(other.result_)
     {
         other.raw_ = nullptr;
     }
+    /* Closes the one that was here. */
+    tracer &operator=(tracer &&other) noexcept
+    {
+        if (this != &other) {
+            close(2000);
+            raw_ = other.raw_;
+            error_ = other.error_;
+            stats_ = other.stats_;
+            result_ = other.result_;
+            other.raw_ = nullptr;
+        }
+        return *this;
+    }
     tracer(const tracer &) = delete;
     tracer &operator=(const tracer &) = delete;
-    tracer &operator=(tracer &&) = delete;
     ~tracer()
     {
         close(2000);
@@ -251,14 +321,13 @@ class tracer
         return raw_;
     }
 
-    span start(lydite_type type, const std::string &name) noexcept
+    span start(lydite_type type, const text_arg &name) noexcept
     {
-        return span(lydite_start(raw_, type, name.c_str()));
+        return span(lydite_start(raw_, type, name));
     }
-    span start(lydite_type type, const std::string &name,
-               const lydite_start_options &options) noexcept
+    span start(lydite_type type, const text_arg &name, const lydite_start_options &options) noexcept
     {
-        return span(lydite_start_with(raw_, type, name.c_str(), &options));
+        return span(lydite_start_with(raw_, type, name, &options));
     }
 
   private:
