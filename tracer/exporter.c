@@ -627,6 +627,10 @@ static bool stop_reached(ly_exporter *e)
     if (ly_mono_ns() >= atomic_load(&t->stop_by_ns)) {
         return true;
     }
+    /* With a spool there is nothing to wait for while nobody answers, and the disk needs the time. */
+    if (t->config.spool_dir && e->unreachable) {
+        return true;
+    }
     e->drain_at = 0;
     return !anything_queued(t) && !scores_wait(t) &&
            ly_requests_in(e, LY_REQ_FREE) == e->n_requests;

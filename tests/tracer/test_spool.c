@@ -101,6 +101,19 @@ static void test_delivered_after_a_restart(void **state)
     sink_stop(k);
 }
 
+/* What would be waited for is safe on disk: a program does not end later because nobody is there. */
+static void test_close_does_not_wait(void **state)
+{
+    (void)state;
+    lydite_stats s = LYDITE_STATS_INIT;
+    lydite_tracer *t = open_to(1, 0, false);
+    const int64_t start = ly_mono_ns();
+    end_some(t, 5000);
+    assert_int_equal(lydite_close(t, 60000, &s), LYDITE_E_LOST);
+    assert_true(ly_mono_ns() - start < 59 * LY_NS_PER_SEC);
+    assert_int_equal(s.spooled, 5000);
+}
+
 static void test_own_spool_comes_back(void **state)
 {
     (void)state;
@@ -252,6 +265,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_delivered_after_a_restart, make_dir, drop_dir),
+        cmocka_unit_test_setup_teardown(test_close_does_not_wait, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(test_own_spool_comes_back, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(test_bounded_and_damaged, make_dir, drop_dir),
         cmocka_unit_test(test_live),

@@ -261,8 +261,9 @@ LYDITE_API const char *lydite_stats_text(const lydite_stats *stats, char *buf, s
  * on the way; LYDITE_E_LOST: settled, but not all acknowledged (the exporter "none" apart). stats may be
  * NULL. */
 LYDITE_API int lydite_flush(lydite_tracer *tracer, uint32_t timeout_ms, lydite_stats *stats);
-/* Flush, then end the exporter and free the tracer. What is left goes to the spool directory, or is
- * dropped and counted. No other thread may use the tracer any more; its open spans are dead handles. */
+/* Flush, then end the exporter and free the tracer. What is left goes to the spool directory (at once
+ * when nobody answers), or is dropped and counted. No other thread may use the tracer any more; its open
+ * spans are dead handles. */
 LYDITE_API int lydite_close(lydite_tracer *tracer, uint32_t timeout_ms, lydite_stats *stats);
 
 /* ---- Start and end -------------------------------------------------------------------------- */
