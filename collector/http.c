@@ -173,10 +173,13 @@ static void check_length(http_call *call)
     uint64_t length = 0;
     if (!ly_str_given(text))
         return; /* chunked: charged as it comes */
-    if (!ly_str_to_u64(text, &length) || length > max) {
+    if (!ly_str_to_u64(text, &length))
+        length = UINT64_MAX;
+    if (length > max) {
         char why[128];
         snprintf(why, sizeof why, "the request is larger than %zu bytes", max);
         ly_http_refuse(call, LY_REFUSED_TOO_LARGE, 413, LY_RPC_RESOURCE_EXHAUSTED, -1, why);
+        call->at_once = length > DISCARD_MAX; /* never read to its end */
         return;
     }
     (void)take_room(call, (size_t)length);
@@ -469,8 +472,10 @@ static http_call *call_new(ly_collector *c, struct MHD_Connection *connection, c
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     call->conn = info ? info->socket_context : NULL;
-    if (call->conn)
+    if (call->conn) {
         atomic_store(&call->conn->since_ns, 0);
+        call->conn->call = call;
+    }
     atomic_fetch_add(&c->http->active, 1);
     return call;
 }
@@ -528,8 +533,11 @@ void ly_http_on_completed(void *arg, struct MHD_Connection *connection, void **s
         ly_stats_refused_bytes(c, call->why, call->discarded);
     else if (!call->refused && !call->finished)
         ly_stats_refused(c, LY_REFUSED_CANCELLED, call->body.len);
-    if (call->conn)
+    if (call->conn) {
+        call->conn->call = NULL;
+        call->conn->begun = false;
         atomic_store(&call->conn->since_ns, ly_mono_ns());
+    }
     ly_budget_give(c, call->charged);
     ly_buf_release(&call->body);
     ly_buf_release(&call->answer);

@@ -3,6 +3,7 @@
  *
  *     http.c         the life of a request: begin, chunks, finish, answer
  *     http_head.c    what the head of a request decides: type, encoding, length, key, origin
+ *     http_own.c     answers in the place of libmicrohttpd's own
  *     http_listen.c  sockets, daemons, slow clients, those that wait for room, new certificates
  */
 #ifndef LY_COLLECTOR_HTTP_IMPL_H
@@ -18,13 +19,17 @@
 #define TYPE_TEXT  "text/plain; charset=utf-8"
 
 /* A connection, from accept to close. `lock` of ly_http guards the list. */
+typedef struct http_call http_call;
 typedef struct http_conn {
     struct http_conn *next, **prev;
+    struct MHD_Connection *connection;
+    pthread_t thread; /* that handles it, and alone touches the next two */
+    bool begun;       /* the first line of a request was read */
+    http_call *call;  /* the request in hand, from the end of its head on */
     int fd;
     atomic_int_least64_t since_ns; /* its next request's head is read since; 0 = one is in hand */
 } http_conn;
 
-typedef struct http_call http_call;
 struct http_call {
     ly_collector *c;
     struct MHD_Connection *connection;
@@ -92,6 +97,10 @@ ly_str ly_http_local_origin(const http_call *call);
 bool ly_origin_is_local(ly_str origin);
 /* Pure: a Host header that names this machine by an address or as localhost. */
 bool ly_host_is_local(ly_str host);
+
+/* http_own.c: libmicrohttpd's callbacks for a request's first line and for what it logs. */
+void *ly_http_on_line(void *collector, const char *uri, struct MHD_Connection *connection);
+void ly_http_on_log(void *collector, const char *fmt, va_list args) LY_PRINTF(2, 0);
 
 /* http_listen.c */
 /* Puts the call to sleep until room may have come. False: it may not wait (too many, stopping). */

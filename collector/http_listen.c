@@ -51,6 +51,8 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
         if (!conn)
             return; /* goes unwatched */
         conn->fd = info ? info->connect_fd : -1;
+        conn->connection = connection;
+        conn->thread = pthread_self();
         atomic_init(&conn->since_ns, ly_mono_ns());
         *state = conn;
         conn_link(c->http, conn);
@@ -134,14 +136,6 @@ static void wake_all(ly_collector *c)
 
 /* ------------------------------------------------------------------- daemons */
 
-static void log_nothing(void *arg, const char *fmt, va_list args) LY_PRINTF(2, 0);
-static void log_nothing(void *arg, const char *fmt, va_list args)
-{
-    (void)arg;
-    (void)fmt;
-    (void)args;
-}
-
 static struct MHD_Daemon *start_daemon(ly_collector *c, int fd, const ly_pem *pem)
 {
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
@@ -159,12 +153,12 @@ static struct MHD_Daemon *start_daemon(ly_collector *c, int fd, const ly_pem *pe
             MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG | MHD_USE_TLS; /* tries a certificate */
     int64_t idle = (c->opts.limits.idle_ns + LY_NS_PER_SEC - 1) / LY_NS_PER_SEC;
     return MHD_start_daemon(
-        flags, 0, NULL, NULL, ly_http_on_request, c, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)c->opts.limits.http_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)idle,
-        MHD_OPTION_NOTIFY_COMPLETED, ly_http_on_completed, c, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, c, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        flags, 0, NULL, NULL, ly_http_on_request, c, MHD_OPTION_EXTERNAL_LOGGER, ly_http_on_log, c,
+        MHD_OPTION_URI_LOG_CALLBACK, ly_http_on_line, c, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)c->opts.limits.http_connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)idle, MHD_OPTION_NOTIFY_COMPLETED, ly_http_on_completed, c,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, c, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static ly_status add_daemon(ly_collector *c, const char *address, int port, const ly_pem *pem,

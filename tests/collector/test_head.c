@@ -61,6 +61,41 @@ static void framing(void **state)
     is_status(a, 200);
 }
 
+/* R12 also where libmicrohttpd would answer itself: one answer, a google.rpc.Status. */
+static void malformed_heads(void **state)
+{
+    static const struct {
+        const char *request;
+        int code;
+        const char *says;
+    } rows[] = {
+        {POST("Content-Length: 99999999999999999999999999\r\n", ""), 413,
+         "Content-Length is larger"},
+        {POST("Content-Length: 18446744073709551615\r\n", ""), 413, "larger than"},
+        {POST("Content-Length: 9223372036854775808\r\n", "{}"), 413, "larger than"},
+        {POST("Content-Length: -1\r\n", ""), 400, "one decimal number"},
+        {POST("Content-Length: abc\r\n", "{}"), 400, "one decimal number"},
+        {POST("Content-Length: 2, 2\r\n", "{}"), 400, "one decimal number"},
+        {POST("Content-Length: \r\n", ""), 400, "one decimal number"},
+        {POST("Transfer-Encoding: chunked\r\n", "zz\r\n{}\r\n0\r\n\r\n"), 400, "chunks"},
+        {POST("Transfer-Encoding: chunked\r\n", "-2\r\n{}\r\n0\r\n\r\n"), 400, "chunks"},
+        {POST("Transfer-Encoding: chunked\r\n", "ffffffffffffffffffff\r\n{}"), 413, "chunk"},
+        {POST("no colon\r\n", ""), 400, "malformed"},
+    };
+    kit *k = *state;
+    for (size_t i = 0; i < LY_COUNT(rows); i++) {
+        const char *a = send_raw(k, rows[i].request);
+        is_status(a, rows[i].code);
+        has(a, "\r\nContent-Type: application/json\r\n");
+        has(a, "{\"code\":");
+        has(a, rows[i].says);
+        has_not(a, "<html");
+        has_not(a + 1, "HTTP/1.1 ");
+    }
+    assert_int_equal(kit_stats(k).budget_used, 0);
+    assert_int_equal(kit_post(k, "/v1/traces", KIT_JSON, LY_S("{}")), 200);
+}
+
 static void expect_continue(void **state)
 {
     kit *k = *state;
@@ -368,6 +403,7 @@ int main(void)
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         WITH(framing),
+        WITH(malformed_heads),
         WITH(expect_continue),
         WITH(several_in_a_row),
         cmocka_unit_test(origins_and_hosts),
