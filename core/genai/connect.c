@@ -8,12 +8,13 @@
 #define GENAI_CONTENT "export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true"
 
 /* The tracer provider that Python instrumentations without one of their own need. */
-#define PY_PROVIDER                                                                        \
-    "from opentelemetry.sdk.trace import TracerProvider\n"                                 \
-    "from opentelemetry.sdk.trace.export import BatchSpanProcessor\n"                      \
-    "from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter\n" \
-    "provider = TracerProvider()\n"                                                        \
-    "provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(\n"                   \
+#define PY_PROVIDER                                                                           \
+    "from opentelemetry.sdk.trace import TracerProvider\n"                                    \
+    "from opentelemetry.sdk.trace.export import BatchSpanProcessor\n"                         \
+    "from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter\n"    \
+    "from opentelemetry.sdk.resources import Resource\n"                                      \
+    "provider = TracerProvider(resource=Resource.create({\"service.name\": \"my-agent\"}))\n" \
+    "provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(\n"                      \
     "    endpoint=\"{http}/v1/traces\")))\n"
 
 /* OpenTelemetry's own instrumentations of GenAI libraries, started by its command. */
@@ -38,6 +39,7 @@
     "import { NodeSDK } from \"@opentelemetry/sdk-node\";\n"                                   \
     "import { OTLPTraceExporter } from \"@opentelemetry/exporter-trace-otlp-proto\";\n" import \
     "const sdk = new NodeSDK({\n"                                                              \
+    "  serviceName: \"my-agent\",\n"                                                           \
     "  traceExporter: new OTLPTraceExporter({ url: \"{http}/v1/traces\" }),\n"                 \
     "  instrumentations: [" instrumentation "],\n"                                             \
     "});\n"                                                                                    \
@@ -84,8 +86,10 @@ static const ly_connect_client clients[] = {
     {"anthropic",
      "claude-sdk",
      "Anthropic SDK",
-     "The TypeScript SDK 1.x also sends spans of its own below the instrumentation's: counted "
-     "once.",
+     "The SDKs (Python 2.x, TypeScript 1.x) also send spans of their own to a global tracer "
+     "provider: "
+     "counted once where both share a trace, so open a span around the calls; content is in the "
+     "instrumentation's.",
      {{"python", PY_SDK_INSTALL "openinference-instrumentation-anthropic",
        PY_PROVIDER "from openinference.instrumentation.anthropic import AnthropicInstrumentor\n"
                    "AnthropicInstrumentor().instrument(tracer_provider=provider)\n",
@@ -101,8 +105,10 @@ static const ly_connect_client clients[] = {
      "OpenAI Agents SDK",
      "OPENAI_AGENTS_DISABLE_TRACING=1 would turn these spans off, too. TypeScript: by OpenLIT; the "
      "agent spans carry no model output.",
-     {{"python", PY_OTEL_INSTALL "opentelemetry-instrumentation-genai-openai-agents", PY_OTEL_RUN,
-       PY_OTEL_CONTENT, true},
+     {{"python",
+       PY_OTEL_INSTALL "opentelemetry-instrumentation-genai-openai-agents \\\n"
+                       "  opentelemetry-instrumentation-genai-openai",
+       PY_OTEL_RUN, PY_OTEL_CONTENT, true},
       {"typescript", "npm install openlit",
        "import { Openlit } from \"openlit\";   // before the client library is loaded\n"
        "Openlit.init({ otlpEndpoint: \"{http}\", applicationName: \"my-agent\" });\n",
@@ -138,15 +144,26 @@ static const ly_connect_client clients[] = {
     {"vercel-ai",
      "ai|ai-sdk|vercel",
      "Vercel AI SDK",
-     "Version 5 leaves cached and reasoning tokens off generateText spans; 6 and 7 send them.",
-     {{"typescript", JS_SDK_INSTALL "ai",
+     "Version 7 sends nothing without @ai-sdk/otel. Version 5 leaves cached and reasoning tokens "
+     "off "
+     "generateText spans; 6 and 7 send them.",
+     {{"typescript", JS_SDK_INSTALL "ai @ai-sdk/otel",
+       JS_SDK("import { generateText, registerTelemetry } from \"ai\";\n"
+              "import { OpenTelemetry } from \"@ai-sdk/otel\";\n",
+              "") "registerTelemetry(new OpenTelemetry({ usage: true, runtimeContext: true }));\n"
+                  "// in each call:\n"
+                  "await generateText({ model, prompt, runtimeContext: { sessionId, userId },\n"
+                  "  telemetry: { functionId: \"my-agent\",\n"
+                  "    includeRuntimeContext: { sessionId: true, userId: true } } });\n",
+       "telemetry: { ..., recordInputs: true, recordOutputs: true }   // the default", true},
+      {"typescript, ai 4 to 6", JS_SDK_INSTALL "ai@6",
        JS_SDK("", "") "// in each call:\n"
                       "await generateText({ model, prompt,\n"
                       "  experimental_telemetry: { isEnabled: true, functionId: \"my-agent\",\n"
                       "    metadata: { sessionId, userId } } });\n",
        "experimental_telemetry: { ..., recordInputs: true, recordOutputs: true }   // the default",
        true}},
-     1},
+     2},
     {"langchain",
      "langgraph|langsmith",
      "LangChain, LangGraph (LangSmith's exporter)",
@@ -349,8 +366,72 @@ static const ly_connect_client clients[] = {
      "Cached and reasoning tokens are not sent.",
      {PY_FRAMEWORK("agno", "agno", "AgnoInstrumentor")},
      1},
+    {"ag2",
+     "",
+     "AG2",
+     "Conversations hold the sum of their calls; cached and reasoning tokens are not sent.",
+     {{"python", PY_SDK_INSTALL "\"ag2[openai]<0.12\"",
+       PY_PROVIDER "from autogen.opentelemetry import instrument_agent, instrument_llm_wrapper\n"
+                   "instrument_llm_wrapper(tracer_provider=provider)\n"
+                   "# and each agent: instrument_agent(agent, tracer_provider=provider)\n",
+       "instrument_llm_wrapper(tracer_provider=provider, capture_messages=True)", true}},
+     1},
+    {"voltagent",
+     "",
+     "VoltAgent",
+     "An agent's span has the counts of all its steps; the llm span below those of the last.",
+     {{"typescript",
+       "npm install @voltagent/core @opentelemetry/sdk-trace-base "
+       "@opentelemetry/exporter-trace-otlp-proto",
+       "import { VoltAgentObservability } from \"@voltagent/core\";\n"
+       "import { OTLPTraceExporter } from \"@opentelemetry/exporter-trace-otlp-proto\";\n"
+       "import { BatchSpanProcessor } from \"@opentelemetry/sdk-trace-base\";\n"
+       "const observability = new VoltAgentObservability({ serviceName: \"my-agent\",\n"
+       "  spanProcessors: [new BatchSpanProcessor(\n"
+       "    new OTLPTraceExporter({ url: \"{http}/v1/traces\" }))] });\n"
+       "// new Agent({ ..., observability })\n",
+       "", true}},
+     1},
+    {"mastra",
+     "",
+     "Mastra",
+     "",
+     {{"typescript",
+       "npm install @mastra/core @mastra/observability @mastra/otel-exporter "
+       "@opentelemetry/exporter-trace-otlp-proto",
+       "import { Mastra } from \"@mastra/core\";\n"
+       "import { Observability } from \"@mastra/observability\";\n"
+       "import { OtelExporter } from \"@mastra/otel-exporter\";\n"
+       "const lydite = new OtelExporter({ provider: { custom: {\n"
+       "  endpoint: \"{http}/v1/traces\", protocol: \"http/protobuf\" } } });\n"
+       "new Mastra({ agents, observability: new Observability({ configs: {\n"
+       "  otel: { serviceName: \"my-agent\", exporters: [lydite] } } }) });\n"
+       "// in each call: tracingOptions: { metadata: { threadId, userId } }\n",
+       "", true}},
+     1},
+    {"traceai",
+     "futureagi",
+     "Future AGI traceAI",
+     "Cached and reasoning tokens are sent for responses only.",
+     {{"python", PY_SDK_INSTALL "traceai-openai",
+       PY_PROVIDER "from traceai_openai import OpenAIInstrumentor\n"
+                   "OpenAIInstrumentor().instrument(tracer_provider=provider)\n",
+       "", true}},
+     1},
+    {"groq",
+     "",
+     "Groq SDK",
+     "Streams carry no usage.",
+     {PY_FRAMEWORK("groq", "groq", "GroqInstrumentor")},
+     1},
+    {"mistral",
+     "mistralai",
+     "Mistral SDK",
+     "Streams carry no cached tokens.",
+     {PY_FRAMEWORK("mistralai", "mistralai", "MistralAIInstrumentor")},
+     1},
     {"autogen",
-     "ag2",
+     "",
      "AutoGen AgentChat",
      "Cached and reasoning tokens are not sent; add the OpenAI instrumentor for them.",
      {PY_FRAMEWORK("autogen-agentchat", "autogen_agentchat", "AutogenAgentChatInstrumentor")},

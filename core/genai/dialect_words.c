@@ -58,6 +58,7 @@ const ly_word_rule ly_words[] = {
 
     W(V_MASTRA, "model_generation", LY_TYPE_GENERATION),
     W(V_MASTRA, "llm_generation", LY_TYPE_GENERATION),
+    W(V_MASTRA, "model_inference", LY_TYPE_GENERATION), /* 1.x: the call, below its generation */
     W(V_MASTRA, "rag_embedding", LY_TYPE_EMBEDDING),
     W(V_MASTRA, "rag_*", LY_TYPE_RETRIEVAL),
     W(V_MASTRA, "tool_call", LY_TYPE_TOOL),
@@ -168,6 +169,11 @@ const ly_word_rule ly_words[] = {
     W(V_OPERATION, "chain", LY_TYPE_WORKFLOW),
     W(V_OPERATION, "invoke_swarm", LY_TYPE_WORKFLOW),
     W(V_OPERATION, "invoke_graph", LY_TYPE_WORKFLOW),
+    W(V_OPERATION, "conversation", LY_TYPE_WORKFLOW), /* AG2 */
+    W(V_OPERATION, "initiate_chats", LY_TYPE_WORKFLOW),
+    W(V_OPERATION, "await_human_input", LY_TYPE_STEP),
+    W(V_OPERATION, "speaker_selection", LY_TYPE_STEP),
+    W(V_OPERATION, "execute_code", LY_TYPE_TOOL),
     W(V_OPERATION, "plan", LY_TYPE_PLAN),
     W(V_OPERATION, "agent_step", LY_TYPE_STEP),
     W(V_OPERATION, "task", LY_TYPE_STEP),

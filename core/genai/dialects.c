@@ -186,6 +186,7 @@ const ly_key_rule ly_keys[] = {
     TEXT("lk.function_tool.name", S_TOOL_NAME, 4),
     TEXT("function_name", S_TOOL_NAME, 5),
     TEXT("confident.tool.name", S_TOOL_NAME, 6),
+    TEXT("operation.name", S_TOOL_SAID, 60), /* AgentOps: the decorated function */
     TEXT("gen_ai.tool.call.id", S_TOOL_CALL_ID, 0),
     TEXT("ai.toolCall.id", S_TOOL_CALL_ID, 1),
     TEXT("gen_ai.tool.call_id", S_TOOL_CALL_ID, 2),
@@ -223,6 +224,7 @@ const ly_key_rule ly_keys[] = {
     {"gen_ai.is_streaming", S_STREAMING, 1, CV_BOOL, 0},
     {"llm.is_streaming", S_STREAMING, 2, CV_BOOL, 0},
     {"gen_ai.request.is_stream", S_STREAMING, 3, CV_BOOL, 0},
+    {"gen_ai.request.streaming", S_STREAMING, 4, CV_BOOL, 0},
     {"gen_ai.response.time_to_first_chunk", S_TTFT, 0, CV_SECONDS, 0},
     {"gen_ai.client.operation.time_to_first_chunk", S_TTFT, 1, CV_SECONDS, 0},
     {"ai.response.msToFirstChunk", S_TTFT, 2, CV_MILLIS, 0},
@@ -230,7 +232,8 @@ const ly_key_rule ly_keys[] = {
     {"gen_ai.server.time_to_first_token", S_TTFT, 4, CV_SECONDS, 0},
     {"gen_ai.response.ttft", S_TTFT, 5, CV_SECONDS, 0},
     {"gen_ai.latency.time_to_first_token", S_TTFT, 6, CV_SECONDS, 0}, /* vLLM */
-    {"metrics.ttfb", S_TTFT, 7, CV_SECONDS, 0},                       /* Pipecat */
+    {"gen_ai.streaming.time_to_first_token", S_TTFT, 8, CV_SECONDS, 0},
+    {"metrics.ttfb", S_TTFT, 7, CV_SECONDS, 0}, /* Pipecat */
     {"langfuse.observation.completion_start_time", S_FIRST_AT, 0, CV_TIME, 0},
     {"mastra.completion_start_time", S_FIRST_AT, 1, CV_TIME, 0},
     TEXT("langfuse.observation.level", S_LEVEL, 0),
@@ -424,6 +427,12 @@ const ly_key_rule ly_keys[] = {
     THERE("confident.span.output", S_SPAN_OUT),
     THERE("agentops.entity.input", S_SPAN_IN),
     THERE("agentops.entity.output", S_SPAN_OUT),
+    THERE("agentops.tool.input", S_TOOL_IN),
+    THERE("agentops.tool.output", S_SPAN_OUT),
+    THERE("agentops.agent.input", S_SPAN_IN),
+    THERE("agentops.agent.output", S_SPAN_OUT),
+    THERE("agentops.workflow.input", S_SPAN_IN),
+    THERE("agentops.workflow.output", S_SPAN_OUT),
     THERE("gen_ai.request.messages", S_CHAT_IN),
     THERE("gen_ai.response.text", S_CHAT_OUT),
     THERE("gen_ai.response.tool_calls", S_CHAT_OUT),

@@ -159,7 +159,11 @@ static int8_t set_type(const ly_extract *x, const ly_span *span, const ly_dialec
         return x->word_role;
     }
     c->type = infer_type(x, span, dialect);
-    /* Counts and nothing else: a call's, or the sum of those below (§4.3). */
+    /* An operation of its own name is not classified, whatever the attributes look like: its counts may be the
+     * sum of calls below, across tools and agents (§4.3). */
+    if (x->rank[S_OPERATION] == 0)
+        return LY_ROLE_ROLLUP;
+    /* Counts and nothing else: a call's, or the sum of those below. */
     if (c->type == LY_TYPE_GENERATION && !(dialect->flags & LY_DIALECT_STRICT) &&
         !ly_extract_has(x, S_REQUEST_MODEL) && !ly_extract_has(x, S_RESPONSE_MODEL) &&
         !ly_extract_has(x, S_CHAT_IN) && !ly_extract_has(x, S_CHAT_OUT))

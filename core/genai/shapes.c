@@ -316,10 +316,10 @@ static void add_reasoning(ly_reader *r, ly_part_list *parts, ly_val val)
 {
     ly_val said = ly_val_pick(val, "content|thinking|text|reasoning|reasoningText|summary|"
                                    "reasoningContent");
-    if (said.kind == LY_IS_OBJECT)
+    for (int i = 0; i < 2 && said.kind == LY_IS_OBJECT; i++)
         said = ly_val_pick(said, "text|reasoningText");
-    if (said.kind == LY_IS_OBJECT)
-        said = ly_val_get(said, "text");
+    if (ly_val_open(said, r->arena).kind == LY_IS_ARRAY) /* OpenLLMetry: summaries as JSON text */
+        said = ly_val_open(said, r->arena);
     const ly_str raw = ly_val_as_json(val, r->arena);
     if (said.kind != LY_IS_ARRAY) {
         add_text(r, parts, LY_PART_REASONING, ly_val_words(said, r->arena), raw);
