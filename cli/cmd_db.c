@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/term.h"
 #include "cli/answer.h"
+#include "cli/progress.h"
 #include "cli/reading.h"
 #include "cost/book.h"
 #include "genai/price.h"
@@ -110,9 +111,23 @@ static int run_info(ly_cli *cli)
 
 /* ---- check ---- */
 
+/* user: the ly_progress, first in what a job hands to its callbacks. */
+static bool go_on(void *user, int64_t done, int64_t total)
+{
+    ly_progress_tell(user, done, total, LY_UNKNOWN, NULL);
+    return !ly_cli_interrupted();
+}
+
+typedef struct checking {
+    ly_progress progress;
+    ly_cli *cli;
+} checking;
+
 static void on_finding(void *user, bool ok, const char *what, const char *detail)
 {
-    ly_cli *cli = user;
+    checking *job = user;
+    ly_cli *cli = job->cli;
+    ly_progress_clear(&job->progress);
     if (cli->json) {
         ly_buf out;
         ly_buf_init(&out, LY_MAX_LINE_BYTES);
@@ -142,7 +157,11 @@ static int run_check(ly_cli *cli)
         return code;
     int64_t bad = 0;
     ly_err err = LY_ERR_INIT;
-    ly_status st = ly_store_check(store, ly_cli_flag(cli, "quick"), on_finding, cli, &bad, &err);
+    checking job = {.cli = cli};
+    ly_progress_begin(&job.progress, cli, "traces");
+    ly_status st =
+        ly_store_check(store, ly_cli_flag(cli, "quick"), on_finding, go_on, &job, &bad, &err);
+    ly_progress_clear(&job.progress);
     ly_store_close(store);
     if (st)
         return ly_cli_fail(cli, &err);
@@ -151,14 +170,6 @@ static int run_check(ly_cli *cli)
 
 /* ---- backup ---- */
 
-static bool go_on(void *user, int64_t done, int64_t total)
-{
-    (void)user;
-    (void)done;
-    (void)total;
-    return !ly_cli_interrupted();
-}
-
 static int run_backup(ly_cli *cli)
 {
     int code = 0;
@@ -166,7 +177,10 @@ static int run_backup(ly_cli *cli)
     if (!store)
         return code;
     ly_err err = LY_ERR_INIT;
-    ly_status st = ly_store_backup(store, cli->args[0], go_on, NULL, &err);
+    ly_progress progress;
+    ly_progress_begin(&progress, cli, "pages");
+    ly_status st = ly_store_backup(store, cli->args[0], go_on, &progress, &err);
+    ly_progress_clear(&progress);
     ly_store_close(store);
     if (st)
         return ly_cli_fail(cli, &err);
@@ -261,6 +275,8 @@ static int run_prune(ly_cli *cli)
     bool more = true;
     ly_status st = LY_OK;
     ly_err err = LY_ERR_INIT;
+    ly_progress progress;
+    ly_progress_begin(&progress, cli, "traces removed");
     while (!st && more && !ly_cli_interrupted()) {
         ly_store_removed r = {0};
         st = ly_store_prune(store, &rule, cli->dry_run, &r, &more, &err);
@@ -268,7 +284,9 @@ static int run_prune(ly_cli *cli)
         sum.n_spans += r.n_spans;
         sum.n_logs += r.n_logs;
         sum.n_kept_evidence += r.n_kept_evidence;
+        ly_progress_tell(&progress, sum.n_traces, 0, LY_UNKNOWN, NULL);
     }
+    ly_progress_clear(&progress);
     if (!st && !more)
         say_too_large(cli, store, &rule, sum.n_traces == 0);
     ly_store_close(store);
@@ -291,21 +309,27 @@ static int run_prune(ly_cli *cli)
 
 /* ---- redact ---- */
 
+typedef struct redacting {
+    ly_progress progress;
+    ly_redact *rules;
+} redacting;
+
 static ly_status redact_item(void *user, const ly_span *span, const ly_log_record *log, ly_buf *out,
                              ly_err *err)
 {
-    return ly_redact_message(user, span ? LY_REDACT_SPAN : LY_REDACT_LOG,
+    return ly_redact_message(((redacting *)user)->rules, span ? LY_REDACT_SPAN : LY_REDACT_LOG,
                              span ? span->wire : log->wire, out, err);
 }
 
 static ly_status redact_shared(void *user, bool scope, ly_str wire, ly_buf *out, ly_err *err)
 {
-    return ly_redact_message(user, scope ? LY_REDACT_SCOPE : LY_REDACT_RESOURCE, wire, out, err);
+    return ly_redact_message(((redacting *)user)->rules,
+                             scope ? LY_REDACT_SCOPE : LY_REDACT_RESOURCE, wire, out, err);
 }
 
 static ly_status redact_words(void *user, ly_str text, ly_buf *out, ly_err *err)
 {
-    return ly_redact_text(user, text, out, err);
+    return ly_redact_text(((redacting *)user)->rules, text, out, err);
 }
 
 /* --rule NAME=PATTERN */
@@ -341,11 +365,16 @@ static int run_redact(ly_cli *cli)
     int code = 0;
     ly_store *store = ly_cli_store(cli, LY_STORE_WRITER, &code);
     if (store) {
-        ly_store_edit how = {redact_item, redact_shared, go_on, redact, redact_words};
+        redacting job = {.rules = redact};
+        ly_store_edit how = {redact_item, redact_shared, go_on, &job, redact_words};
         int64_t changed = 0;
+        ly_progress_begin(&job.progress, cli, "traces");
         st = ly_store_rewrite(store, &how, cli->dry_run, &changed, &err);
+        ly_progress_clear(&job.progress);
         ly_store_close(store);
-        if (st)
+        if (st == LY_E_CANCELLED && ly_cli_interrupted())
+            code = stopped_early(cli, "the same command");
+        else if (st)
             code = ly_cli_fail(cli, &err);
         else if (cli->json)
             (void)fprintf(cli->out, "{\"changed\":%lld,\"places\":%llu,\"dry_run\":%s}\n",
@@ -363,9 +392,14 @@ static int run_redact(ly_cli *cli)
 
 /* ---- rebuild ---- */
 
+typedef struct rebuilding {
+    ly_progress progress;
+    ly_price_book *book;
+} rebuilding;
+
 static ly_priced price_by_book(void *user, const ly_canon *canon, int64_t at_ns)
 {
-    return ly_price_span(user, canon, at_ns);
+    return ly_price_span(((rebuilding *)user)->book, canon, at_ns);
 }
 
 static int run_rebuild(ly_cli *cli)
@@ -375,17 +409,19 @@ static int run_rebuild(ly_cli *cli)
     if (!store)
         return code;
     ly_err err = LY_ERR_INIT;
-    ly_price_book *book = NULL;
-    ly_store_rebuild how = {.normalise = ly_cli_flag(cli, "normalise"), .progress = go_on};
+    rebuilding job = {.book = NULL};
+    ly_store_rebuild how = {
+        .normalise = ly_cli_flag(cli, "normalise"), .progress = go_on, .user = &job};
     ly_status st = LY_OK;
     if (how.normalise) {
-        st = ly_cost_book_open(store, &book, &err);
+        st = ly_cost_book_open(store, &job.book, &err);
         how.price = price_by_book;
-        how.user = book;
     }
+    ly_progress_begin(&job.progress, cli, "traces");
     if (!st)
         st = ly_store_rebuild_run(store, &how, &err);
-    ly_price_book_free(book);
+    ly_progress_clear(&job.progress);
+    ly_price_book_free(job.book);
     ly_store_close(store);
     if (st == LY_E_CANCELLED && ly_cli_interrupted())
         return stopped_early(cli, "the same command");

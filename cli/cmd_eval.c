@@ -33,31 +33,14 @@ static bool interrupted(void *user)
 static void show_progress(void *user, const ly_eval_progress *p)
 {
     ly_eval_session *s = user;
-    if (!s->show_progress) {
-        return;
-    }
-    ly_buf line;
-    ly_buf_init(&line, 256);
-    double seconds = (double)p->elapsed_ns / 1e9,
-           rate = seconds > 0 ? (double)p->done / seconds : 0;
-    int64_t left = p->total - p->before - p->done;
-    ly_buf_fmt(&line, "\r%lld/%lld cases  %.1f/s  ", (long long)(p->before + p->done),
-               (long long)p->total, rate);
-    if (rate > 0 && left > 0) {
-        ly_buf_c(&line, "left ");
-        ly_duration_format((int64_t)((double)left / rate * 1e9), &line);
-        ly_buf_c(&line, "  ");
-    }
-    if (p->cost_pico != LY_UNKNOWN) {
-        ly_fmt_money(p->cost_pico, &line);
-    }
+    char retries[40] = "";
     if (p->retries) {
-        ly_buf_fmt(&line, "  %lld retries", (long long)p->retries);
+        (void)snprintf(retries, sizeof retries, "%lld %s", (long long)p->retries,
+                       p->retries == 1 ? "retry" : "retries");
     }
-    ly_buf_c(&line, "\033[K");
-    fputs(ly_buf_text(&line), stderr);
-    fflush(stderr);
-    ly_buf_release(&line);
+    s->progress.before = p->before;
+    ly_progress_tell(&s->progress, p->before + p->done, p->total, p->cost_pico,
+                     retries[0] ? retries : NULL);
 }
 
 static int end_code(ly_eval_session *s, const ly_eval_result *result, const char *hex)
@@ -132,7 +115,7 @@ static int execute(ly_eval_session *s, const uint8_t run_id[16], double budget_u
                          .on_behalf_of = ly_eval_user(),
                          .record = ly_cli_flag(s->cli, "no-trace") ? NULL : store_spans,
                          .user = s};
-    s->show_progress = isatty(STDERR_FILENO) && !s->cli->quiet;
+    ly_progress_begin(&s->progress, s->cli, "cases");
     ly_eval_money *money = NULL;
     ly_status st = ly_eval_money_open(ly_cli_db(s->cli), hex, opts.budget_pico, s->book, &s->suite,
                                       &money, &err);
@@ -145,9 +128,7 @@ static int execute(ly_eval_session *s, const uint8_t run_id[16], double budget_u
     st = st ? st : ly_eval_execute(s->store, run_id, &s->suite, &opts, &result, &err);
     ly_eval_money_close(money);
     ly_store_close(opts.reader);
-    if (s->show_progress) {
-        fputs("\r\033[K", stderr);
-    }
+    ly_progress_clear(&s->progress);
     bool complete = !st && result.end == LY_EVAL_COMPLETE;
     ly_err second = LY_ERR_INIT;
     ly_status last = ly_run_state(s->store, run_id, complete ? LY_S("done") : LY_S("stopped"),

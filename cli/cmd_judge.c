@@ -7,6 +7,7 @@
 #include "cli/cmd.h"
 #include "cli/files.h"
 #include "cli/judge_cmd.h"
+#include "cli/progress.h"
 #include "cli/rubric.h"
 #include "cli/trace_text.h"
 #include "cost/book.h"
@@ -222,6 +223,10 @@ static void on_judged(void *user, const ly_judgement *j)
 static void on_call(void *user, const ly_llm_call *call, const ly_llm_result *result)
 {
     ly_judge_item *a = user;
+    int64_t *spent = &a->w->spent_pico;
+    if (!result->cached && result->priced.amount_pico != LY_UNKNOWN) {
+        *spent = (*spent == LY_UNKNOWN ? 0 : *spent) + result->priced.amount_pico;
+    }
     if (a->w->rec) {
         ly_record_call(a->w->rec, &a->place, LY_ORIGIN_JUDGE, NULL, call, result);
     }
@@ -280,6 +285,9 @@ ly_status ly_judge_work_run(ly_judge_work *w)
             st = ly_llm_new(&opts, &w->llm, &w->err);
         }
     }
+    ly_progress progress;
+    ly_progress_begin(&progress, w->cli, "judged");
+    w->spent_pico = LY_UNKNOWN;
     while (!st && w->told < w->n && !ly_cli_interrupted()) {
         while (!st && next < w->n && next - w->told < ahead) {
             st = judge_one(&w->asks[next++]);
@@ -292,7 +300,9 @@ ly_status ly_judge_work_run(ly_judge_work *w)
                 st = LY_FAIL(&w->err, LY_E_NETWORK, "%.*s", LY_STR_ARG(w->asks[i].j.reason));
             }
         }
+        ly_progress_tell(&progress, (int64_t)w->told, (int64_t)w->n, w->spent_pico, NULL);
     }
+    ly_progress_clear(&progress);
     ly_str why = LY_STR_NONE;
     if (!st && w->told == w->n && none_came_through(w, &why)) {
         st = LY_FAIL(&w->err, LY_E_NETWORK, "model %s: %.*s", w->model.spec, LY_STR_ARG(why));
@@ -487,7 +497,10 @@ static ly_status gather_traces(ly_judge_work *w)
     query.since_ns = cli->since_ns;
     query.until_ns = cli->until_ns;
     query.limit = 50;
-    while (!st && more && w->n < limit) {
+    ly_progress progress;
+    int64_t looked = 0;
+    ly_progress_begin(&progress, cli, "traces looked at");
+    while (!st && more && w->n < limit && !ly_cli_interrupted()) {
         ly_trace_row *rows = NULL;
         size_t n = 0;
         st = ly_store_trace_page(w->store, &query, &w->arena, &rows, &n, &query.after, &more,
@@ -514,7 +527,10 @@ static ly_status gather_traces(ly_judge_work *w)
             a->output = out;
             a->trace = rows[i].trace_id;
         }
+        looked += (int64_t)n;
+        ly_progress_tell(&progress, looked, 0, LY_UNKNOWN, NULL);
     }
+    ly_progress_clear(&progress);
     ly_filter_free(filter);
     return st;
 }
@@ -641,6 +657,11 @@ static int run_run(ly_cli *cli)
         fprintf(cli->out, ", %lld abstained, %lld unscored\n", (long long)n[1], (long long)n[2]);
     }
     if (!st && ly_cli_interrupted()) {
+        ly_str name = ly_judge_name(w.judge);
+        ly_cli_note(cli,
+                    "stopped; what was scored is kept. To go on with the others: lydite judge run "
+                    "%s '!score.%.*s:*'",
+                    cli->args[0], LY_STR_ARG(name));
         code = ly_cli_signal_exit();
     }
     ly_judge_work_release(&w);

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/cmd.h"
+#include "cli/progress.h"
 #include "rpc/client.h"
 #include "tracer/engine.h"
 #include "tracer/spool.h"
@@ -130,7 +131,9 @@ static ly_status send_all(ly_cli *cli, const char *dir, const ly_config *config,
     ly_buf file;
     ly_spool_item item;
     ly_status status = LY_OK;
+    ly_progress progress;
     ly_buf_init(&file, LY_MAX_REQUEST_BYTES + LY_KIB(4));
+    ly_progress_begin(&progress, cli, "files");
     while (!status && !ly_cli_interrupted() && ly_spool_claim(dir, &file, &item)) {
         status = send_one(channel, config, &item,
                           ly_str_sub(ly_buf_view(&file), item.body_at, file.len), err);
@@ -140,12 +143,15 @@ static ly_status send_all(ly_cli *cli, const char *dir, const ly_config *config,
             ret->items += item.n;
         } else if (status != LY_E_NETWORK) {
             ly_spool_refuse(dir, item.name);
+            ly_progress_clear(&progress);
             ly_cli_note(cli, "%s is set aside as %s.refused: %s", item.name, item.name, err->text);
             ret->refused++;
             status = LY_OK;
         }
         ly_spool_release(item.fd);
+        ly_progress_tell(&progress, (int64_t)(ret->files + ret->refused), 0, LY_UNKNOWN, NULL);
     }
+    ly_progress_clear(&progress);
     ly_buf_release(&file);
     return status ? status
            : ly_cli_interrupted()

@@ -132,7 +132,7 @@ static void end_replay(const replay *r)
     }
 }
 
-static ly_status begin_replay(replay *r, const char *const *files, int n, ly_err *err)
+static ly_status begin_replay(ly_cli *cli, replay *r, const char *const *files, int n, ly_err *err)
 {
     const char *tmp = getenv("TMPDIR");
     ly_store *store = NULL;
@@ -152,7 +152,7 @@ static ly_status begin_replay(replay *r, const char *const *files, int n, ly_err
     opts.durability = LY_DURABLE_NORMAL;
     ly_status st = ly_store_open(r->path, &opts, &store, err);
     if (st == LY_OK) {
-        st = ly_trace_import_files(store, files, n, NULL, &sum, err);
+        st = ly_trace_import_files(cli, store, files, n, NULL, &sum, err);
     }
     if (st == LY_OK && sum.received == 0) {
         st = LY_FAIL(err, LY_E_FORMAT, "%s: no spans and no log records in it", files[0]);
@@ -307,7 +307,7 @@ static int run_view(ly_cli *cli)
     }
     bool replayed = n_files > 0;
     if (replayed) {
-        if (begin_replay(&files, args, n_files, &err) != LY_OK) {
+        if (begin_replay(cli, &files, args, n_files, &err) != LY_OK) {
             exit_code = ly_cli_fail(cli, &err);
             goto out;
         }

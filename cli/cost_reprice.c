@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/cost_i.h"
+#include "cli/progress.h"
 #include "store/usage.h"
 
 typedef struct group {
@@ -20,18 +21,22 @@ typedef struct job {
     group *groups;
     size_t n, cap;
     bool failed;
+    ly_progress progress;
+    int64_t n_done, n_spans;
 } job;
 
 static ly_priced price(void *user, const ly_canon *canon, int64_t at_ns, ly_priced before)
 {
-    const job *j = user;
+    job *j = user;
     (void)before;
+    j->n_done++;
     return ly_price_span(j->book, canon, at_ns);
 }
 
 static bool go_on(void *user)
 {
-    (void)user;
+    job *j = user;
+    ly_progress_tell(&j->progress, j->n_done, j->n_spans, LY_UNKNOWN, NULL);
     return !ly_cli_interrupted();
 }
 
@@ -192,6 +197,19 @@ static bool confirmed(job *j)
     return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
+/* One pass over the spans: the look at what would change, then the booking. */
+static ly_status pass(job *j, const ly_reprice *how, ly_repriced *ret, ly_err *err)
+{
+    ly_store_info info;
+    bool all = how->since_ns == INT64_MIN;
+    j->n_spans = all && ly_store_info_get(j->store, false, &info, NULL) == LY_OK ? info.n_spans : 0;
+    j->n_done = 0;
+    ly_progress_begin(&j->progress, j->cli, "spans");
+    ly_status status = ly_usage_reprice(j->store, how, ret, err);
+    ly_progress_clear(&j->progress);
+    return status;
+}
+
 static int open_book(job *j)
 {
     ly_err err = LY_ERR_INIT;
@@ -222,13 +240,13 @@ static int apply(job *j, ly_reprice *how, const ly_repriced *looked)
     }
     how->dry_run = false;
     how->seen = NULL;
-    ly_status status = ly_usage_reprice(j->store, how, &done, &err);
+    ly_status status = pass(j, how, &done, &err);
     if (status == LY_OK) {
         status = ly_store_settle(j->store, 0, true, &left, &err);
     }
     if (status == LY_E_CANCELLED) {
-        ly_cli_note(j->cli, "stopped; run the same again to go on");
-        return LY_EXIT_EARLY;
+        ly_cli_note(j->cli, "stopped; what was booked is kept. To go on: the same command");
+        return ly_cli_signal_exit();
     }
     if (status != LY_OK) {
         return ly_cli_fail(j->cli, &err);
@@ -261,7 +279,7 @@ static int run(job *j)
                       .seen = seen,
                       .go_on = go_on,
                       .user = j};
-    if (ly_usage_reprice(j->store, &how, &looked, &err) != LY_OK) {
+    if (pass(j, &how, &looked, &err) != LY_OK) {
         return ly_cli_fail(j->cli, &err);
     }
     code = j->failed ? LY_EXIT_INPUT : print_groups(j);

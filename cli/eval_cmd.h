@@ -5,6 +5,7 @@
 
 #include "cli/cmd.h"
 #include "cli/eval_print.h"
+#include "cli/progress.h"
 #include "cost/book.h"
 #include "eval/run.h"
 
@@ -23,7 +24,7 @@ typedef struct ly_eval_session {
     ly_store *store;
     ly_price_book *book;
     ly_suite suite;
-    bool show_progress;
+    ly_progress progress;
     /* the suite file, where there is one */
     ly_json *suite_doc;
     ly_str suite_text;

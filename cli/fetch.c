@@ -1,5 +1,6 @@
 #include "cli/fetch.h"
 
+#include "cli/cmd.h"
 #include "http/http.h"
 
 typedef struct answer {
@@ -41,7 +42,8 @@ static ly_status perform(ly_http_request *request, answer *a)
         status = ly_http_submit(http, request, a->err);
     }
     while (status == LY_OK && ly_http_pending(http) > 0) {
-        status = ly_http_poll(http, 1000, a->err);
+        status = ly_cli_interrupted() ? LY_FAIL(a->err, LY_E_CANCELLED, "stopped")
+                                      : ly_http_poll(http, 200, a->err);
     }
     ly_http_free(http);
     return status == LY_OK ? a->status : status;

@@ -22,6 +22,7 @@ typedef struct ly_judge_work {
     struct ly_judge_ask_item *asks;
     size_t n, cap;
     size_t told;
+    int64_t spent_pico; /* LY_UNKNOWN until a call had a price */
 } ly_judge_work;
 
 /* One thing to be judged. */

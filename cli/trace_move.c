@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "cli/answer.h"
 #include "cli/costing.h"
+#include "cli/progress.h"
 #include "cli/trace_verbs.h"
 #include "ingest/ingest.h"
 #include "otlp/encode.h"
@@ -86,6 +87,7 @@ typedef struct exporter {
     ly_buf out;
     bool proto, logs_only;
     int64_t n_spans, n_logs, n_left_out;
+    ly_progress progress;
 } exporter;
 
 /* A document for each record: protobuf messages written one after another are one message, and a line of
@@ -124,6 +126,7 @@ static ly_status write_record(void *user, const ly_span *span, const ly_log_reco
     if (fwrite(ly_buf_text(&e->out), 1, e->out.len, e->cli->out) != e->out.len) {
         return LY_FAIL(err, LY_E_IO, "the output cannot be written: %s", strerror(errno));
     }
+    ly_progress_tell(&e->progress, e->n_spans + e->n_logs, 0, LY_UNKNOWN, NULL);
     return LY_OK;
 }
 
@@ -147,7 +150,10 @@ int ly_trace_run_export(ly_cli *cli)
     if (!ly_trace_query_args(cli, store, &filter, &query, &exit_code)) {
         goto out;
     }
-    if (ly_store_export(store, &query, true, write_record, &e, &err) != LY_OK) {
+    ly_progress_begin(&e.progress, cli, "records");
+    ly_status st = ly_store_export(store, &query, true, write_record, &e, &err);
+    ly_progress_clear(&e.progress);
+    if (st != LY_OK) {
         exit_code = ly_cli_fail(cli, &err);
         goto out;
     }
@@ -199,6 +205,8 @@ typedef struct importer {
     ly_ingest_config config;
     ly_store *store;
     ly_ingest_outcome sum;
+    ly_progress progress;
+    int64_t done_bytes, all_bytes; /* of this file */
 } importer;
 
 static void add(ly_ingest_outcome *sum, const ly_ingest_outcome *one)
@@ -253,6 +261,11 @@ static ly_status import_piece(importer *im, ly_str bytes, ly_otlp_format format,
 {
     ly_ingest_outcome one;
     memset(&one, 0, sizeof one);
+    ly_progress_tell(&im->progress, im->done_bytes, im->all_bytes, LY_UNKNOWN, NULL);
+    if (ly_cli_interrupted()) {
+        return LY_FAIL(err, LY_E_CANCELLED, "stopped");
+    }
+    im->done_bytes += (int64_t)bytes.len;
     ly_status st = ly_ingest_bytes(&im->config, im->store, bytes, format, signal, &one, err);
     add(&im->sum, &one);
     return st;
@@ -369,6 +382,8 @@ static ly_status import_file(importer *im, const char *path, ly_err *err)
     ly_buf_init(&bytes, LY_GIB(2));
     ly_status st = read_all(path, &bytes, err);
     if (st == LY_OK) {
+        im->done_bytes = 0;
+        im->all_bytes = (int64_t)bytes.len;
         st = import_bytes(im, ly_buf_view(&bytes), err);
         const ly_ingest_outcome *sum = &im->sum;
         if (st == LY_OK && sum->rejected > 0 && sum->rejected == sum->received) {
@@ -385,10 +400,11 @@ static ly_status import_file(importer *im, const char *path, ly_err *err)
     return st;
 }
 
-ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n, const char *key,
-                                ly_ingest_outcome *ret_sum, ly_err *err)
+ly_status ly_trace_import_files(ly_cli *cli, ly_store *store, const char *const *paths, int n,
+                                const char *key, ly_ingest_outcome *ret_sum, ly_err *err)
 {
     importer im = {.store = store};
+    ly_progress_begin(&im.progress, cli, NULL);
     ly_price_book *book = ly_costing_load_book((void *)(uintptr_t)ly_store_path(store), err);
     ly_status st = LY_OK;
     im.config.book = book;
@@ -396,6 +412,7 @@ ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n
     for (int i = 0; i < n && st == LY_OK; i++) {
         st = import_file(&im, paths[i], err);
     }
+    ly_progress_clear(&im.progress);
     int64_t left = 0;
     ly_err late = LY_ERR_INIT;
     ly_status settled = ly_store_settle(store, 0, true, &left, &late);
@@ -420,8 +437,8 @@ int ly_trace_run_import(ly_cli *cli)
     if (store == NULL) {
         return exit_code;
     }
-    if (ly_trace_import_files(store, cli->args, cli->n_args, ly_cli_opt(cli, "key"), &sum, &err) !=
-        LY_OK) {
+    if (ly_trace_import_files(cli, store, cli->args, cli->n_args, ly_cli_opt(cli, "key"), &sum,
+                              &err) != LY_OK) {
         exit_code = ly_cli_fail(cli, &err);
     }
     ly_store_close(store);
@@ -435,8 +452,10 @@ int ly_trace_run_import(ly_cli *cli)
         ly_jsonw_kv_i64(&a.w, "discarded", (int64_t)sum.discarded);
         return ly_answer_end(&a);
     }
-    if (exit_code != LY_EXIT_DONE && sum.received == 0)
+    if (exit_code != LY_EXIT_DONE && sum.received == 0 && !ly_cli_interrupted())
         return exit_code;
+    if (ly_cli_interrupted())
+        ly_cli_note(cli, "stopped; what was read is kept. To go on: the same command");
     ly_cli_note(cli, "%llu received, %llu stored, %llu known already, %llu rejected",
                 (unsigned long long)sum.received, (unsigned long long)sum.stored,
                 (unsigned long long)sum.merged, (unsigned long long)(sum.rejected + sum.conflicts));

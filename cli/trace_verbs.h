@@ -18,9 +18,10 @@ LY_MUST_USE bool ly_trace_query_args(ly_cli *cli, ly_store *store, ly_filter **r
                                      ly_trace_query *ret_query, int *ret_exit);
 
 /* Imports files (or "-") into a store, as `trace import` does, and settles. key: the access key that
- * prices by key see, NULL = none. Returns the first failure. */
-LY_MUST_USE ly_status ly_trace_import_files(ly_store *store, const char *const *paths, int n,
-                                            const char *key, ly_ingest_outcome *ret_sum,
+ * prices by key see, NULL = none. Returns the first failure; LY_E_CANCELLED between two documents after a
+ * signal, with what was read before stored and settled. */
+LY_MUST_USE ly_status ly_trace_import_files(ly_cli *cli, ly_store *store, const char *const *paths,
+                                            int n, const char *key, ly_ingest_outcome *ret_sum,
                                             ly_err *err);
 
 #endif

@@ -13,7 +13,9 @@
 typedef struct checker {
     ly_store *store;
     ly_store_finding_fn fn;
+    bool (*progress)(void *user, int64_t done, int64_t total);
     void *user;
+    int64_t done, total; /* traces */
     int64_t bad;
     ly_arena arena;
 } checker;
@@ -30,10 +32,29 @@ static void say(checker *c, bool ok, const char *what, const char *fmt, ...)
     c->fn(c->user, ok, what, text);
 }
 
+static bool go_on(const checker *c)
+{
+    return !c->progress || c->progress(c->user, c->done, c->total);
+}
+
+static ly_status stopped(ly_err *err)
+{
+    return LY_FAIL(err, LY_E_CANCELLED, "stopped; a check changes nothing, begin it anew");
+}
+
+/* Instructions of SQLite between two questions whether to go on. */
+#define STEPS_PER_CALL 100000
+
+static int ask_to_stop(void *c)
+{
+    return !go_on(c);
+}
+
 static ly_status check_pages(checker *c, bool quick, ly_err *err)
 {
     ly_db *db = &c->store->db;
     ly_stmt *s = NULL;
+    sqlite3_progress_handler(db->sql, STEPS_PER_CALL, ask_to_stop, c);
     ly_status st =
         ly_db_prep(db, quick ? "PRAGMA quick_check(20)" : "PRAGMA integrity_check(20)", &s, err);
     bool row = false, sound = true;
@@ -45,6 +66,9 @@ static ly_status check_pages(checker *c, bool quick, ly_err *err)
         say(c, false, "pages", "%.*s", LY_STR_ARG(text));
     }
     ly_db_reset(s);
+    sqlite3_progress_handler(db->sql, 0, NULL, NULL);
+    if (!go_on(c))
+        return stopped(err);
     if (!st && sound)
         say(c, true, "pages", "pages and indexes are sound");
     return st;
@@ -128,6 +152,9 @@ static ly_status check_traces(checker *c, bool quick, ly_err *err)
         for (size_t i = 0; !st && i < n; i++, traces++)
             st = check_trace(c, &sums[i], quick, &spans, err);
         ly_db_read_end(&c->store->db);
+        c->done = traces;
+        if (!st && !go_on(c))
+            st = stopped(err);
     }
     if (!st && c->bad == before)
         say(c, true, "traces", "%lld trace%s, %lld span%s joined and decoded", (long long)traces,
@@ -152,8 +179,8 @@ static ly_status check_sums(checker *c, ly_err *err)
             " (SELECT count(*) FROM trace AS t WHERE t.session = s.word AND t.settles > 0)",
             &n, err);
     if (!st && n)
-        say(c, false, "sessions", "%lld sessions differ from their traces; run `lydite db rebuild`",
-            (long long)n);
+        say(c, false, "sessions", "%lld session%s unlike its traces; run `lydite db rebuild`",
+            (long long)n, n == 1 ? " is" : "s are each");
     if (!st)
         st = ly_db_scalar(
             db,
@@ -167,12 +194,15 @@ static ly_status check_sums(checker *c, ly_err *err)
     return st;
 }
 
-ly_status ly_store_check(ly_store *store, bool quick, ly_store_finding_fn fn, void *user,
+ly_status ly_store_check(ly_store *store, bool quick, ly_store_finding_fn fn,
+                         bool (*progress)(void *user, int64_t done, int64_t total), void *user,
                          int64_t *ret_bad, ly_err *err)
 {
-    checker c = {.store = store, .fn = fn, .user = user};
+    checker c = {.store = store, .fn = fn, .progress = progress, .user = user};
     ly_arena_init(&c.arena, LY_KIB(256), 0);
-    ly_status st = check_pages(&c, quick, err);
+    ly_status st = ly_db_scalar(&store->db, "SELECT count(*) FROM trace", &c.total, err);
+    if (!st)
+        st = check_pages(&c, quick, err);
     if (!st)
         st = check_traces(&c, quick, err);
     if (!st)

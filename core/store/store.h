@@ -543,8 +543,10 @@ LY_MUST_USE ly_status ly_store_backup(ly_store *store, const char *path,
 typedef void (*ly_store_finding_fn)(void *user, bool ok, const char *what, const char *detail);
 /* Integrity of pages and indexes, references from spans to payload and content, that every span decodes
  * to its ids, ledger against usage sums, summaries against recomputation. LY_OK when it could look,
- * *ret_bad = findings that are not ok. quick leaves out decoding. */
+ * *ret_bad = findings that are not ok. quick leaves out decoding. progress as in backup, of traces; user is
+ * handed to both. */
 LY_MUST_USE ly_status ly_store_check(ly_store *store, bool quick, ly_store_finding_fn fn,
+                                     bool (*progress)(void *user, int64_t done, int64_t total),
                                      void *user, int64_t *ret_bad, ly_err *err);
 
 /* Derived data anew: summaries, sessions, usage, full text, in slices; normalise also applies today's

@@ -132,7 +132,7 @@ static void a_backup_is_one_moment(void **state)
 
         ly_store *copied = open_reader(copy);
         int64_t bad = -1;
-        assert_ok(ly_store_check(copied, false, complain, NULL, &bad, &err), err);
+        assert_ok(ly_store_check(copied, false, complain, NULL, NULL, &bad, &err), err);
         assert_int_equal(bad, 0);
         /* All that was committed before, and of what came meanwhile the first ones without a gap. */
         uint64_t n = 1;
@@ -165,7 +165,7 @@ static void a_backup_of_a_quiet_file(void **state)
     ly_store_close(store);
     store = open_reader(copy);
     int64_t bad = -1;
-    assert_ok(ly_store_check(store, false, complain, NULL, &bad, &err), err);
+    assert_ok(ly_store_check(store, false, complain, NULL, NULL, &bad, &err), err);
     assert_int_equal(bad, 0);
     assert_true(has_span(store, 64));
     ly_store_close(store);

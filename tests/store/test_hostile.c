@@ -54,7 +54,7 @@ static void use_everything(const char *path)
         }
     q.limit = 0;
     (void)!ly_store_export(store, &q, true, ignore, &sum, &err);
-    (void)!ly_store_check(store, false, quiet, &sum, &bad, &err);
+    (void)!ly_store_check(store, false, quiet, NULL, &sum, &bad, &err);
     (void)!ly_store_settle(store, LY_NS_PER_SEC, true, &bad, &err);
     made m = made_new(4);
     for (uint64_t i = 0; i < 4; i++)
