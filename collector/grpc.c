@@ -241,6 +241,16 @@ void ly_grpc_pump(ly_collector *c)
     pthread_rwlock_unlock(&c->grpc->lock);
 }
 
+void ly_grpc_rest(ly_collector *c)
+{
+    if (!c->grpc)
+        return;
+    pthread_rwlock_rdlock(&c->grpc->lock);
+    if (c->grpc->server)
+        ly_rpc_server_rest(c->grpc->server);
+    pthread_rwlock_unlock(&c->grpc->lock);
+}
+
 /* Takes the server away from the others; the caller ends it. */
 static ly_rpc_server *take_server(ly_grpc *grpc)
 {

@@ -213,6 +213,7 @@ void ly_grpc_stop(ly_collector *c, int64_t grace_ns);
 void ly_grpc_pump(ly_collector *c);
 /* Now and then (keeper): a server that cannot take connections any more is replaced. */
 void ly_grpc_tick(ly_collector *c);
+void ly_grpc_rest(ly_collector *c);
 
 /* http_listen.c. New before gRPC starts and freed after it has stopped: a receiver that gives room back
  * wakes those that wait at the other. */

@@ -100,6 +100,7 @@ static void rest(keeper *k)
     if (k->rested == k->commits)
         return;
     k->rested = k->commits;
+    ly_grpc_rest(k->c);
     (void)malloc_trim(0);
 }
 

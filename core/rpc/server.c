@@ -15,7 +15,6 @@
  */
 #include <errno.h>
 
-#include <grpc/byte_buffer_reader.h>
 #include <grpc/support/time.h>
 
 #include "base/clock.h"
@@ -40,7 +39,6 @@ static ly_rpc_call *call_new(ly_rpc_server *server, size_t method)
     call->method = method;
     atomic_init(&call->refs, 1);
     atomic_init(&call->cancelled, false);
-    call->body = grpc_empty_slice();
     grpc_metadata_array_init(&call->meta);
     grpc_call_details_init(&call->details);
     call->on_new = (tag){TAG_NEW, call};
@@ -58,7 +56,7 @@ static void call_free(ly_rpc_call *call)
         grpc_byte_buffer_destroy(call->payload);
     if (call->answer)
         grpc_byte_buffer_destroy(call->answer);
-    grpc_slice_unref(call->body);
+    ly_rpc_body_give(&call->server->bodies, &call->body);
     if (call->call)
         grpc_call_unref(call->call);
     ly_free(call);
@@ -343,18 +341,16 @@ static void on_payload(ly_rpc_call *call, bool ok)
         return;
     }
     ly_rpc_packing packing = packing_of(call->payload);
-    grpc_byte_buffer_reader reader;
-    if (!grpc_byte_buffer_reader_init(&reader, call->payload)) {
+    bool taken = ly_rpc_body_take(&server->bodies, call->payload, &call->body);
+    grpc_byte_buffer_destroy(call->payload);
+    call->payload = NULL;
+    if (!taken) {
         lost(call, LY_RPC_LOST_NO_MESSAGE, true);
         ly_rpc_call_fail(call, LY_RPC_UNAVAILABLE, "the message could not be read", 0);
         return;
     }
-    call->body = grpc_byte_buffer_reader_readall(&reader);
-    grpc_byte_buffer_reader_destroy(&reader);
-    grpc_byte_buffer_destroy(call->payload);
-    call->payload = NULL;
     server->handler.message(server->handler.user, call, call->method,
-                            ly_rpc_slice_view(&call->body), packing);
+                            ly_str_n(call->body.ptr, call->body.len), packing);
 }
 
 static void handle(const grpc_event *event)
@@ -409,6 +405,11 @@ static void *serve(void *arg)
         if (tick)
             cut_slow_messages(server);
     }
+}
+
+void ly_rpc_server_rest(ly_rpc_server *server)
+{
+    ly_rpc_bodies_rest(&server->bodies);
 }
 
 /* ---------------------------------------------------------- start and stop */
@@ -484,6 +485,7 @@ ly_status ly_rpc_server_new(const ly_rpc_server_opts *opts, const ly_rpc_handler
     server->message_ns = or_default(opts->message_ns, 60 * LY_NS_PER_SEC);
     server->accept_failures = ly_rpc_log_accept_failures();
     pthread_mutex_init(&server->lock, NULL);
+    pthread_mutex_init(&server->bodies.lock, NULL);
     pthread_cond_init(&server->none_live, NULL);
     if (opts->quiet && !grpc_is_initialized())
         ly_rpc_log_hear();
@@ -599,6 +601,8 @@ void ly_rpc_server_free(ly_rpc_server *server, int64_t grace_ns)
     ly_rpc_cert_free(server->cert);
     pthread_cond_destroy(&server->none_live);
     pthread_mutex_destroy(&server->lock);
+    ly_rpc_bodies_rest(&server->bodies);
+    pthread_mutex_destroy(&server->bodies.lock);
     ly_free(server->registered);
     ly_free(server);
 }

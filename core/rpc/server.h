@@ -99,6 +99,8 @@ LY_MUST_USE ly_status ly_rpc_server_start(ly_rpc_server *server, ly_err *err);
 /* Any thread: the state admit() looks at has changed, or time has passed. Also done by the server's own
  * thread every 50 ms while a call waits. */
 void ly_rpc_server_pump(ly_rpc_server *server);
+/* Nothing came for a while: memory that is kept for further messages goes back. Any thread. */
+void ly_rpc_server_rest(ly_rpc_server *server);
 /* gRPC could not take a connection for want of file descriptors, and has stopped listening (known only to
  * a `quiet` server). What is connected goes on. The remedy is another server. */
 bool ly_rpc_server_deaf(const ly_rpc_server *server);

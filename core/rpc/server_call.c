@@ -110,6 +110,5 @@ ly_rpc_server *ly_rpc_call_server(const ly_rpc_call *call)
 
 void ly_rpc_call_drop_body(ly_rpc_call *call)
 {
-    grpc_slice_unref(call->body);
-    call->body = grpc_empty_slice();
+    ly_rpc_body_give(&call->server->bodies, &call->body);
 }

@@ -10,6 +10,7 @@
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
 
+#include "rpc/body.h"
 #include "rpc/server.h"
 #include "rpc/server_tls.h"
 
@@ -37,7 +38,7 @@ struct ly_rpc_call {
     grpc_metadata_array meta;
     grpc_call_details details; /* unknown methods only */
     grpc_byte_buffer *payload;
-    grpc_slice body;
+    ly_rpc_body body;
     grpc_byte_buffer *answer;
     tag on_new, on_closed, on_payload, on_sent;
 };
@@ -65,6 +66,7 @@ struct ly_rpc_server {
     ly_rpc_call *first, **last;
     size_t waiting;
     ly_rpc_call *reading, **reading_last; /* in the order of asking */
+    ly_rpc_bodies bodies;                 /* has a lock of its own, never held with the other */
 };
 
 /* The bytes of a slice; valid as long as it. */
