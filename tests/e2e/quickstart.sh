@@ -12,7 +12,16 @@ mkdir -p "$top/cmake" "$top/build" "$top/examples" "$dir/fake" "$dir/höme"
 cp "$SOURCE/quickstart" "$top/"
 cp "$SOURCE/cmake/setup.sh" "$top/cmake/"
 cp -r "$SOURCE/examples/quickstart" "$top/examples/"
-ln -s "$BUILD/bin" "$top/build/bin"
+# The programs of this build; the collector on ports of its own choice, since other tests need the usual two.
+mkdir "$top/build/bin"
+ln -s "$BUILD"/bin/* "$top/build/bin/"
+rm "$top/build/bin/lydite"
+cat >"$top/build/bin/lydite" <<END
+#!/bin/sh
+[ "\$1" = collect ] && shift && exec "$LYDITE" collect --grpc-port 0 --http-port 0 "\$@"
+exec "$LYDITE" "\$@"
+END
+chmod +x "$top/build/bin/lydite"
 cat >"$dir/fake/cmake" <<END
 #!/bin/sh
 [ "\$1" = --install ] && exec $(command -v cmake) --install "$BUILD" --prefix "\$4"
