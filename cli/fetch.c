@@ -22,7 +22,9 @@ static void done(void *user, const ly_http_reply *reply)
     } else if (reply->error != LY_HTTP_OK) {
         a->status = LY_FAIL(a->err, LY_E_NETWORK, "%s: %s", a->url, reply->error_text);
     } else if (reply->status < 200 || reply->status > 299) {
-        a->status = LY_FAIL(a->err, LY_E_NETWORK, "%s: HTTP status %d", a->url, reply->status);
+        bool elsewhere = reply->status > 299 && reply->status < 400;
+        a->status = LY_FAIL(a->err, LY_E_NETWORK, "%s: HTTP status %d%s", a->url, reply->status,
+                            elsewhere ? ", a redirect: give the address that it leads to" : "");
     } else {
         a->status = LY_OK;
         if (a->out) {

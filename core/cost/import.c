@@ -94,6 +94,9 @@ ly_status ly_book_read(ly_book_format format, ly_str text, ly_str name, ly_str s
         return LY_FAIL(err, LY_E_LIMIT, "a price book of more than %zu MiB",
                        LY_MAX_BOOK_BYTES >> 20);
     }
+    if (ly_str_starts(ly_str_trim(text), LY_S("<"))) {
+        return LY_FAIL(err, LY_E_FORMAT, "a web page, not a price book");
+    }
     ly_status status = ly_price_book_new(name, source, number, &book, err);
     if (status != LY_OK) {
         return status;

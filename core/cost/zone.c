@@ -1,4 +1,5 @@
-/* Zones; see cost/zone.h. The file format is RFC 8536 (TZif), version 1 or later. */
+/* Zones; see cost/zone.h. The file format is RFC 8536 (TZif), version 1 or later; its
+ * footer is a TZ string of POSIX.1-2017, chapter 8.3. */
 #include "cost/zone.h"
 
 #include <stdio.h>
@@ -9,11 +10,25 @@
 
 #define MAX_ZONE_FILE LY_KIB(256)
 #define MAX_CHANGES   4096
-#define CYCLE_S       (28LL * 365 * 86400 + 7 * 86400) /* 28 years: the calendar repeats */
+
+/* A day of each year and the time of it at which the clock changes: "M3.5.0/2", "J60", "59". */
+typedef struct yearly {
+    char kind; /* 'M', 'J' (1 to 365, no leap day), '0' (0 to 365) */
+    int64_t month, week, day;
+    int64_t time_s; /* -167 to 167 hours */
+} yearly;
+
+/* What holds after the last change of the file: the POSIX TZ string of its footer. */
+typedef struct tail {
+    bool known, has_dst;
+    int64_t std_s, dst_s;
+    yearly start, end; /* of daylight saving */
+} tail;
 
 struct ly_zone {
     char name[80];
     int64_t before_s; /* offset before the first change */
+    tail after;
     size_t n;
     struct {
         int64_t at_s, offset_s;
@@ -141,6 +156,135 @@ static ly_zone *read_block(const unsigned char *p, const tzif *h, size_t time_si
     return zone;
 }
 
+/* ---- the footer: "CET-1CEST,M3.5.0,M10.5.0/3", "<+1245>-12:45<+1345>,M9.5.0/2:45,M4.1.0/3:45" ---- */
+
+static bool take_number(ly_str *io, int64_t most, int64_t *ret)
+{
+    size_t n = 0;
+    while (n < io->len && n < 4 && io->ptr[n] >= '0' && io->ptr[n] <= '9') {
+        n++;
+    }
+    if (n == 0 || !ly_str_to_i64(ly_str_sub(*io, 0, n), ret) || *ret > most) {
+        return false;
+    }
+    *io = ly_str_sub(*io, n, io->len);
+    return true;
+}
+
+static bool take_char(ly_str *io, char c)
+{
+    if (io->len == 0 || io->ptr[0] != c) {
+        return false;
+    }
+    *io = ly_str_sub(*io, 1, io->len);
+    return true;
+}
+
+/* [+-]hh[:mm[:ss]] in seconds. */
+static bool take_time(ly_str *io, int64_t most_hours, int64_t *ret)
+{
+    int64_t hours = 0, minutes = 0, seconds = 0;
+    bool negative = take_char(io, '-');
+    bool good = (negative || take_char(io, '+') || true) && take_number(io, most_hours, &hours) &&
+                (!take_char(io, ':') || take_number(io, 59, &minutes)) &&
+                (!take_char(io, ':') || take_number(io, 59, &seconds));
+    *ret = (hours * 3600 + minutes * 60 + seconds) * (negative ? -1 : 1);
+    return good;
+}
+
+static bool take_name(ly_str *io)
+{
+    size_t n = 0;
+    if (take_char(io, '<')) {
+        n = ly_str_find_char(*io, '>', 0);
+        if (n == SIZE_MAX) {
+            return false;
+        }
+        *io = ly_str_sub(*io, n + 1, io->len);
+        return n > 0;
+    }
+    while (n < io->len && ((io->ptr[n] | 0x20) >= 'a' && (io->ptr[n] | 0x20) <= 'z')) {
+        n++;
+    }
+    *io = ly_str_sub(*io, n, io->len);
+    return n >= 3;
+}
+
+static bool take_yearly(ly_str *io, yearly *ret)
+{
+    bool good;
+    *ret = (yearly){.kind = '0', .time_s = 2 * 3600};
+    if (take_char(io, 'M')) {
+        ret->kind = 'M';
+        good = take_number(io, 12, &ret->month) && take_char(io, '.') &&
+               take_number(io, 5, &ret->week) && take_char(io, '.') &&
+               take_number(io, 6, &ret->day) && ret->month > 0 && ret->week > 0;
+    } else {
+        ret->kind = take_char(io, 'J') ? 'J' : '0';
+        good = take_number(io, 365, &ret->day) && (ret->kind == '0' || ret->day > 0);
+    }
+    return good && (!take_char(io, '/') || take_time(io, 167, &ret->time_s));
+}
+
+/* In the string an offset is what must be added to reach UTC: west is positive. */
+static tail tail_parse(ly_str text)
+{
+    tail t = {.known = false};
+    if (!take_name(&text) || !take_time(&text, 24, &t.std_s)) {
+        return t;
+    }
+    t.std_s = -t.std_s;
+    t.known = text.len == 0;
+    if (t.known || !take_name(&text)) {
+        return t;
+    }
+    t.dst_s = t.std_s + 3600;
+    if (text.len > 0 && text.ptr[0] != ',') {
+        if (!take_time(&text, 24, &t.dst_s)) {
+            return t;
+        }
+        t.dst_s = -t.dst_s;
+    }
+    t.has_dst = take_char(&text, ',') && take_yearly(&text, &t.start) && take_char(&text, ',') &&
+                take_yearly(&text, &t.end) && text.len == 0;
+    t.known = t.has_dst;
+    return t;
+}
+
+/* The change of that year, in seconds of the clock that it ends. */
+static int64_t yearly_at(const yearly *y, int32_t year)
+{
+    int64_t first = ly_civil_to_day(year, 1, 1), day;
+    if (y->kind == 'M') {
+        int64_t of_month = ly_civil_to_day(year, (int)y->month, 1);
+        int64_t next = y->month == 12 ? ly_civil_to_day(year + 1, 1, 1)
+                                      : ly_civil_to_day(year, (int)y->month + 1, 1);
+        int64_t weekday = ((of_month + 4) % 7 + 7) % 7; /* 1970-01-01 was a Thursday; 0 is Sunday */
+        day = of_month + (y->day - weekday + 7) % 7 + (y->week - 1) * 7;
+        day -= day >= next ? 7 : 0; /* week 5 is the last */
+    } else {
+        bool leap = ly_civil_to_day(year + 1, 1, 1) - first == 366;
+        day = first + y->day - (y->kind == 'J' && !(leap && y->day >= 60) ? 1 : 0);
+    }
+    return day * 86400 + y->time_s;
+}
+
+static int64_t tail_offset(const tail *t, int64_t at_s)
+{
+    if (!t->has_dst) {
+        return t->std_s;
+    }
+    int64_t local_ns;
+    if (__builtin_mul_overflow(at_s + t->std_s, LY_NS_PER_SEC, &local_ns)) {
+        return t->std_s; /* the end of time */
+    }
+    int32_t year = ly_civil_from_ns(local_ns).year;
+    int64_t start = yearly_at(&t->start, year) - t->std_s;
+    int64_t end = yearly_at(&t->end, year) - t->dst_s;
+    bool dst = start < end ? at_s >= start && at_s < end : at_s >= start || at_s < end;
+    return dst ? t->dst_s : t->std_s;
+}
+
 static ly_zone *tzif_parse(const unsigned char *p, size_t n, const char *name)
 {
     tzif h;
@@ -154,7 +298,13 @@ static ly_zone *tzif_parse(const unsigned char *p, size_t n, const char *name)
     if (!header(p + skip, n - skip, &h) || n - skip < 44 + block_size(&h, 8)) {
         return NULL;
     }
-    return read_block(p + skip + 44, &h, 8, name);
+    ly_zone *zone = read_block(p + skip + 44, &h, 8, name);
+    size_t foot = skip + 44 + block_size(&h, 8); /* "\nTZ\n" */
+    ly_str text = ly_str_n((const char *)p + foot, n - foot), line;
+    if (zone && take_char(&text, '\n') && ly_str_split(&text, '\n', &line)) {
+        zone->after = tail_parse(line);
+    }
+    return zone;
 }
 
 static bool name_safe(ly_str name)
@@ -225,8 +375,8 @@ int64_t ly_zone_offset_s(const ly_zone *zone, int64_t ns)
         return 0;
     }
     int64_t at = floor_div(ns, LY_NS_PER_SEC);
-    while (zone->n > 1 && at > zone->changes[zone->n - 1].at_s + 366LL * 86400) {
-        at -= CYCLE_S;
+    if (zone->after.known && (zone->n == 0 || at >= zone->changes[zone->n - 1].at_s)) {
+        return tail_offset(&zone->after, at);
     }
     size_t low = 0, high = zone->n; /* the number of changes at or before `at` */
     while (low < high) {

@@ -2,8 +2,8 @@
  * Time zones for reports and budgets: a fixed offset, or a zone of the system's zoneinfo by name.
  *
  * "UTC" · "+02:00" · "-0330" · "Europe/Berlin" (read from /usr/share/zoneinfo, or TZDIR). A zone is
- * immutable and may be shared. After the last change of clocks that the file lists (2037 as a rule) the
- * same changes are taken to happen as 28 years before, when the calendar was the same.
+ * immutable and may be shared. After the last change of clocks that the file lists, the rule in its footer
+ * (RFC 8536, 3.3) holds.
  */
 #ifndef LY_COST_ZONE_H
 #define LY_COST_ZONE_H

@@ -584,47 +584,6 @@ static void report(void **state)
     folder_remove(&f);
 }
 
-static void zones(void **state)
-{
-    (void)state;
-    ly_err err = LY_ERR_INIT;
-    ly_zone *zone = NULL;
-    int64_t ns;
-    assert_int_equal(ly_zone_open(LY_S("+05:45"), &zone, &err), LY_OK);
-    assert_int_equal(ly_zone_offset_s(zone, 0), 20700);
-    assert_string_equal(ly_zone_name(zone), "+05:45");
-    ly_zone_free(zone);
-    static const char *const bad[] = {"+25:00",        "+01:07", "../../etc/passwd",
-                                      "Nowhere/AtAll", "+",      "-1:5"};
-    for (size_t i = 0; i < LY_COUNT(bad); i++) {
-        zone = NULL;
-        assert_int_not_equal(ly_zone_open(ly_str_c(bad[i]), &zone, &err), LY_OK);
-        assert_null(zone);
-    }
-    assert_true(ly_time_parse(LY_S("2026-11-22T10:00:00Z"), &ns)); /* a Sunday */
-    ly_civil c = ly_civil_from_ns(ly_zone_floor(NULL, LY_WEEK_OF, ns));
-    assert_int_equal(c.day, 16);
-    c = ly_civil_from_ns(ly_zone_next(NULL, LY_MONTH_OF, ns, -11));
-    assert_int_equal(c.year * 100 + c.month, 202512);
-    if (ly_zone_open(LY_S("Europe/Berlin"), &zone, &err) != LY_OK) {
-        return; /* no tzdata here */
-    }
-    static const struct {
-        const char *at;
-        int64_t offset_s;
-    } rows[] = {{"2026-03-29T00:59:59Z", 3600}, {"2026-03-29T01:00:00Z", 7200},
-                {"2026-10-25T00:59:59Z", 7200}, {"2026-10-25T01:00:00Z", 3600},
-                {"2050-07-01T00:00:00Z", 7200}, {"2050-01-01T00:00:00Z", 3600}};
-    for (size_t i = 0; i < LY_COUNT(rows); i++) {
-        assert_true(ly_time_parse(ly_str_c(rows[i].at), &ns));
-        assert_int_equal(ly_zone_offset_s(zone, ns), rows[i].offset_s);
-    }
-    assert_true(ly_time_parse(LY_S("2026-10-25T12:00:00Z"), &ns)); /* a day of 25 hours */
-    int64_t start = ly_zone_floor(zone, LY_DAY_OF, ns), end = ly_zone_next(zone, LY_DAY_OF, ns, 1);
-    assert_int_equal((end - start) / LY_NS_PER_SEC, 25 * 3600);
-    ly_zone_free(zone);
-}
-
 static void budgets(void **state)
 {
     (void)state;
@@ -774,11 +733,15 @@ static void books(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_of_arrival), cmocka_unit_test(reprice),
-        cmocka_unit_test(verify_repairs),   cmocka_unit_test(retention),
-        cmocka_unit_test(sealed_lines),     cmocka_unit_test(dearest),
-        cmocka_unit_test(report),           cmocka_unit_test(zones),
-        cmocka_unit_test(budgets),          cmocka_unit_test(books),
+        cmocka_unit_test(order_of_arrival),
+        cmocka_unit_test(reprice),
+        cmocka_unit_test(verify_repairs),
+        cmocka_unit_test(retention),
+        cmocka_unit_test(sealed_lines),
+        cmocka_unit_test(dearest),
+        cmocka_unit_test(report),
+        cmocka_unit_test(budgets),
+        cmocka_unit_test(books),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,4 +55,12 @@ refused 3 'search' price show nobody-has-this
 "$LYDITE" cost --per trace --since 2026-11 --json >"$dir/out" || fail "cost --per"
 grep -q '"kind":"spread","per":"trace","from":"2026-11-01T00:00:00Z","until":"2026-12-01T00:00:00Z","tz":"UTC","n":2' "$dir/out" || { cat "$dir/out"; fail "cost --per --json"; }
 "$LYDITE" cost --per session --since 2001 --fail-empty >/dev/null; [ $? = 1 ] || fail "--fail-empty of --per"
+
+# a web page and what is no book change nothing
+printf '\n<!DOCTYPE html><html>not found</html>' >"$dir/page"
+refused 3 'a web page, not a price book' price import "$dir/page"
+printf '[{"id":"x","models":[' >"$dir/cut.json"
+refused 3 'cut.json' price import "$dir/cut.json"
+refused 4 'connect' price update http://127.0.0.1:1/data.json
+"$LYDITE" price list --books | grep -q 'in force: the compiled-in book' || fail "a refused book is in force"
 echo ok
