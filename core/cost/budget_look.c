@@ -66,6 +66,19 @@ ly_status ly_budget_look(ly_store *store, const ly_budget *b, int64_t now_ns, ly
     return status;
 }
 
+/* Whether a budget can have crossed a threshold. What a user spent in all is kept as a sum and is no less
+ * than what is spent within a further scope, for which the ledger is read: that is asked first. */
+static ly_status may_be_warned(ly_store *store, const ly_budget *b, int64_t now_ns, bool *ret,
+                               ly_err *err)
+{
+    ly_budget_state all = {.warned = true};
+    ly_budget whole = *b;
+    whole.provider = whole.model = whole.service = whole.prompt = LY_STR_NONE;
+    ly_status status = b->user.len ? ly_budget_look(store, &whole, now_ns, &all, err) : LY_OK;
+    *ret = all.warned;
+    return status;
+}
+
 ly_status ly_budget_watch(ly_store *store, int64_t now_ns, ly_budget_event_fn event, void *user,
                           ly_err *err)
 {
@@ -80,6 +93,11 @@ ly_status ly_budget_watch(ly_store *store, int64_t now_ns, ly_budget_event_fn ev
     for (size_t i = 0; status == LY_OK && i < n; i++) {
         ly_budget_state state;
         int first = 0;
+        bool may = false;
+        status = may_be_warned(store, &budgets[i], now_ns, &may, err);
+        if (status != LY_OK || !may) {
+            continue;
+        }
         status = ly_budget_look(store, &budgets[i], now_ns, &state, err);
         int bits = status != LY_OK
                        ? 0

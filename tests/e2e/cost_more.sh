@@ -113,6 +113,17 @@ printf 'provider,model,input,cache_read,output\nopenai,gpt-5,2,0.125,10\n' >"$di
 check "price check" "[(r['model'],r['in_force'],r['other']) for r in rows if r['kind']=='difference'], rows[0]['differences']" \
     "([('gpt-5', '1.25', '2')], 1)"
 
+# a user's budget at one provider: passed and told once; at another provider within
+scoped=$dir/scoped.db
+gen "chat(31,__import__('time').time_ns(),'openai','gpt-5',1000000,0,user__id='ann'), chat(32,__import__('time').time_ns(),'openai','gpt-5',1000000,0,user__id='bob')" >"$dir/ann.json"
+"$LYDITE" trace import --db "$scoped" "$dir/ann.json" -q || fail "import"
+"$LYDITE" budget set --db "$scoped" ann-openai --limit 0.5 --user ann --provider openai -q || fail "budget set"
+"$LYDITE" budget set --db "$scoped" ann-groq --limit 0.5 --user ann --provider groq -q || fail "budget set"
+"$LYDITE" budget check --db "$scoped" --json >"$dir/out" 2>"$dir/err"; [ $? = 1 ] || fail "budget check of a user at a provider"
+check "a user at a provider" "[(r['budget'],r['spent_usd'],r['state']) for r in rows]" "[('ann-groq', '0', 'within'), ('ann-openai', '1.25', 'passed')]"
+[ "$(grep -c 'was passed' "$dir/err")" = 1 ] && grep -q "'ann-openai' was passed" "$dir/err" || { cat "$dir/err"; fail "not told"; }
+"$LYDITE" budget check --db "$scoped" >/dev/null 2>"$dir/err"; grep -q 'was passed' "$dir/err" && fail "told twice"
+
 # told once a window, also by a collector that was started again
 (cd "$dir" && exec python3 -c "
 import http.server
