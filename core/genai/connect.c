@@ -217,7 +217,7 @@ static const ly_connect_client clients[] = {
      "TypeScript: counts of OpenAI streams are the client's estimate, cached and reasoning tokens "
      "are not sent for OpenAI. Anthropic's SDK sends spans of its own, in traces of their own: "
      "`lydite doctor` says what is counted twice.",
-     {{"python", "pip install traceloop-sdk",
+     {{"python", "pip install traceloop-sdk httpx",
        "export TRACELOOP_BASE_URL={http}\n"
        "# in the program:\n"
        "from traceloop.sdk import Traceloop\n"
@@ -235,7 +235,7 @@ static const ly_connect_client clients[] = {
      "Long histories pass the SDK's 128 attributes and take the token counts with them: set "
      "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000.",
      {{"python", "pip install arize-phoenix-otel openinference-instrumentation-openai",
-       "export OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000\n"
+       "export OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000 OTEL_SERVICE_NAME=my-agent\n"
        "# in the program:\n"
        "from phoenix.otel import register\n"
        "register(endpoint=\"{http}/v1/traces\", project_name=\"my-agent\",\n"
@@ -262,6 +262,7 @@ static const ly_connect_client clients[] = {
      {{"python", "pip install langfuse",
        "export LANGFUSE_BASE_URL={http} LANGFUSE_HOST={http}\n"
        "export LANGFUSE_PUBLIC_KEY=pk-lf-local LANGFUSE_SECRET_KEY=sk-lf-local\n"
+       "export OTEL_SERVICE_NAME=my-agent\n"
        "# in the program: from langfuse.openai import openai   (or @observe())\n",
        "", true},
       {"typescript",
@@ -278,14 +279,17 @@ static const ly_connect_client clients[] = {
     {"mlflow",
      "",
      "MLflow tracing",
-     "With the endpoint set, MLflow sends here instead of to its tracking server "
+     "mlflow-tracing alone lacks sqlparse and pyyaml (3.17). With the endpoint set, MLflow sends "
+     "here "
+     "instead of to its tracking server "
      "(MLFLOW_ENABLE_DUAL_EXPORT=true for both).",
-     {{"python", "pip install mlflow-tracing opentelemetry-exporter-otlp-proto-http",
+     {{"python", "pip install mlflow opentelemetry-exporter-otlp-proto-http",
        "export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={http}/v1/traces\n"
        "export OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf\n"
        "export OTEL_SERVICE_NAME=my-agent\n"
-       "# in the program: mlflow.openai.autolog()   (or another flavour; the whole `mlflow` does "
-       "too)\n",
+       "# in the program:\n"
+       "import mlflow\n"
+       "mlflow.openai.autolog()   # or another flavour\n",
        "", true},
       {"typescript", "npm install mlflow-tracing",
        "export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={http}/v1/traces\n", "", false}},

@@ -542,6 +542,16 @@ const ly_doc_rule ly_docs[] = {
            "generations.0.0.message.kwargs.response_metadata.usage.server_tool_use.code_execution_"
            "requests",
            S_CODE_EXECUTIONS, 50),
+    /* Before 0.4 the client said no details beside it. */
+    DCOUNT("gen_ai.completion",
+           "generations.0.0.message.kwargs.usage_metadata.input_token_details.cache_read",
+           S_CACHE_READ, 54),
+    DCOUNT("gen_ai.completion",
+           "generations.0.0.message.kwargs.usage_metadata.input_token_details.cache_creation",
+           S_CACHE_WRITE, 54),
+    DCOUNT("gen_ai.completion",
+           "generations.0.0.message.kwargs.usage_metadata.output_token_details.reasoning",
+           S_REASONING, 54),
     DTEXT("gen_ai.completion", "generations.0.0.message.kwargs.response_metadata.model_name",
           S_RESPONSE_MODEL, 50),
     DTEXT("gen_ai.completion", "generations.0.0.message.kwargs.response_metadata.id", S_RESPONSE_ID,
