@@ -92,7 +92,20 @@ static size_t check_basic(const ly_access *access, ly_str encoded)
         return 0;
     ly_str text = ly_str_n(plain, n);
     size_t colon = ly_str_find_char(text, ':', 0);
-    return check(access, colon == SIZE_MAX ? text : ly_str_sub(text, colon + 1, text.len));
+    ly_str name = ly_str_sub(text, 0, colon);
+    ly_str word = colon == SIZE_MAX ? LY_S("") : ly_str_sub(text, colon + 1, text.len);
+    return check(access, word.len ? word : name);
+}
+
+ly_str ly_access_header(ly_str (*get)(const void *request, const char *name), const void *request)
+{
+    static const char *const names[] = {"x-api-key", "api-key", "api_key"};
+    for (size_t i = 0; i < LY_COUNT(names); i++) {
+        ly_str value = get(request, names[i]);
+        if (ly_str_given(value))
+            return value;
+    }
+    return LY_STR_NONE;
 }
 
 static size_t find(const ly_access *access, ly_str authorization, ly_str api_key)
@@ -106,6 +119,8 @@ static size_t find(const ly_access *access, ly_str authorization, ly_str api_key
         if (ly_str_eq_nocase(scheme, LY_S("basic")))
             return check_basic(access, rest);
     }
+    if (a.len && space == SIZE_MAX && !ly_str_given(api_key))
+        return check(access, a); /* the key alone, as some SDKs send it */
     return ly_str_given(api_key) ? check(access, ly_str_trim(api_key)) : 0;
 }
 

@@ -70,13 +70,18 @@ static ly_rpc_admit refuse(ly_collector *c, ly_rpc_call *call, ly_refused why, l
     return LY_RPC_ADMIT_FAILED;
 }
 
+static ly_str get_meta(const void *call, const char *name)
+{
+    return ly_rpc_call_meta(call, ly_str_c(name));
+}
+
 static const char *check_key(ly_collector *c, ly_rpc_call *call, ly_rpc_code *ret_code)
 {
     ly_config *config = ly_config_ref(c);
     unsigned scopes = LY_SCOPE_WRITE;
     if (config->access)
         scopes = ly_access_check(config->access, ly_rpc_call_meta(call, LY_S("authorization")),
-                                 ly_rpc_call_meta(call, LY_S("x-api-key")));
+                                 ly_access_header(get_meta, call));
     ly_config_unref(config);
     if (scopes & LY_SCOPE_WRITE)
         return NULL;
@@ -138,7 +143,7 @@ static void message(void *user, ly_rpc_call *call, size_t method, ly_str body,
     request->send = send_answer;
     request->access_key =
         ly_access_name(request->config->access, ly_rpc_call_meta(call, LY_S("authorization")),
-                       ly_rpc_call_meta(call, LY_S("x-api-key")));
+                       ly_access_header(get_meta, call));
     ly_request_receive(request, body, packing);
 }
 

@@ -367,7 +367,7 @@ static enum MHD_Result finish_otlp(http_call *call)
     MHD_suspend_connection(call->connection);
     request->access_key =
         ly_access_name(request->config->access, ly_http_header(call, MHD_HTTP_HEADER_AUTHORIZATION),
-                       ly_http_header(call, "x-api-key"));
+                       ly_http_api_key(call));
     ly_request_receive(request, ly_buf_view(&call->body), call->packing);
     return MHD_YES;
 }

@@ -8,6 +8,16 @@ ly_str ly_http_header(const http_call *call, const char *name)
     return ly_str_c(MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, name));
 }
 
+static ly_str get_header(const void *call, const char *name)
+{
+    return ly_http_header(call, name);
+}
+
+ly_str ly_http_api_key(const http_call *call)
+{
+    return ly_access_header(get_header, call);
+}
+
 /* ------------------------------------------------------------ type, encoding */
 
 /* "application/json; charset=utf-8" -> "application/json" */
@@ -99,7 +109,7 @@ static bool keys_are_asked(http_call *call, unsigned *ret_scopes)
     if (asked)
         *ret_scopes =
             ly_access_check(config->access, ly_http_header(call, MHD_HTTP_HEADER_AUTHORIZATION),
-                            ly_http_header(call, "x-api-key"));
+                            ly_http_api_key(call));
     ly_config_unref(config);
     return asked;
 }

@@ -85,6 +85,7 @@ void ly_http_on_completed(void *collector, struct MHD_Connection *connection, vo
 
 /* http_head.c. Each check returns false when it has refused. */
 ly_str ly_http_header(const http_call *call, const char *name);
+ly_str ly_http_api_key(const http_call *call);
 bool ly_http_read_type(http_call *call);
 bool ly_http_read_encoding(http_call *call);
 bool ly_http_check_key(http_call *call, unsigned need);

@@ -57,8 +57,10 @@ LY_MUST_USE ly_status ly_access_load(const char *db, const char *local, ly_acces
 void ly_access_free(ly_access *access);
 /* Without the local one. */
 size_t ly_access_count(const ly_access *access);
-/* Scopes of the key in an Authorization (Bearer, Basic) or x-api-key header value; 0 = none. Looks at
- * every key in constant time. */
+/* The header beside Authorization that a key may stand in: x-api-key, api-key or api_key. */
+ly_str ly_access_header(ly_str (*get)(const void *request, const char *name), const void *request);
+/* Scopes of the key in an Authorization (Bearer, Basic, or the key alone) or such a header's value; 0 =
+ * none. Looks at every key in constant time. */
 unsigned ly_access_check(const ly_access *access, ly_str authorization, ly_str api_key);
 /* Name of that key, a view into `access`; empty when there is none. access may be NULL. */
 ly_str ly_access_name(const ly_access *access, ly_str authorization, ly_str api_key);

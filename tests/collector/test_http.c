@@ -484,6 +484,17 @@ static void keys_and_scopes(void **state)
                               KIT_JSON "Authorization: Basic cGs6d3JpdGUta2V5\r\n", LY_S("{}")),
                      200);
     assert_int_equal(kit_get(&k, "/metrics", NULL), 401);
+    /* "write-key:", and the headers of clients of other collectors. */
+    static const char *const other[] = {"Authorization: Basic d3JpdGUta2V5Og==\r\n",
+                                        "Authorization: write-key\r\n", "x-api-key: write-key\r\n",
+                                        "api-key: write-key\r\n", "api_key: write-key\r\n"};
+    for (size_t i = 0; i < LY_COUNT(other); i++) {
+        char headers[128];
+        (void)snprintf(headers, sizeof headers, KIT_JSON "%s", other[i]);
+        assert_int_equal(kit_post(&k, "/v1/traces", headers, LY_S("{}")), 200);
+    }
+    assert_int_equal(kit_post(&k, "/v1/traces", KIT_JSON "api_key: read-key\r\n", LY_S("{}")), 403);
+    assert_int_equal(kit_post(&k, "/v1/traces", KIT_JSON "api_key: no\r\n", LY_S("{}")), 401);
     assert_int_equal(kit_get(&k, "/metrics", "Authorization: Bearer read-key\r\n"), 200);
     assert_int_equal(kit_get(&k, "/readyz", NULL), 200);
     ly_rpc_meta meta = {LY_S("authorization"), LY_S("Bearer write-key")};
