@@ -29,6 +29,22 @@ static ly_status rewrite(const ly_redact *redact, ly_redact_kind kind, ly_arena 
     return status;
 }
 
+/* A schema URL stands beside the message, and is text of the client's too. */
+static ly_status rewrite_url(const ly_redact *redact, ly_arena *arena, ly_str url, ly_str *ret,
+                             ly_err *err)
+{
+    ly_buf out;
+    ly_buf_init(&out, 2 * LY_MAX_REQUEST_BYTES);
+    ly_status status = url.len ? ly_redact_text(redact, url, &out, err) : LY_E_NOTFOUND;
+    *ret = url;
+    if (!status) {
+        *ret = ly_arena_copy(arena, ly_buf_view(&out));
+        status = ret->ptr ? LY_OK : LY_NOMEM(err);
+    }
+    ly_buf_release(&out);
+    return status == LY_E_NOTFOUND ? LY_OK : status;
+}
+
 /* Items of one resource stand together, so the last answer is nearly always the next one. */
 typedef struct memo {
     const ly_resource *resource, *resource_now;
@@ -40,11 +56,13 @@ static ly_status new_resource(const ly_redact *redact, ly_arena *arena, memo *m,
 {
     if (m->resource == resource)
         return LY_OK;
-    ly_str wire, url = resource->schema_url;
+    ly_str wire, url;
     m->resource = resource;
     m->resource_now = resource;
     ly_status status = rewrite(redact, LY_REDACT_RESOURCE, arena, resource->wire, &wire, err);
-    if (status == LY_OK && wire.ptr == resource->wire.ptr)
+    if (status == LY_OK)
+        status = rewrite_url(redact, arena, resource->schema_url, &url, err);
+    if (status == LY_OK && wire.ptr == resource->wire.ptr && url.ptr == resource->schema_url.ptr)
         return LY_OK;
     ly_resource *now = LY_ARENA_NEW(arena, ly_resource);
     if (!now)
@@ -61,11 +79,13 @@ static ly_status new_scope(const ly_redact *redact, ly_arena *arena, memo *m, co
 {
     if (m->scope == scope)
         return LY_OK;
-    ly_str wire, url = scope->schema_url;
+    ly_str wire, url;
     m->scope = scope;
     m->scope_now = scope;
     ly_status status = rewrite(redact, LY_REDACT_SCOPE, arena, scope->wire, &wire, err);
-    if (status == LY_OK && wire.ptr == scope->wire.ptr)
+    if (status == LY_OK)
+        status = rewrite_url(redact, arena, scope->schema_url, &url, err);
+    if (status == LY_OK && wire.ptr == scope->wire.ptr && url.ptr == scope->schema_url.ptr)
         return LY_OK;
     ly_scope *now = LY_ARENA_NEW(arena, ly_scope);
     if (!now)

@@ -1,6 +1,6 @@
 /*
  * store: the part of ly_store_rewrite that is not spans and logs: words (users, sessions, services that old
- * ledger lines still name), reasons of scores, quarantined bytes, cached replies.
+ * ledger lines still name), schema URLs, reasons of scores, quarantined bytes, cached replies.
  *
  * A word keeps its number, so totals stay apart; where two words become the same text, the later one gets
  * its number behind it. Quarantined bytes and cached replies that match go as a whole.
@@ -22,6 +22,10 @@ typedef struct place {
 static const place places[] = {
     {"SELECT id, text FROM word WHERE id > ?1 ORDER BY id LIMIT ?2",
      "UPDATE OR IGNORE word SET text = ?2 WHERE id = ?1", true},
+    {"SELECT id, schema_url FROM resource WHERE id > ?1 ORDER BY id LIMIT ?2",
+     "UPDATE resource SET schema_url = ?2, hash = randomblob(16) WHERE id = ?1", false},
+    {"SELECT id, schema_url FROM scope WHERE id > ?1 ORDER BY id LIMIT ?2",
+     "UPDATE scope SET schema_url = ?2, hash = randomblob(16) WHERE id = ?1", false},
     {"SELECT id, reason FROM score WHERE id > ?1 ORDER BY id LIMIT ?2",
      "UPDATE score SET reason = ?2 WHERE id = ?1", false},
     {"SELECT id, detail FROM score WHERE id > ?1 ORDER BY id LIMIT ?2",

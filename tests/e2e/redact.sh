@@ -26,7 +26,9 @@ def span(i, **more):
     return d
 def req(*spans):
     return {"resourceSpans": [{"resource": {"attributes": [kv("service.name", "svc " + S % 6)]},
-                               "scopeSpans": [{"scope": {"name": "s"}, "spans": list(spans)}]}]}
+                               "schemaUrl": "https://r.example/" + S % 12,
+                               "scopeSpans": [{"scope": {"name": "s"}, "spans": list(spans),
+                                               "schemaUrl": "https://s.example/" + S % 13}]}]}
 json.dump(req(span(0), span(1)), open("good.json", "w"))
 json.dump(req(span(0, name="other " + S % 7)), open("conflict.json", "w"))
 json.dump(req(span(3, spanId="00", name="bad " + S % 8)), open("rejected.json", "w"))
@@ -70,7 +72,7 @@ grep -q planted log && fail "the log: $(cat log)"
 start "$dir/kept.db"
 send_all
 stop
-has kept.db 'planted01@' || fail "nothing was kept, so the test shows nothing"
+has kept.db 'planted01@' && has kept.db 'planted12@' || fail "nothing was kept, so the test shows nothing"
 "$LYDITE" db redact pii --db kept.db --dry-run >out || fail "dry run"
 has kept.db 'planted01@' || fail "a dry run changed the file"
 "$LYDITE" db redact pii --db kept.db >out || fail "db redact: $(cat out)"
