@@ -327,7 +327,7 @@ static int latency(const options *o)
     double peak = closed_loop(&c, 3 * LY_NS_PER_SEC, pid, NULL) / (double)o->batch;
     usleep(1500000); /* what that left is settled */
     setenv("LYDITE_DB", db, 1);
-    unsetenv("LYDITE_BADISK");
+    unsetenv("LYDITE_SLOWDISK");
     for (size_t i = 0; i < o->n_beside; i++)
         beside[i] = run_beside(o->beside[i]);
     usleep(300000);
@@ -361,8 +361,6 @@ static int latency(const options *o)
     ly_free(took);
     client_end(&c);
     side_remove_db(db);
-    snprintf(db, sizeof db, "%s/fault", side_dir);
-    (void)unlink(db);
     return code;
 }
 

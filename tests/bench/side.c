@@ -115,17 +115,13 @@ pid_t side_start(const char *db, const char *record_to, bool fresh, ly_runtime *
 
 pid_t side_start_slow(const char *db, bool fresh, ly_runtime *ret_found)
 {
-    char library[600], fault[128];
+    char library[600];
     char *slash = strrchr(side_self, '/');
     snprintf(library, sizeof library, "%.*s/../lib/liblydite_badisk.so", (int)(slash - side_self),
              side_self);
-    snprintf(fault, sizeof fault, "%s/fault", side_dir);
-    FILE *file = fopen(fault, "we");
-    if (!file || access(library, R_OK))
+    if (access(library, R_OK))
         side_die(library, NULL);
-    fputs("slow", file);
-    fclose(file);
-    setenv("LYDITE_BADISK", fault, 1);
+    setenv("LYDITE_SLOWDISK", "1000", 1);
     setenv("LD_PRELOAD", library, 1);
     pid_t pid = side_start(db, NULL, fresh, ret_found);
     unsetenv("LD_PRELOAD");
