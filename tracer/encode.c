@@ -249,6 +249,8 @@ typedef struct parts {
     bool exception; /* one of the events is an exception */
 } parts;
 
+#define LY_NO_TIME INT64_MIN /* in place of an offset: no time is written */
+
 #define EACH_ITEM(item, rec)                                                                   \
     for (const ly_item *                                                                       \
              item = (const ly_item *)(const void *)((rec) + 1),                                \
@@ -540,6 +542,24 @@ static void write_attrs(ly_encoder *encoder, ly_buf *out)
     }
 }
 
+/* An event with one integer: time, borrowed name and value are its payload. */
+static void write_int_event(const ly_item *item, int64_t offset, ly_buf *out)
+{
+    struct {
+        int64_t time;
+        const char *name;
+        int64_t value;
+    } payload;
+    memcpy(&payload, item + 1, sizeof payload);
+    if (offset != LY_NO_TIME) {
+        ly_pb_put_fixed64(out, 1, (uint64_t)(payload.time + offset));
+    }
+    ly_text_field(out, 2, ly_str_c(payload.name));
+    if (item->key) {
+        attr_int(out, 3, ly_str_c(item->key), payload.value);
+    }
+}
+
 static void write_events(const ly_rec *rec, int64_t offset, ly_buf *out)
 {
     EACH_ITEM(item, rec)
@@ -552,18 +572,57 @@ static void write_events(const ly_rec *rec, int64_t offset, ly_buf *out)
             ly_buf_add(out, (const char *)(item + 1) + 8, item->len - 8);
             ly_pb_close(out, mark);
         } else if (item->kind == LY_IT_EVENT_INT) {
-            struct {
-                int64_t time;
-                const char *name;
-                int64_t value;
-            } payload;
-            memcpy(&payload, item + 1, sizeof payload);
             size_t mark = ly_pb_open(out, 11);
-            ly_pb_put_fixed64(out, 1, (uint64_t)(payload.time + offset));
-            ly_text_field(out, 2, ly_str_c(payload.name));
-            if (item->key) {
-                attr_int(out, 3, ly_str_c(item->key), payload.value);
-            }
+            write_int_event(item, offset, out);
+            ly_pb_close(out, mark);
+        }
+    }
+}
+
+bool ly_record_read_events(lydite_record *record)
+{
+    ly_encoder *encoder = record->encoder;
+    size_t n = 0;
+    EACH_ITEM(counted, record->rec)
+    {
+        n += counted->kind == LY_IT_EVENT || counted->kind == LY_IT_EVENT_INT;
+    }
+    record->n_events = 0;
+    record->events = LY_ARENA_ARRAY(&encoder->arena, ly_event_ref, n + 1);
+    if (!record->events) {
+        return false;
+    }
+    EACH_ITEM(item, record->rec)
+    {
+        ly_event_ref *event = &record->events[record->n_events];
+        if (item->kind != LY_IT_EVENT && item->kind != LY_IT_EVENT_INT) {
+            continue;
+        }
+        ly_buf_reset(&encoder->join);
+        if (item->kind == LY_IT_EVENT_INT) {
+            write_int_event(item, LY_NO_TIME, &encoder->join);
+        } else {
+            ly_buf_add(&encoder->join, (const char *)(item + 1) + 8, item->len - 8);
+        }
+        memcpy(&event->time_ns, item + 1, 8);
+        event->body = ly_arena_copy(&encoder->arena, ly_buf_view(&encoder->join));
+        event->gone = false;
+        if (encoder->join.failed || !ly_str_given(event->body)) {
+            return false;
+        }
+        record->n_events++;
+    }
+    return true;
+}
+
+/* What processors left of them. */
+static void write_event_refs(const lydite_record *record, int64_t offset, ly_buf *out)
+{
+    for (size_t i = 0; i < record->n_events; i++) {
+        if (!record->events[i].gone) {
+            size_t mark = ly_pb_open(out, 11);
+            ly_pb_put_fixed64(out, 1, (uint64_t)(record->events[i].time_ns + offset));
+            ly_buf_str(out, record->events[i].body);
             ly_pb_close(out, mark);
         }
     }
@@ -613,8 +672,9 @@ static void write_status(const ly_rec *rec, ly_str message, ly_buf *out)
     ly_pb_close(out, mark);
 }
 
+/* seen: what processors left of the events; NULL when there are no processors. */
 static void write_span(ly_encoder *encoder, const ly_rec *rec, ly_str name, const parts *p,
-                       int64_t offset, ly_buf *out)
+                       const lydite_record *seen, int64_t offset, ly_buf *out)
 {
     unsigned type = rec->type < LY_COUNT(types) ? rec->type : LYDITE_OTHER;
     size_t mark = ly_pb_open(out, 2);
@@ -636,7 +696,11 @@ static void write_span(ly_encoder *encoder, const ly_rec *rec, ly_str name, cons
     if (rec->dropped_attrs) {
         ly_pb_put_uint(out, 10, rec->dropped_attrs);
     }
-    write_events(rec, offset, out);
+    if (seen) {
+        write_event_refs(seen, offset, out);
+    } else {
+        write_events(rec, offset, out);
+    }
     write_failure(encoder, rec, p, offset, out);
     if (rec->dropped_events) {
         ly_pb_put_uint(out, 12, rec->dropped_events);
@@ -652,12 +716,11 @@ static void write_span(ly_encoder *encoder, const ly_rec *rec, ly_str name, cons
 }
 
 /* Fail closed: whatever is not a clear "keep" drops the span. */
-static bool processors_keep(ly_encoder *encoder, const ly_rec *rec, ly_str *name)
+static bool processors_keep(lydite_record *record)
 {
-    lydite_record record = {encoder, rec, ly_arena_copy(&encoder->arena, *name)};
-    for (size_t i = 0; i < encoder->config->n_processors; i++) {
-        const lydite_processor *p = &encoder->config->processors[i];
-        if (p->fn(p->user, &record) != 0) {
+    const ly_config *config = record->encoder->config;
+    for (size_t i = 0; i < config->n_processors; i++) {
+        if (config->processors[i].fn(config->processors[i].user, record) != 0) {
             return false;
         }
     }
@@ -693,11 +756,19 @@ int ly_encode_record(ly_encoder *encoder, const ly_rec *rec, int64_t wall_offset
                    rec->type == LYDITE_MEMORY ? "gen_ai.memory.records" : LY_K_DOCUMENTS);
     }
     ly_str name = span_name(encoder, rec, &p);
-    if (encoder->config->n_processors && !processors_keep(encoder, rec, &name)) {
-        return LYDITE_DROP_PROCESSOR;
+    lydite_record record = {.encoder = encoder, .rec = rec};
+    const bool seen = encoder->config->n_processors != 0;
+    if (seen) {
+        record.name = ly_arena_copy(&encoder->arena, name);
+        record.message = ly_arena_copy(&encoder->arena, p.status);
+        if (!ly_record_read_events(&record) || !processors_keep(&record)) {
+            return LYDITE_DROP_PROCESSOR;
+        }
+        name = record.name;
+        p.status = record.message;
     }
     p.status = clean(encoder, p.status);
-    write_span(encoder, rec, clean(encoder, name), &p, wall_offset_ns, out);
+    write_span(encoder, rec, clean(encoder, name), &p, seen ? &record : NULL, wall_offset_ns, out);
     if (out->failed) {
         int reason = out->failed == LY_E_NOMEM ? LYDITE_DROP_MEMORY : LYDITE_DROP_TOO_LARGE;
         out->failed = LY_OK;

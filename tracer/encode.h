@@ -16,6 +16,13 @@ typedef struct ly_attr {
     int32_t next; /* in its bucket */
 } ly_attr;
 
+/* An event as a processor sees it: the fields of Span.Event but for the time, in the arena. */
+typedef struct ly_event_ref {
+    int64_t time_ns;
+    ly_str body;
+    bool gone;
+} ly_event_ref;
+
 #define LY_ATTR_BUCKETS 256u
 
 struct ly_encoder {
@@ -32,8 +39,13 @@ struct ly_encoder {
 struct lydite_record {
     ly_encoder *encoder;
     const ly_rec *rec;
-    ly_str name; /* NUL-terminated */
+    ly_str name, message; /* NUL-terminated */
+    ly_event_ref *events;
+    size_t n_events;
 };
+
+/* Fills record->events from the record's items; false without memory. */
+LY_MUST_USE bool ly_record_read_events(lydite_record *record);
 
 /* The attribute of that key, or NULL. */
 ly_attr *ly_encoder_find(ly_encoder *encoder, ly_str key);

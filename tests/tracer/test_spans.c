@@ -620,6 +620,72 @@ static void test_processors(void **state)
     assert_int_equal(ly_str_find(ly_buf_view(&exported), LY_S("secret"), 0), SIZE_MAX);
 }
 
+/* Masks every text that has the word, wherever in a span it stands. */
+static int no_secrets(void *user, lydite_record *record)
+{
+    lydite_attribute a;
+    (void)user;
+    if (strstr(lydite_record_name(record), "secret")) {
+        assert_int_equal(lydite_record_set_name(record, "masked name"), LYDITE_OK);
+    }
+    if (strstr(lydite_record_message(record), "secret")) {
+        assert_int_equal(lydite_record_set_message(record, "masked message"), LYDITE_OK);
+    }
+    assert_int_equal(lydite_record_events(record), 3);
+    for (size_t e = 0; e < lydite_record_events(record); e++) {
+        for (size_t i = 0; lydite_record_event_at(record, e, i, &a); i++) {
+            if (a.kind == LYDITE_VALUE_STRING &&
+                ly_str_find(ly_str_n(a.text, a.text_len), LY_S("secret"), 0) != SIZE_MAX) {
+                char key[64];
+                snprintf(key, sizeof key, "%.*s", (int)a.key_len, a.key);
+                assert_int_equal(lydite_record_event_set_str(record, e, key, "masked", 6),
+                                 LYDITE_OK);
+            }
+        }
+        if (strcmp(lydite_record_event_name(record, e), "gone") == 0) {
+            lydite_record_event_remove(record, e);
+            assert_false(lydite_record_event_at(record, e, 0, &a));
+            assert_string_equal(lydite_record_event_name(record, e), "");
+        }
+    }
+    assert_true(lydite_record_event_at(record, 2, 0, &a) && a.kind == LYDITE_VALUE_INT &&
+                a.number == 7);
+    assert_false(lydite_record_event_at(record, 3, 0, &a));
+    assert_int_equal(lydite_record_event_set_str(record, 3, "k", "v", 1), LYDITE_E_NOTFOUND);
+    return 0;
+}
+
+static void test_processors_see_all(void **state)
+{
+    (void)state;
+    const lydite_processor list = {no_secrets, NULL};
+    lydite_options opts = LYDITE_OPTIONS_INIT;
+    opts.processors = &list;
+    opts.n_processors = 1;
+    open_with(&opts);
+    lydite_span *s = lydite_start(t, LYDITE_OTHER, "a secret name");
+    lydite_add_exception(s, "ValueError", "the secret is 7", "at secret.c:1");
+    lydite_add_event(s, "gone", NULL);
+    lydite_add_event_int(s, "tick", "n", 7);
+    lydite_set_error(s, "E", "no secret");
+    lydite_end(s);
+    finish();
+    const ly_span *span = &batch.spans[0];
+    assert_int_equal(ly_str_find(ly_buf_view(&exported), LY_S("secret"), 0), SIZE_MAX);
+    assert_true(ly_str_eqc(span->name, "masked name"));
+    assert_true(ly_str_eqc(span->status_message, "masked message"));
+    assert_int_equal(span->n_events, 2);
+    assert_true(ly_str_eqc(span->events[0].name, "exception"));
+    assert_int_equal(span->events[0].attrs.n, 3);
+    assert_true(ly_str_eqc(ly_attrs_get(&span->events[0].attrs, LY_S("exception.type"))->str,
+                           "ValueError"));
+    assert_true(
+        ly_str_eqc(ly_attrs_get(&span->events[0].attrs, LY_S("exception.message"))->str, "masked"));
+    assert_true(span->events[0].time_ns >= span->start_ns);
+    assert_true(ly_str_eqc(span->events[1].name, "tick"));
+    assert_int_equal(ly_attrs_get(&span->events[1].attrs, LY_S("n"))->integer, 7);
+}
+
 static void test_several_tracers(void **state)
 {
     (void)state;
@@ -684,6 +750,7 @@ int main(void)
         cmocka_unit_test(test_sampling),
         cmocka_unit_test(test_threshold),
         cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_processors_see_all),
         cmocka_unit_test(test_several_tracers),
         cmocka_unit_test(test_no_allocation),
     };

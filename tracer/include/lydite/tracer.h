@@ -582,6 +582,10 @@ LYDITE_API int lydite_get_baggage(const lydite_span *span, const char *name, cha
 
 /* ---- For processors ------------------------------------------------------------------------- */
 
+/* All that leaves the process with a span can be seen and changed here: its name, attributes (messages,
+ * documents and the like show as the attributes that they will be), status message, and events, of which
+ * an exception is one. Links carry no text but the attributes that you gave them. */
+
 enum {
     LYDITE_VALUE_NONE = 0,
     LYDITE_VALUE_STRING,
@@ -606,7 +610,6 @@ LYDITE_API const char *lydite_record_name(const lydite_record *record);
 LYDITE_API int lydite_record_type(const lydite_record *record);
 LYDITE_API int64_t lydite_record_duration_ns(const lydite_record *record);
 LYDITE_API size_t lydite_record_count(const lydite_record *record);
-/* Messages, documents and the like show here as the attributes that they will be. */
 LYDITE_API bool lydite_record_at(const lydite_record *record, size_t i, lydite_attribute *ret);
 LYDITE_API bool lydite_record_get(const lydite_record *record, const char *name,
                                   lydite_attribute *ret);
@@ -615,6 +618,20 @@ LYDITE_API int lydite_record_set_str(lydite_record *record, const char *name, co
                                      size_t len);
 LYDITE_API int lydite_record_set_int(lydite_record *record, const char *name, int64_t value);
 LYDITE_API void lydite_record_remove(lydite_record *record, const char *name);
+LYDITE_API int lydite_record_set_name(lydite_record *record, const char *name);
+/* The message of the status (and of the exception event made of it); "" when there is none. */
+LYDITE_API const char *lydite_record_message(const lydite_record *record);
+LYDITE_API int lydite_record_set_message(lydite_record *record, const char *text);
+/* Events count from 0 and keep their numbers when one is removed (it then has no attributes). */
+LYDITE_API size_t lydite_record_events(const lydite_record *record);
+LYDITE_API const char *lydite_record_event_name(const lydite_record *record, size_t event);
+/* Attribute i of an event; false past the last. */
+LYDITE_API bool lydite_record_event_at(const lydite_record *record, size_t event, size_t i,
+                                       lydite_attribute *ret);
+/* Replaces at its place, or adds; LYDITE_E_NOTFOUND past the last event. */
+LYDITE_API int lydite_record_event_set_str(lydite_record *record, size_t event, const char *name,
+                                           const char *value, size_t len);
+LYDITE_API void lydite_record_event_remove(lydite_record *record, size_t event);
 
 #ifdef __cplusplus
 }
