@@ -371,7 +371,7 @@ bool ly_judge_label_value(const ly_judge_work *w, ly_str label, double *ret)
     return false;
 }
 
-void ly_judge_print_share(ly_cli *cli, const char *what, int64_t k, int64_t n)
+static void print_share(ly_cli *cli, const char *what, int64_t k, int64_t n)
 {
     ly_interval v = ly_wilson(k, n, 0.95);
     if (v.ok) {
@@ -446,11 +446,9 @@ static int print_test(ly_judge_work *w)
     fprintf(w->cli->out, "%s on %zu labelled row%s: %lld scored, %lld abstained, %lld unscored\n\n",
             w->cli->args[0], w->n, ly_plural(w->n), (long long)scored, (long long)abstained,
             (long long)unscored);
-    ly_judge_print_share(w->cli, "agrees with the label", (int64_t)(table[0] + table[3]), scored);
-    ly_judge_print_share(w->cli, "finds the good (TPR)", (int64_t)table[0],
-                         (int64_t)(table[0] + table[1]));
-    ly_judge_print_share(w->cli, "finds the bad (TNR)", (int64_t)table[3],
-                         (int64_t)(table[2] + table[3]));
+    print_share(w->cli, "agrees with the label", (int64_t)(table[0] + table[3]), scored);
+    print_share(w->cli, "finds the good (TPR)", (int64_t)table[0], (int64_t)(table[0] + table[1]));
+    print_share(w->cli, "finds the bad (TNR)", (int64_t)table[3], (int64_t)(table[2] + table[3]));
     if (k.ok) {
         fprintf(w->cli->out, "%-34s %.3f  [%.3f, %.3f]\n", "Cohen's kappa", k.kappa, k.interval.lo,
                 k.interval.hi);

@@ -12,7 +12,8 @@
 
 /* ------------------------------------------------------------------ options */
 
-bool ly_size_parse(ly_str text, int64_t *ret)
+/* "10G", "512M", "1T", "4096" -> bytes. */
+static bool size_parse(ly_str text, int64_t *ret)
 {
     static const char units[] = "kmgt";
     int shift = 0;
@@ -38,7 +39,7 @@ bool ly_size_parse(ly_str text, int64_t *ret)
 static int read_size(ly_cli *cli, const char *name, int64_t *ret)
 {
     const char *text = ly_cli_setting(cli, name);
-    if (text && !ly_size_parse(ly_str_c(text), ret))
+    if (text && !size_parse(ly_str_c(text), ret))
         return ly_cli_usage(cli, "--%s takes a size such as 512M or 10G, not \"%s\"", name, text);
     return LY_EXIT_DONE;
 }

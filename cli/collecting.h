@@ -24,8 +24,6 @@ LY_MUST_USE ly_status ly_collecting_lend(ly_collecting *c, ly_err *err);
 void ly_collecting_end(ly_collecting *c);
 /* The log of the collector on standard error, as "lydite: <text>". least: LY_LOG_WARN is quiet. */
 void ly_collecting_log(ly_cli *cli, bool quiet);
-/* "10G", "512M", "1T", "4096" -> bytes. */
-LY_MUST_USE bool ly_size_parse(ly_str text, int64_t *ret);
 /* Tells systemd ("READY=1"), when it asked. */
 void ly_sd_notify(const char *state);
 

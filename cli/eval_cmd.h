@@ -43,7 +43,6 @@ const char *ly_eval_at(ly_eval_session *s, const char *name, int i);
 const char *ly_eval_opt(ly_eval_session *s, const char *name);
 /* A path of the suite file is looked for beside the file first. */
 const char *ly_eval_path(ly_eval_session *s, const char *name, int i);
-const char *ly_eval_beside(ly_eval_session *s, const char *path);
 LY_MUST_USE bool ly_eval_number(ly_eval_session *s, const char *name, double lo, double hi,
                                 double *slot);
 /* All numbers of the suite; false after a usage error. */

@@ -100,7 +100,7 @@ const char *ly_eval_opt(ly_eval_session *s, const char *name)
     return ly_eval_at(s, name, 0);
 }
 
-const char *ly_eval_beside(ly_eval_session *s, const char *path)
+static const char *beside_suite(ly_eval_session *s, const char *path)
 {
     if (!path || path[0] == '/' || !s->suite_dir) {
         return path;
@@ -112,7 +112,7 @@ const char *ly_eval_beside(ly_eval_session *s, const char *path)
 const char *ly_eval_path(ly_eval_session *s, const char *name, int i)
 {
     const char *path = ly_eval_at(s, name, i);
-    return ly_cli_opt_count(s->cli, name) ? path : ly_eval_beside(s, path);
+    return ly_cli_opt_count(s->cli, name) ? path : beside_suite(s, path);
 }
 
 bool ly_eval_number(ly_eval_session *s, const char *name, double lo, double hi, double *slot)
@@ -196,7 +196,7 @@ static ly_status read_rubrics(ly_eval_session *s, ly_err *err)
         }
         ly_suite_file *f = &s->suite.files[s->suite.n_files++];
         f->path = ly_str_sub(spec, 7, SIZE_MAX);
-        const char *path = ly_eval_beside(s, f->path.ptr);
+        const char *path = beside_suite(s, f->path.ptr);
         ly_status st = ly_rubric_read(ly_cli_db(s->cli), path, &s->arena, &f->text, err);
         if (st) {
             return ly_err_wrap(err, "judge %.*s", LY_STR_ARG(spec));

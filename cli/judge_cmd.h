@@ -48,7 +48,6 @@ LY_MUST_USE ly_status ly_judge_work_run(ly_judge_work *w);
 void ly_judge_work_release(ly_judge_work *w);
 /* What the judge's own words and the usual ones are worth, numbers too; false: no label that is known. */
 LY_MUST_USE bool ly_judge_label_value(const ly_judge_work *w, ly_str label, double *ret);
-void ly_judge_print_share(ly_cli *cli, const char *what, int64_t k, int64_t n);
 
 int ly_judge_run_audit(ly_cli *cli);
 

@@ -32,7 +32,8 @@ ly_store *ly_cli_store(ly_cli *cli, ly_store_role role, int *ret_exit)
     return NULL;
 }
 
-bool ly_cli_filters_path(char *path, size_t size)
+/* The file's path, or NULL where there is no home. */
+static bool filters_path(char *path, size_t size)
 {
     const char *base = getenv("XDG_CONFIG_HOME");
     const char *home = getenv("HOME");
@@ -53,7 +54,7 @@ static bool each_saved(bool (*fn)(void *user, ly_str name, ly_str text), void *u
     char path[4096];
     char line[LY_MAX_FILTER_BYTES + MAX_NAME + 4];
     bool stop = false;
-    FILE *f = ly_cli_filters_path(path, sizeof path) ? fopen(path, "re") : NULL;
+    FILE *f = filters_path(path, sizeof path) ? fopen(path, "re") : NULL;
     while (f != NULL && !stop && fgets(line, sizeof line, f) != NULL) {
         ly_str rest = ly_str_trim(ly_str_c(line)), name;
         if (rest.len == 0 || rest.ptr[0] == '#' || !ly_str_split(&rest, ' ', &name)) {
@@ -118,7 +119,7 @@ ly_status ly_cli_save_filter(ly_str name, ly_str text, ly_err *err)
                        "the name of a filter is 1 to %d letters, digits, \"-\", \"_\" or \".\"",
                        MAX_NAME);
     }
-    if (!ly_cli_filters_path(path, sizeof path)) {
+    if (!filters_path(path, sizeof path)) {
         return LY_FAIL(err, LY_E_NOTFOUND, "no HOME to keep the filter in");
     }
     for (char *p = strchr(path + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {

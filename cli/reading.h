@@ -30,7 +30,5 @@ int ly_cli_flush(ly_cli *cli, ly_buf *out, ly_status st, const ly_err *err);
 /* Filters that were saved by name: `filters` in the configuration folder, a line "NAME FILTER" each. */
 ly_str ly_cli_saved_filter(void *arena, ly_str name);
 LY_MUST_USE ly_status ly_cli_save_filter(ly_str name, ly_str text, ly_err *err);
-/* The file's path, or NULL where there is no home. */
-bool ly_cli_filters_path(char *path, size_t size);
 
 #endif

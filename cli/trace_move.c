@@ -29,8 +29,10 @@ static bool looks_like_id(const char *arg)
     return n >= 4 && n <= 32;
 }
 
-bool ly_trace_query_args(ly_cli *cli, ly_store *store, ly_filter **ret_filter,
-                         ly_trace_query *ret_query, int *ret_exit)
+/* The query of verbs that take a filter or ids: arguments that all look like ids (or @last) become a
+ * filter of those traces of any origin. False: printed, *ret_exit set. The filter is the caller's. */
+static bool query_args(ly_cli *cli, ly_store *store, ly_filter **ret_filter,
+                       ly_trace_query *ret_query, int *ret_exit)
 {
     bool ids = cli->n_args > 0;
     for (int i = 0; i < cli->n_args; i++) {
@@ -147,7 +149,7 @@ int ly_trace_run_export(ly_cli *cli)
         return ly_cli_usage(cli, "--proto and --json exclude each other");
     }
     ly_buf_init(&e.out, LY_MAX_OUTPUT_BYTES);
-    if (!ly_trace_query_args(cli, store, &filter, &query, &exit_code)) {
+    if (!query_args(cli, store, &filter, &query, &exit_code)) {
         goto out;
     }
     ly_progress_begin(&e.progress, cli, "records");
@@ -514,7 +516,7 @@ int ly_trace_run_rm(ly_cli *cli)
     if (store == NULL) {
         return exit_code;
     }
-    if (!ly_trace_query_args(cli, store, &filter, &query, &exit_code)) {
+    if (!query_args(cli, store, &filter, &query, &exit_code)) {
         goto out;
     }
     if (ly_store_forget(store, &query, true, &removed, &err) != LY_OK) {

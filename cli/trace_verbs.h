@@ -12,11 +12,6 @@ int ly_trace_run_export(ly_cli *cli); /* trace_move.c */
 int ly_trace_run_import(ly_cli *cli);
 int ly_trace_run_rm(ly_cli *cli);
 
-/* The query of verbs that take a filter or ids: arguments that all look like ids (or @last) become a
- * filter of those traces of any origin. False: printed, *ret_exit set. The filter is the caller's. */
-LY_MUST_USE bool ly_trace_query_args(ly_cli *cli, ly_store *store, ly_filter **ret_filter,
-                                     ly_trace_query *ret_query, int *ret_exit);
-
 /* Imports files (or "-") into a store, as `trace import` does, and settles. key: the access key that
  * prices by key see, NULL = none. Returns the first failure; LY_E_CANCELLED between two documents after a
  * signal, with what was read before stored and settled. */

@@ -192,9 +192,6 @@ typedef struct ly_runtime_tls {
 /* The certificate of a collector with TLS. */
 LY_MUST_USE ly_status ly_runtime_cert(const ly_runtime *runtime, ly_runtime_tls *ret, ly_err *err);
 
-/* Who listens on a TCP port, for error texts: "python3 (pid 4711)", or "" when it cannot be said. */
-void ly_port_owner(int port, char *dst, size_t size);
-
 /* A plain HTTP request to a collector on this machine (status, doctor, tests). body NULL = GET, else POST.
  * headers: further lines, each ended by CR LF, or NULL. *ret_code is the HTTP status, the answer's body is
  * appended. LY_E_NETWORK, LY_E_TIMEOUT, LY_E_LIMIT. */

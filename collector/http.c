@@ -23,7 +23,7 @@ static int http_status(const ly_answer *answer)
 }
 
 /* Puts an answer of plain or JSON text in. */
-void ly_http_put_text(http_call *call, int code, const char *type, const char *fmt, ...)
+static void put_text(http_call *call, int code, const char *type, const char *fmt, ...)
 {
     char text[1024];
     va_list args;
@@ -41,7 +41,6 @@ static const char *type_of(ly_otlp_format format)
     return format == LY_OTLP_JSON ? TYPE_JSON : TYPE_PROTO;
 }
 
-/* google.rpc.Status in the request's encoding (R12). */
 void ly_http_put_status(http_call *call, int http_code, ly_rpc_code code, int64_t retry_ns,
                         const char *text)
 {
@@ -192,7 +191,7 @@ static void begin_otlp(http_call *call, const char *method)
     bool type_known = ly_http_read_type(call);
     if (strcmp(method, MHD_HTTP_METHOD_POST) != 0) {
         ly_stats_refused(call->c, LY_REFUSED_UNSUPPORTED, 0);
-        ly_http_put_text(call, MHD_HTTP_METHOD_NOT_ALLOWED, TYPE_TEXT, "OTLP/HTTP is POST only\n");
+        put_text(call, MHD_HTTP_METHOD_NOT_ALLOWED, TYPE_TEXT, "OTLP/HTTP is POST only\n");
         call->refused = true;
         call->why = LY_REFUSED_UNSUPPORTED;
     } else if (!ly_http_check_origin(call) || !ly_http_check_key(call, LY_SCOPE_WRITE)) {
@@ -214,7 +213,7 @@ static void begin_otlp(http_call *call, const char *method)
 
 static void method_not_allowed(http_call *call)
 {
-    ly_http_put_text(call, MHD_HTTP_METHOD_NOT_ALLOWED, TYPE_TEXT, "method not allowed\n");
+    put_text(call, MHD_HTTP_METHOD_NOT_ALLOWED, TYPE_TEXT, "method not allowed\n");
     call->refused = true;
     call->why = LY_REFUSED_UNSUPPORTED;
 }
@@ -236,7 +235,7 @@ static bool begin_preflight(http_call *call, const char *method)
         return false;
     call->format = LY_OTLP_JSON;
     if (ly_str_given(ly_http_local_origin(call))) {
-        ly_http_put_text(call, MHD_HTTP_NO_CONTENT, TYPE_TEXT, "%s", "");
+        put_text(call, MHD_HTTP_NO_CONTENT, TYPE_TEXT, "%s", "");
         call->refused = true; /* answered; not counted as refused */
         call->why = LY_REFUSED__COUNT;
     } else {
@@ -376,9 +375,9 @@ static void finish_ready(http_call *call)
 {
     const char *why = ly_collector_not_ready(call->c);
     if (why)
-        ly_http_put_text(call, 503, TYPE_TEXT, "not ready: %s\n", why);
+        put_text(call, 503, TYPE_TEXT, "not ready: %s\n", why);
     else
-        ly_http_put_text(call, 200, TYPE_TEXT, "ready\n");
+        put_text(call, 200, TYPE_TEXT, "ready\n");
 }
 
 static void finish_hook(http_call *call, ly_status status, const ly_err *err)
@@ -425,7 +424,7 @@ static enum MHD_Result finish(http_call *call)
     case LY_ROUTE_OTLP:
         return finish_otlp(call);
     case LY_ROUTE_HEALTH:
-        ly_http_put_text(call, 200, TYPE_TEXT, "ok\n");
+        put_text(call, 200, TYPE_TEXT, "ok\n");
         break;
     case LY_ROUTE_READY:
         finish_ready(call);
@@ -447,10 +446,10 @@ static enum MHD_Result finish(http_call *call)
         finish_scores(call);
         break;
     default:
-        ly_http_put_text(call, 200, TYPE_TEXT,
-                         "Lydite collector " LYDITE_VERSION
-                         "\nOTLP: POST /v1/traces, /v1/logs (protobuf or JSON)\n"
-                         "See also /readyz, /metrics, /status\n");
+        put_text(call, 200, TYPE_TEXT,
+                 "Lydite collector " LYDITE_VERSION
+                 "\nOTLP: POST /v1/traces, /v1/logs (protobuf or JSON)\n"
+                 "See also /readyz, /metrics, /status\n");
         break;
     }
     return send_answer(call);

@@ -71,8 +71,6 @@ struct ly_http {
 /* http.c. google.rpc.Status in the request's encoding (R12). */
 void ly_http_put_status(http_call *call, int http_code, ly_rpc_code code, int64_t retry_ns,
                         const char *text);
-void ly_http_put_text(http_call *call, int code, const char *type, const char *fmt, ...)
-    LY_PRINTF(4, 5);
 /* Puts the answer in, counts it, gives the budget back. */
 void ly_http_refuse(http_call *call, ly_refused why, int http_code, ly_rpc_code code,
                     int64_t retry_ns, const char *text);

@@ -101,7 +101,8 @@ static void name_of(int pid, char *dst, size_t size)
     snprintf(dst, size, "%s (pid %d)", comm[0] ? comm : "a process", pid);
 }
 
-void ly_port_owner(int port, char *dst, size_t size)
+/* Who listens on a TCP port, for error texts: "python3 (pid 4711)", or "" when it cannot be said. */
+static void port_owner(int port, char *dst, size_t size)
 {
     if (size)
         dst[0] = 0;
@@ -129,7 +130,7 @@ static ly_status bind_failed(const char *address, int port, int code, ly_err *er
 {
     if (code == EADDRINUSE) {
         char owner[128];
-        ly_port_owner(port, owner, sizeof owner);
+        port_owner(port, owner, sizeof owner);
         return LY_FAIL(err, LY_E_BUSY,
                        "port %d is in use%s%s; give another port, or 0 for a free one", port,
                        owner[0] ? " by " : "", owner);

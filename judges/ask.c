@@ -30,7 +30,9 @@ typedef struct asking {
     void *user;
 } asking;
 
-ly_str ly_row_field(const ly_json *row, unsigned need, ly_arena *arena)
+/* A field of the row by meaning (input, expected, context): the first column of the usual names that is
+ * there, or LY_STR_NONE. Values that are not strings come as JSON. */
+static ly_str row_field(const ly_json *row, unsigned need, ly_arena *arena)
 {
     static const char *const inputs[] = {"input", "question", "query", "prompt", "instruction"};
     static const char *const expecteds[] = {"expected", "reference", "answer", "ideal", "target"};
@@ -137,10 +139,9 @@ ly_status ly_judge_messages(const ly_judge *judge, const ly_judge_input *input, 
     char nonce[17];
     *ret_missing = NULL;
     for (size_t i = 0; i < n_pieces; i++) {
-        pieces[i] = i == 4 ? input->other
-                    : order[i].need == LY_NEED_OUTPUT
-                        ? input->output
-                        : ly_row_field(input->row, order[i].need, arena);
+        pieces[i] = i == 4                            ? input->other
+                    : order[i].need == LY_NEED_OUTPUT ? input->output
+                                                      : row_field(input->row, order[i].need, arena);
         if (!ly_str_given(pieces[i]) && (judge->def.needs & order[i].need)) {
             *ret_missing = order[i].name;
             return LY_OK;

@@ -83,12 +83,12 @@ static const ly_judge_def builtins[] = {
      false},
 };
 
-const ly_judge_def *ly_builtin_at(size_t i)
+static const ly_judge_def *builtin_at(size_t i)
 {
     return i < LY_COUNT(builtins) ? &builtins[i] : NULL;
 }
 
-const ly_judge_def *ly_builtin_named(ly_str name)
+static const ly_judge_def *builtin_named(ly_str name)
 {
     if (ly_str_eqc(name, "groundedness")) {
         name = LY_S("faithfulness");
@@ -225,8 +225,8 @@ static ly_status no_such_judge(ly_str spec, ly_err *err)
 {
     ly_buf names;
     ly_buf_init(&names, 2048);
-    for (size_t i = 0; ly_builtin_at(i); i++) {
-        ly_buf_fmt(&names, "%s%s", i ? ", " : "", ly_builtin_at(i)->name.ptr);
+    for (size_t i = 0; builtin_at(i); i++) {
+        ly_buf_fmt(&names, "%s%s", i ? ", " : "", builtin_at(i)->name.ptr);
     }
     ly_buf_c(&names, ", rubric:FILE; ");
     for (size_t i = 0; ly_check_at(i); i++) {
@@ -353,7 +353,7 @@ static ly_status parse_check(ly_judge *j, const ly_check *check, ly_str argument
 static ly_status parse_llm(ly_judge *j, ly_str name, ly_str argument, const ly_judge_env *env,
                            ly_arena *arena, ly_err *err)
 {
-    const ly_judge_def *builtin = ly_builtin_named(name);
+    const ly_judge_def *builtin = builtin_named(name);
     if (builtin) {
         if (ly_str_given(argument)) {
             return LY_FAIL(err, LY_E_INVALID, "judge %.*s takes no argument", LY_STR_ARG(name));
@@ -403,7 +403,7 @@ ly_status ly_judge_parse(ly_str spec, const ly_judge_env *env, ly_arena *arena, 
     ly_status st;
     if (check) {
         st = parse_check(j, check, argument, arena, err);
-    } else if (ly_builtin_named(name) || ly_str_eqc(name, "rubric")) {
+    } else if (builtin_named(name) || ly_str_eqc(name, "rubric")) {
         st = parse_llm(j, name, argument, env, arena, err);
     } else {
         st = no_such_judge(spec, err);

@@ -59,11 +59,5 @@ typedef struct ly_check {
 
 const ly_check *ly_check_named(ly_str name);
 const ly_check *ly_check_at(size_t i);
-const ly_judge_def *ly_builtin_named(ly_str name);
-const ly_judge_def *ly_builtin_at(size_t i);
-
-/* A field of the row by meaning (input, expected, context): the first column of the usual names that is
- * there, or LY_STR_NONE. Values that are not strings come as JSON. */
-ly_str ly_row_field(const ly_json *row, unsigned need, ly_arena *arena);
 
 #endif

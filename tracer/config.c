@@ -123,7 +123,9 @@ static bool percent_decode(ly_str s, ly_buf *out)
     return !out->failed;
 }
 
-bool ly_config_pairs(ly_str text, bool (*each)(void *user, ly_str key, ly_str value), void *user)
+/* "k=v,k2=v2" with percent-decoded values; calls `each`. false on any decoding error. */
+static bool config_pairs(ly_str text, bool (*each)(void *user, ly_str key, ly_str value),
+                         void *user)
 {
     ly_buf value;
     ly_str part;
@@ -224,11 +226,11 @@ static ly_status read_resource(const reader *r, ly_err *err)
     if (!all) {
         return LY_NOMEM(err);
     }
-    if (given && !ly_config_pairs(ly_str_c(given), pair_put, all)) {
+    if (given && !config_pairs(ly_str_c(given), pair_put, all)) {
         note(r, "OTEL_RESOURCE_ATTRIBUTES is not k=v,k2=v2 with percent-encoded values: ignored");
         pairs_clear(all);
     }
-    if (o->resource && !ly_config_pairs(ly_str_c(o->resource), pair_put, all)) {
+    if (o->resource && !config_pairs(ly_str_c(o->resource), pair_put, all)) {
         status = LY_FAIL(err, LY_E_INVALID,
                          "option resource is not k=v,k2=v2 with percent-encoded values");
         goto out;
@@ -387,7 +389,7 @@ static ly_status read_otlp(const reader *r, ly_err *err)
         return status;
     }
     value = o->headers ? o->headers : env_first(r, headers, &name);
-    if (value && !ly_config_pairs(ly_str_c(value), header_put, c)) {
+    if (value && !config_pairs(ly_str_c(value), header_put, c)) {
         return LY_FAIL(err, LY_E_INVALID, "%s is not k=v,k2=v2 with percent-encoded values",
                        o->headers ? "option headers" : name);
     }

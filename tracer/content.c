@@ -11,7 +11,8 @@
 #include "base/utf8.h"
 #include "tracer/keys.h"
 
-bool ly_content_on(ly_slot *slot)
+/* True when content is recorded for this slot; else marks the record as withheld. */
+static bool content_on(ly_slot *slot)
 {
     lydite_tracer *tracer = ly_slot_tracer(slot);
     if (!tracer || !tracer->config.content) {
@@ -24,13 +25,13 @@ bool ly_content_on(ly_slot *slot)
 static ly_slot *content_slot(lydite_span *span)
 {
     ly_slot *slot = ly_span_slot(span);
-    return slot && ly_content_on(slot) ? slot : NULL;
+    return slot && content_on(slot) ? slot : NULL;
 }
 
 /* ---- a small JSON writer ---- */
 
 /* A JSON string. Invalid bytes become U+FFFD, which is all that JSON can say about them. */
-void ly_json_text(ly_buf *out, ly_str s)
+static void json_text(ly_buf *out, ly_str s)
 {
     static const char hex[] = "0123456789abcdef";
     ly_buf_char(out, '"');
@@ -79,9 +80,9 @@ static void json_member(ly_buf *out, const char *name, const char *value)
         return;
     }
     ly_buf_char(out, ',');
-    ly_json_text(out, ly_str_c(name));
+    json_text(out, ly_str_c(name));
     ly_buf_char(out, ':');
-    ly_json_text(out, ly_str_c(value));
+    json_text(out, ly_str_c(value));
 }
 
 /* The host's locale may write a comma. */
@@ -104,7 +105,7 @@ static void json_part(ly_buf *out, const lydite_part *part)
     const bool response = strcmp(type, "tool_call_response") == 0;
     const bool uri = strcmp(type, "uri") == 0, file = strcmp(type, "file") == 0;
     ly_buf_c(out, "{\"type\":");
-    ly_json_text(out, ly_str_c(type));
+    json_text(out, ly_str_c(type));
     json_member(out, "id", part->id);
     json_member(out, "name", part->name);
     json_member(out, "modality", part->modality);
@@ -130,7 +131,7 @@ static void put_message(ly_slot *slot, int direction, const char *role, const ly
     }
     ly_buf_init(&json, tracer->config.max_span_bytes);
     ly_buf_c(&json, "{\"role\":");
-    ly_json_text(&json, ly_str_c(role ? role : direction == LYDITE_OUTPUT ? "assistant" : "user"));
+    json_text(&json, ly_str_c(role ? role : direction == LYDITE_OUTPUT ? "assistant" : "user"));
     ly_buf_c(&json, ",\"parts\":[");
     for (size_t i = 0; i < n; i++) {
         if (i) {
@@ -252,7 +253,7 @@ void lydite_add_document(lydite_span *span, const char *id, double score, const 
         ly_buf_c(&json, ",\"score\":");
         json_number(&json, score);
     }
-    if (content && ly_content_on(slot)) {
+    if (content && content_on(slot)) {
         json_member(&json, "content", content);
     }
     ly_buf_char(&json, '}');

@@ -246,9 +246,6 @@ typedef const char *(*ly_env_fn)(void *user, const char *name);
 LY_MUST_USE ly_status ly_config_read(const lydite_options *opts, ly_env_fn get, void *user,
                                      ly_config *ret, ly_err *err);
 void ly_config_release(ly_config *config);
-/* "k=v,k2=v2" with percent-decoded values; calls `each`. false on any decoding error. */
-LY_MUST_USE bool ly_config_pairs(ly_str text, bool (*each)(void *user, ly_str key, ly_str value),
-                                 void *user);
 
 /* ---- contexts ---- */
 
@@ -555,9 +552,6 @@ static inline ly_slot *ly_span_slot(const lydite_span *span)
 ly_slot *ly_span_any(const lydite_span *span);
 /* The tracer of a slot, or NULL when it is closed. */
 lydite_tracer *ly_slot_tracer(const ly_slot *slot);
-/* content.c: true when content is recorded for this slot; else marks the record as withheld. */
-bool ly_content_on(ly_slot *slot);
-void ly_json_text(ly_buf *out, ly_str s);
 
 /* encode.c: one record as a Span message (tag and length included) of ScopeSpans. */
 typedef struct ly_encoder ly_encoder;

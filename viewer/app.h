@@ -133,7 +133,6 @@ void ly_text_view_release(ly_text_view *view);
 /* Breaks view->text (filled by the caller) into lines of at most `width` cells, between words where
  * it can; a continuation is drawn as far in as its line began. */
 void ly_text_view_wrap(ly_text_view *view, int width);
-ly_str ly_text_view_line(const ly_text_view *view, size_t line);
 /* The line that holds byte `at` of the text. */
 size_t ly_text_view_line_of(const ly_text_view *view, size_t at);
 /* The next line with the find words after the first one shown. */
@@ -347,8 +346,6 @@ void ly_app_clicks(ly_app *app, int row, int n, int cols, int selected);
 int ly_app_divide(ly_app *app, ly_divider divider, int usual);
 /* Moves the divider of the last frame to a line or column. */
 void ly_app_move_divider(ly_app *app, int at);
-/* Puts bytes on the terminal's clipboard. */
-void ly_app_copy(ly_app *app, ly_str text);
 /* commands.c: what a command does on the screen in front; count 0 = none was typed. */
 void ly_app_do(ly_app *app, ly_command command, int count, uint32_t code);
 void ly_app_copy_value(ly_app *app, ly_copied kind);

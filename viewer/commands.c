@@ -9,7 +9,8 @@
 
 /* ---- copying, printing, the pager ------------------------------------------------------------ */
 
-void ly_app_copy(ly_app *app, ly_str text)
+/* Puts bytes on the terminal's clipboard. */
+static void app_copy(ly_app *app, ly_str text)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t whole = text.len;
@@ -50,7 +51,7 @@ void ly_app_copy_value(ly_app *app, ly_copied kind)
 {
     static const char *const words[] = {"text", "id", "path", "filter"};
     if (value_of(app, kind, &app->outside)) {
-        ly_app_copy(app, ly_buf_view(&app->outside));
+        app_copy(app, ly_buf_view(&app->outside));
     } else if (app->message[0] == '\0') {
         ly_app_say(app, false, "there is no %s to copy here", words[kind]);
     }

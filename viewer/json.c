@@ -44,7 +44,7 @@ void ly_json_opt_money(ly_jsonw *w, const char *key, int64_t pico)
     ly_jsonw_raw(w, ly_str_n(text, (size_t)n));
 }
 
-void ly_json_time(ly_jsonw *w, const char *key, int64_t ns)
+static void json_time(ly_jsonw *w, const char *key, int64_t ns)
 {
     if (ns == LY_UNKNOWN) {
         ly_jsonw_kv_null(w, key);
@@ -64,7 +64,7 @@ void ly_json_id(ly_jsonw *w, const char *key, const uint8_t *id, size_t n)
     ly_jsonw_kv_c(w, key, hex);
 }
 
-void ly_json_tokens(ly_jsonw *w, const ly_tokens *t)
+static void json_tokens(ly_jsonw *w, const ly_tokens *t)
 {
     ly_json_opt_i64(w, "tokens_in", ly_tokens_in(t));
     ly_json_opt_i64(w, "tokens_out", ly_tokens_out(t));
@@ -80,7 +80,7 @@ static void row_members(ly_jsonw *w, const ly_trace_row *row)
     ly_json_opt_str(w, "name", row->name);
     ly_jsonw_kv_c(w, "type", ly_type_name(row->root_type));
     ly_jsonw_kv_c(w, "origin", ly_origin_name(row->origin));
-    ly_json_time(w, "start", row->start_ns);
+    json_time(w, "start", row->start_ns);
     ly_json_opt_i64(w, "duration_ns",
                     row->end_ns == LY_UNKNOWN ? LY_UNKNOWN : row->end_ns - row->start_ns);
     ly_jsonw_kv_c(w, "state", ly_viewer_trace_state(row, ly_wall_ns()));
@@ -90,7 +90,7 @@ static void row_members(ly_jsonw *w, const ly_trace_row *row)
     ly_jsonw_kv_i64(w, "tools", row->n_tools);
     ly_jsonw_kv_i64(w, "orphans", row->n_orphans);
     ly_jsonw_kv_i64(w, "logs", row->n_logs);
-    ly_json_tokens(w, &row->tokens);
+    json_tokens(w, &row->tokens);
     ly_json_opt_money(w, "cost_usd", row->cost_pico);
     ly_jsonw_kv_bool(w, "cost_partial", (row->flags & LY_TRACE_PARTIAL_COST) != 0);
     ly_json_opt_str(w, "provider", row->provider);
@@ -122,8 +122,8 @@ void ly_viewer_json_session(const ly_session_row *row, ly_buf *out)
     ly_jsonw_init(&w, out, 0);
     ly_jsonw_object(&w);
     ly_json_opt_str(&w, "session", row->session);
-    ly_json_time(&w, "first", row->first_ns);
-    ly_json_time(&w, "last", row->last_ns);
+    json_time(&w, "first", row->first_ns);
+    json_time(&w, "last", row->last_ns);
     ly_jsonw_kv_i64(&w, "traces", row->n_traces);
     ly_jsonw_kv_i64(&w, "spans", row->n_spans);
     ly_jsonw_kv_i64(&w, "errors", row->n_errors);
@@ -154,7 +154,7 @@ void ly_json_node_members(ly_jsonw *w, const ly_node *n, bool lost)
     }
     ly_jsonw_kv_str(w, "name", n->name);
     ly_jsonw_kv_c(w, "type", ly_type_name(c->type));
-    ly_json_time(w, "start", n->start_ns);
+    json_time(w, "start", n->start_ns);
     ly_json_opt_i64(w, "duration_ns",
                     n->end_ns == LY_UNKNOWN ? LY_UNKNOWN : n->end_ns - n->start_ns);
     ly_json_opt_i64(w, "ttft_ns", c->ttft_ns);
@@ -170,7 +170,7 @@ void ly_json_node_members(ly_jsonw *w, const ly_node *n, bool lost)
     ly_json_opt_str(w, "model", ly_canon_model(c));
     ly_json_opt_str(w, "agent", c->agent_name);
     ly_json_opt_str(w, "tool", c->tool_name);
-    ly_json_tokens(w, &c->tokens);
+    json_tokens(w, &c->tokens);
     ly_json_opt_money(w, "cost_usd",
                       c->client_cost_pico != LY_UNKNOWN ? c->client_cost_pico
                                                         : n->priced.amount_pico);

@@ -12,10 +12,8 @@ void ly_json_opt_str(ly_jsonw *w, const char *key, ly_str v);
 void ly_json_opt_i64(ly_jsonw *w, const char *key, int64_t v);
 /* Pico-dollars as an exact decimal number of dollars. */
 void ly_json_opt_money(ly_jsonw *w, const char *key, int64_t pico);
-void ly_json_time(ly_jsonw *w, const char *key, int64_t ns);
 /* n bytes (8 or 16) as lower-case hexadecimal. */
 void ly_json_id(ly_jsonw *w, const char *key, const uint8_t *id, size_t n);
-void ly_json_tokens(ly_jsonw *w, const ly_tokens *t);
 /* span_id, parent_id, name, type, times, status, model, tokens, cost, ... of one node. */
 /* lost: ly_store_lost. */
 void ly_json_node_members(ly_jsonw *w, const ly_node *n, bool lost);

@@ -293,7 +293,7 @@ void ly_text_view_wrap(ly_text_view *view, int width)
     }
 }
 
-ly_str ly_text_view_line(const ly_text_view *view, size_t line)
+static ly_str text_view_line(const ly_text_view *view, size_t line)
 {
     if (line >= view->n) {
         return LY_S("");
@@ -327,7 +327,7 @@ bool ly_text_view_find(ly_text_view *view, const ly_app *app, int direction)
     size_t from = again ? view->hit : direction > 0 ? view->top + view->n - 1 : view->top;
     for (size_t k = 1; k <= view->n; k++) {
         size_t line = direction > 0 ? (from + k) % view->n : (from + view->n - k) % view->n;
-        if (ly_app_found(app, ly_text_view_line(view, line))) {
+        if (ly_app_found(app, text_view_line(view, line))) {
             view->top = view->hit = line;
             return true;
         }
@@ -346,7 +346,7 @@ void ly_text_view_draw(ly_text_view *view, ly_app *app, int top, int n, int col,
     for (size_t k = 0; k < room && view->top + k < view->n; k++) {
         size_t at = view->top + k;
         int indent = (int)view->lines[at].indent;
-        ly_str line = ly_text_view_line(view, at);
+        ly_str line = text_view_line(view, at);
         bool hit = app->find[0] != '\0' && ly_app_found(app, line);
         if (view->cut && at + 1 == view->n) {
             (void)ly_grid_puts(&app->grid, top + (int)k, col, width,

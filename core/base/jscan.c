@@ -371,15 +371,6 @@ bool ly_jscan_skip(ly_jscan *scan)
     return true;
 }
 
-ly_str ly_jscan_raw(ly_jscan *scan)
-{
-    const char *from = scan->from;
-    if (!ly_jscan_skip(scan)) {
-        return LY_STR_NONE;
-    }
-    return ly_str_n(from, (size_t)(scan->at - from));
-}
-
 void ly_jscan_place(const ly_jscan *scan, unsigned *ret_line, unsigned *ret_column)
 {
     unsigned line = 1;

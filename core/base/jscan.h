@@ -63,9 +63,6 @@ ly_jtoken ly_jscan_next(ly_jscan *scan);
 /* After OBJECT or ARRAY: reads to its end. After KEY: reads the whole value. After any other token:
  * does nothing. false on error. Checks the grammar of what it skips. */
 LY_MUST_USE bool ly_jscan_skip(ly_jscan *scan);
-/* The bytes of the value whose first token was just read, quotes and brackets included; reads to its
- * end. LY_STR_NONE on error. */
-ly_str ly_jscan_raw(ly_jscan *scan);
 /* Line and column (1-based, column in bytes) of the place where the scanner stands or failed. */
 void ly_jscan_place(const ly_jscan *scan, unsigned *ret_line, unsigned *ret_column);
 /* Sets err to "<what>: line L, column C: <why>" and returns the failure (LY_E_FORMAT, LY_E_LIMIT). */

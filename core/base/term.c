@@ -62,11 +62,6 @@ int ly_term_cp_width(uint32_t cp)
     return IN(wide, cp) ? 2 : 1;
 }
 
-const char *ly_term_unicode_version(void)
-{
-    return LY_UNICODE_VERSION;
-}
-
 static void add_escape(ly_buf *out, uint32_t cp)
 {
     ly_buf_fmt(out, "\\u{%04X}", cp);

@@ -29,8 +29,6 @@ size_t ly_term_width(ly_str clean);
 /* The next cluster of cleaned text: moves *pos past it and sets *ret_cells (0, 1 or 2). What is shown
  * in one place: a base with its marks, an emoji sequence, a flag. Call with *pos < clean.len. */
 ly_str ly_term_cluster(ly_str clean, size_t *pos, int *ret_cells);
-/* The Unicode version of the width table ("16.0.0"). */
-const char *ly_term_unicode_version(void);
 /* Appends `clean` cut to `cells` with "…" ("~" with LY_TERM_ASCII) where it was cut, and padded with
  * spaces to exactly `cells` when pad is true. */
 void ly_term_fit(ly_buf *out, ly_str clean, size_t cells, bool pad, unsigned flags);

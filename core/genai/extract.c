@@ -375,14 +375,6 @@ static void apply(ly_extract *x, const ly_key_rule *rule, const ly_any *any)
     x->value[rule->slot] = value;
 }
 
-void ly_extract_set_num(ly_extract *x, ly_slot slot, uint8_t rank, int64_t num)
-{
-    if (rank > x->rank[slot])
-        return;
-    x->rank[slot] = rank;
-    x->value[slot] = (ly_slot_value){LY_STR_NONE, num, NULL};
-}
-
 static void see_family(ly_extract *x, const ly_kv *kv)
 {
     for (size_t i = 0; i < ly_families_n; i++) {

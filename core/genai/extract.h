@@ -48,8 +48,6 @@ static inline int64_t ly_extract_num(const ly_extract *x, ly_slot slot)
 {
     return x->rank[slot] != LY_RANK_NONE ? x->value[slot].num : LY_UNKNOWN;
 }
-/* Sets a slot as if an attribute had said it, unless a better rank stands there. */
-void ly_extract_set_num(ly_extract *x, ly_slot slot, uint8_t rank, int64_t num);
 
 /* The dialect's row by scope and signatures (§3.1); never NULL. */
 const ly_dialect *ly_dialect_of(const ly_extract *x, ly_str scope);

@@ -38,13 +38,6 @@ static const struct {
     {"gen_ai.*", LY_LOG_EVENT, 0, NULL, NULL},
 };
 
-const char *ly_log_kind_name(ly_log_kind kind)
-{
-    static const char *const names[] = {"plain", "call",      "message", "tool",
-                                        "score", "exception", "event"};
-    return (unsigned)kind < sizeof names / sizeof *names ? names[kind] : "plain";
-}
-
 static ly_str attr_str(const ly_attrs *attrs, const char *key)
 {
     const ly_any *any = ly_attrs_get(attrs, ly_str_c(key));

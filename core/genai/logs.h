@@ -31,8 +31,6 @@ typedef enum ly_log_kind {
     LY_LOG_EVENT,     /* another GenAI event: shown with its trace, nothing more */
 } ly_log_kind;
 
-const char *ly_log_kind_name(ly_log_kind kind);
-
 typedef struct ly_log_info {
     ly_log_kind kind;
     ly_str event; /* full name: "claude_code.api_request"; empty for plain logs */

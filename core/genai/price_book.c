@@ -439,16 +439,6 @@ static ly_price *set_item(ly_price_set *set, ly_unit unit)
     return item;
 }
 
-bool ly_price_set_has(const ly_price_set *set, ly_unit unit)
-{
-    for (size_t i = 0; i < set->n; i++) {
-        if (set->items[i].unit == unit && set->items[i].base >= 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool ly_price_set_base(ly_price_set *set, ly_unit unit, ly_rate rate)
 {
     ly_price *item = set_item(set, unit);

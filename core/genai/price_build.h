@@ -96,7 +96,6 @@ LY_MUST_USE bool ly_price_set_base(ly_price_set *set, ly_unit unit, ly_rate rate
 /* Adds a step above `start` to a unit (which needs no base yet: its base is then unknown and the row is
  * refused). false past 8 steps or on a repeated start. */
 LY_MUST_USE bool ly_price_set_step(ly_price_set *set, ly_unit unit, int64_t start, ly_rate rate);
-bool ly_price_set_has(const ly_price_set *set, ly_unit unit);
 
 /* ---- our own format ---- */
 

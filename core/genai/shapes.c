@@ -35,7 +35,8 @@ static void *grow(ly_reader *r, void *items, size_t n, size_t *cap, size_t size)
         return &(list)->items[(list)->n++];                                                      \
     } while (0)
 
-ly_message *ly_reader_message(ly_reader *r, ly_msg_list *list)
+/* Grow the list in the arena; NULL when a limit or the arena's end is reached (noted in the reader). */
+static ly_message *reader_message(ly_reader *r, ly_msg_list *list)
 {
     APPEND(r, list);
 }
@@ -450,7 +451,7 @@ void ly_shape_message_add(ly_reader *r, ly_msg_list *list, ly_str role, const ly
 {
     if (parts->n == 0)
         return;
-    ly_message *m = ly_reader_message(r, list);
+    ly_message *m = reader_message(r, list);
     if (!m)
         return;
     m->role = role_name(role);
@@ -508,7 +509,7 @@ static void add_message(ly_reader *r, ly_val val, const char *fallback, ly_msg_l
     if (call.kind == LY_IS_OBJECT && !has_calls(&parts))
         add_call(r, &parts, call);
     add_text(r, &parts, LY_PART_TEXT, text_of(r, m, "refusal"), LY_STR_NONE);
-    ly_message *out = ly_reader_message(r, list);
+    ly_message *out = reader_message(r, list);
     if (!out)
         return;
     out->role = role;

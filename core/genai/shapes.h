@@ -43,7 +43,6 @@ typedef struct ly_reader {
 } ly_reader;
 
 /* Grow the list in the arena; NULL when a limit or the arena's end is reached (noted in the reader). */
-ly_message *ly_reader_message(ly_reader *r, ly_msg_list *list);
 ly_part *ly_reader_part(ly_reader *r, ly_part_list *list);
 ly_tool_def *ly_reader_tool(ly_reader *r);
 ly_document *ly_reader_doc(ly_reader *r);

@@ -61,7 +61,7 @@ struct ly_http {
     size_t n_spare, cap_spare;
     call *live;   /* doubly linked */
     call *parked; /* waiting for their time, unordered */
-    size_t pending, in_flight;
+    size_t pending;
     uint64_t jitter;
     size_t finished; /* callbacks since the last poll began */
     ly_http_stats stats;
@@ -378,13 +378,11 @@ static void call_start(ly_http *http, call *c, int64_t now)
     easy_setup(c, c->easy, left_ms);
     c->lane->in_flight++;
     c->lane->started++;
-    http->in_flight++;
     http->stats.attempts++;
     http->stats.bytes_up += c->req.body.len;
     ly_lane_rate_started(&c->lane->rate, c->lane->in_flight);
     if (curl_multi_add_handle(http->multi, c->easy) != CURLM_OK) {
         c->lane->in_flight--;
-        http->in_flight--;
         ly_http_reply r = reply_of(c, LY_HTTP_OTHER, "libcurl refused the request", 0);
         call_finish(c, &r);
     }
@@ -489,7 +487,6 @@ static void attempt_ended(ly_http *http, call *c, CURLcode code)
     easy_give(http, c->easy);
     c->easy = NULL;
     c->lane->in_flight--;
-    http->in_flight--;
     ly_http_error error = error_of(code);
     if (code == CURLE_WRITE_ERROR) {
         error = c->stopped ? LY_HTTP_CANCELLED : LY_HTTP_TOO_LARGE;
@@ -714,11 +711,6 @@ size_t ly_http_pending(const ly_http *http)
     return http->pending;
 }
 
-size_t ly_http_in_flight(const ly_http *http)
-{
-    return http->in_flight;
-}
-
 void ly_http_cancel(ly_http *http)
 {
     http->parked = NULL;
@@ -732,7 +724,6 @@ void ly_http_cancel(ly_http *http)
         if (c->easy) {
             curl_multi_remove_handle(http->multi, c->easy);
             c->lane->in_flight--;
-            http->in_flight--;
         }
         ly_http_reply r = reply_of(c, LY_HTTP_CANCELLED, "cancelled", 0);
         call_finish(c, &r);

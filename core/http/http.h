@@ -108,7 +108,6 @@ LY_MUST_USE ly_status ly_http_submit(ly_http *http, const ly_http_request *req, 
 LY_MUST_USE ly_status ly_http_poll(ly_http *http, int64_t timeout_ms, ly_err *err);
 /* Requests not yet told through their callback. */
 size_t ly_http_pending(const ly_http *http);
-size_t ly_http_in_flight(const ly_http *http);
 /* Ends all unfinished ones with LY_HTTP_CANCELLED, callbacks included. */
 void ly_http_cancel(ly_http *http);
 

@@ -14,6 +14,10 @@
 #define E        "(?![A-Za-z0-9_-])"
 #define NOT_CODE "[^;\\s\"'&,()\\[\\]]"
 
+static size_t card_length(ly_str text);
+static size_t iban_length(ly_str text);
+static size_t ip_length(ly_str text);
+
 const ly_builtin_rule ly_builtin_rules[] = {
     {"secrets",
      "private-key",
@@ -185,14 +189,14 @@ const ly_builtin_rule ly_builtin_rules[] = {
      "card",
      "(?<![0-9A-Za-z.-])[2-6]\\d{3}(?:[ -]?\\d){8,15}(?![0-9A-Za-z])",
      {NULL},
-     ly_redact_luhn},
+     card_length},
     {"pii",
      "ip",
      "(?<![0-9A-Za-z.:-])(?<![^/]/)(?<!ersion )(?:\\d{1,3}(?:\\.\\d{1,3}){3}(?![0-9A-Za-z]|\\.\\d)|"
      "[0-9A-Fa-f:]{2,35}:[0-9A-Fa-f]{0,4}(?![0-9A-Za-z:]))",
      {".", ":"},
-     ly_redact_ip},
-    {"pii", "iban", B "[A-Z]{2}\\d{2}(?: ?[A-Z0-9]){11,30}" E, {NULL}, ly_redact_iban},
+     ip_length},
+    {"pii", "iban", B "[A-Z]{2}\\d{2}(?: ?[A-Z0-9]){11,30}" E, {NULL}, iban_length},
     {"pii",
      "us-ssn",
      "(?<![0-9-])(?!000|666|9\\d\\d)\\d{3}-(?!00)\\d{2}-(?!0000)\\d{4}(?![0-9-])",
@@ -374,12 +378,15 @@ static size_t longest(ly_str text, bool (*is)(ly_str))
     return 0;
 }
 
-size_t ly_redact_luhn(ly_str text)
+/* The longest prefix that is a card number by Luhn's check and an issuer's first digits and length; spaces
+ * and hyphens between the digits are allowed. 0 = none. */
+static size_t card_length(ly_str text)
 {
     return longest(text, is_card);
 }
 
-size_t ly_redact_iban(ly_str text)
+/* The longest prefix that is an IBAN by the check of ISO 13616, spaces allowed. 0 = none. */
+static size_t iban_length(ly_str text)
 {
     return longest(text, is_iban);
 }
@@ -391,7 +398,8 @@ static bool is_public_v4(const uint8_t b[4])
     return !small && b[0] != 127 && b[0] != 0 && !(b[0] == 255 && b[1] == 255);
 }
 
-size_t ly_redact_ip(ly_str text)
+/* All of it when it is an IP address that may be a person's: not this machine's, no version. 0 = not. */
+static size_t ip_length(ly_str text)
 {
     char copy[48];
     uint8_t b[16];

@@ -31,12 +31,4 @@ ly_redact_force ly_redact_key_force(ly_str key);
 /* One word of 16 bytes or more with letters and digits. */
 bool ly_redact_looks_secret(ly_str text);
 
-/* The longest prefix that is a card number by Luhn's check and an issuer's first digits and length; spaces
- * and hyphens between the digits are allowed. 0 = none. */
-size_t ly_redact_luhn(ly_str text);
-/* The longest prefix that is an IBAN by the check of ISO 13616, spaces allowed. 0 = none. */
-/* All of it when it is an IP address that may be a person's: not this machine's, no version. */
-size_t ly_redact_ip(ly_str text);
-size_t ly_redact_iban(ly_str text);
-
 #endif

@@ -712,8 +712,3 @@ void ly_llm_cancel(ly_llm *llm)
     llm->ready_last = NULL;
     ly_http_cancel(llm->http);
 }
-
-ly_http_stats ly_llm_stats(const ly_llm *llm)
-{
-    return ly_http_stats_get(llm->http);
-}

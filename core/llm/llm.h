@@ -47,8 +47,6 @@ LY_MUST_USE ly_status ly_llm_model_parse(ly_str spec, ly_llm_model *ret_model, l
 /* LY_OK, or LY_E_DENIED "set OPENAI_API_KEY" when the provider needs a key and the environment has none.
  * A local or private address needs none. */
 LY_MUST_USE ly_status ly_llm_model_check(const ly_llm_model *model, ly_err *err);
-/* Provider rows, for help texts; NULL at the end. */
-const char *ly_llm_provider_at(size_t i);
 
 /* ---- calls ------------------------------------------------------------------------------------------- */
 
@@ -142,7 +140,6 @@ LY_MUST_USE ly_status ly_llm_poll(ly_llm *llm, int64_t timeout_ms, ly_err *err);
 size_t ly_llm_pending(const ly_llm *llm);
 /* Ends what is unfinished with LY_LLM_CANCELLED. */
 void ly_llm_cancel(ly_llm *llm);
-ly_http_stats ly_llm_stats(const ly_llm *llm);
 
 /* SHA-256 over canonical JSON of {base, body, repeat, salt}. */
 LY_MUST_USE ly_status ly_llm_cache_key(ly_str base, ly_str body, int64_t repeat, ly_str salt,

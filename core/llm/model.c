@@ -50,11 +50,6 @@ static const provider providers[] = {
 };
 #undef CHAT
 
-const char *ly_llm_provider_at(size_t i)
-{
-    return i < LY_COUNT(providers) ? providers[i].prefix : NULL;
-}
-
 static const provider *provider_named(ly_str name)
 {
     for (size_t i = 0; i < LY_COUNT(providers); i++) {

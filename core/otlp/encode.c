@@ -86,7 +86,7 @@ ly_status ly_otlp_encode_logs(const ly_log_record *const *logs, size_t n, ly_buf
 
 /* ---- values ---- */
 
-void ly_otlp_put_any(ly_buf *out, const ly_any *value)
+static void put_any(ly_buf *out, const ly_any *value)
 {
     size_t mark;
     switch (value->kind) {
@@ -108,7 +108,7 @@ void ly_otlp_put_any(ly_buf *out, const ly_any *value)
         mark = ly_pb_open(out, 5);
         for (size_t i = 0; i < value->array.n; i++) {
             size_t inner = ly_pb_open(out, 1);
-            ly_otlp_put_any(out, &value->array.items[i]);
+            put_any(out, &value->array.items[i]);
             ly_pb_close(out, inner);
         }
         ly_pb_close(out, mark);
@@ -137,7 +137,7 @@ void ly_otlp_put_kv(ly_buf *out, uint32_t number, const ly_kv *kv)
 {
     size_t mark = open_kv(out, number, kv->key);
     size_t value = ly_pb_open(out, 2);
-    ly_otlp_put_any(out, &kv->value);
+    put_any(out, &kv->value);
     ly_pb_close(out, value);
     ly_pb_close(out, mark);
 }
@@ -284,7 +284,7 @@ void ly_otlp_put_log(ly_buf *out, const ly_log_record *log)
     put_optional(out, 3, log->severity_text);
     if (log->body.kind != LY_ANY_EMPTY) {
         size_t mark = ly_pb_open(out, 5);
-        ly_otlp_put_any(out, &log->body);
+        put_any(out, &log->body);
         ly_pb_close(out, mark);
     }
     put_attrs(out, LY_OTLP_LOG_ATTR, &log->attrs);

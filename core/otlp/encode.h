@@ -35,7 +35,6 @@ void ly_otlp_put_span(ly_buf *out, const ly_span *span);
 void ly_otlp_put_log(ly_buf *out, const ly_log_record *log);
 void ly_otlp_put_resource(ly_buf *out, const ly_resource *resource);
 void ly_otlp_put_scope(ly_buf *out, const ly_scope *scope);
-void ly_otlp_put_any(ly_buf *out, const ly_any *value);
 /* A whole KeyValue field with this number in the enclosing message (span and log attributes have
  * different ones): LY_OTLP_SPAN_ATTR ... */
 void ly_otlp_put_kv(ly_buf *out, uint32_t number, const ly_kv *kv);

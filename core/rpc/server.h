@@ -47,8 +47,9 @@ typedef enum ly_rpc_lost {
     LY_RPC_LOST__COUNT
 } ly_rpc_lost;
 
-/* All run on the server's thread, except admit() and lost(), which may also run inside
- * ly_rpc_server_pump, and lost() inside ly_rpc_server_drain, on the caller's thread. None may block. `method` is the index in the list given. */
+/* All run on the server's thread, except admit() and lost(), which may also run on the caller's thread
+ * inside ly_rpc_server_pump, and lost() inside ly_rpc_server_drain. None may block. `method` is the index
+ * in the list given. */
 typedef struct ly_rpc_handler {
     void *user;
     ly_rpc_admit (*admit)(void *user, ly_rpc_call *call, size_t method);
@@ -128,8 +129,6 @@ ly_str ly_rpc_call_meta(const ly_rpc_call *call, ly_str key);
 int64_t ly_rpc_call_age_ns(const ly_rpc_call *call);
 /* The client has gone or its deadline has passed. */
 bool ly_rpc_call_cancelled(const ly_rpc_call *call);
-/* Frees the payload early (it was inflated elsewhere); the body view of message() ends. */
-void ly_rpc_call_drop_body(ly_rpc_call *call);
 
 /* Answer OK with `body` (copied). Any thread, exactly once; the call is gone afterwards. */
 void ly_rpc_call_reply(ly_rpc_call *call, ly_str body);

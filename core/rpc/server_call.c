@@ -46,12 +46,17 @@ static void send_answer(ly_rpc_call *call, int code, ly_str message, ly_str deta
         grpc_slice_unref(trailer.value);
 }
 
+static void drop_body(ly_rpc_call *call)
+{
+    ly_rpc_body_give(&call->server->bodies, &call->body);
+}
+
 void ly_rpc_call_reply(ly_rpc_call *call, ly_str body)
 {
     grpc_slice slice = grpc_slice_from_copied_buffer(body.ptr ? body.ptr : "", body.len);
     call->answer = grpc_raw_byte_buffer_create(&slice, 1);
     grpc_slice_unref(slice);
-    ly_rpc_call_drop_body(call);
+    drop_body(call);
     send_answer(call, LY_RPC_OK, LY_S(""), LY_S(""));
 }
 
@@ -69,7 +74,7 @@ void ly_rpc_call_fail(ly_rpc_call *call, ly_rpc_code code, const char *message,
     ly_buf details;
     ly_buf_init(&details, MAX_STATUS_BYTES);
     ly_rpc_status_write(&details, &msg);
-    ly_rpc_call_drop_body(call);
+    drop_body(call);
     send_answer(call, (int)code, msg.message, details.failed ? LY_S("") : ly_buf_view(&details));
     ly_buf_release(&details);
 }
@@ -106,9 +111,4 @@ bool ly_rpc_call_cancelled(const ly_rpc_call *call)
 ly_rpc_server *ly_rpc_call_server(const ly_rpc_call *call)
 {
     return call->server;
-}
-
-void ly_rpc_call_drop_body(ly_rpc_call *call)
-{
-    ly_rpc_body_give(&call->server->bodies, &call->body);
 }

@@ -9,9 +9,6 @@
 LY_MUST_USE ly_status ly_charge_write(ly_db *db, const ly_charge *line, int64_t now_ns,
                                       ly_err *err);
 
-/* Copies what retention noted in one line of a span to all lines of it. */
-LY_MUST_USE ly_status ly_charge_copy_seal(ly_db *db, int64_t span, int64_t line, ly_err *err);
-
 /* The part of ly_usage_reprice for lines whose record was removed; adds to *done. */
 LY_MUST_USE ly_status ly_reprice_sealed(ly_store *store, const ly_reprice *how, ly_repriced *done,
                                         ly_err *err);

@@ -101,7 +101,8 @@ static ly_status canon_of(ly_db *db, const sealed *x, ly_arena *arena, ly_canon 
     return LY_OK;
 }
 
-ly_status ly_charge_copy_seal(ly_db *db, int64_t span, int64_t line, ly_err *err)
+/* Copies what retention noted in one line of a span to all lines of it. */
+static ly_status copy_seal(ly_db *db, int64_t span, int64_t line, ly_err *err)
 {
     ly_stmt *s = NULL;
     ly_status st = ly_db_prep(
@@ -135,7 +136,7 @@ static ly_status book(ly_db *db, const ly_charge *old, ly_priced now, ly_err *er
     if (!st)
         st = ly_charge_write(db, &in, at, err);
     if (!st)
-        st = ly_charge_copy_seal(db, old->span, old->line, err);
+        st = copy_seal(db, old->span, old->line, err);
     if (!st)
         st = ly_usage_apply(db, &out, NULL, err);
     return st ? st : ly_usage_apply(db, &in, NULL, err);

@@ -411,25 +411,3 @@ ly_status ly_dataset_rows(ly_store *store, ly_str name, int64_t number, int64_t 
     ly_db_reset(s);
     return ly_rows_end(st, rows, n, sizeof *rows, arena, ret_rows, ret_n, err);
 }
-
-ly_status ly_dataset_remove(ly_store *store, ly_str name, ly_err *err)
-{
-    ly_db *db = ly_store_db(store);
-    ly_stmt *s = NULL;
-    ly_status st = ly_db_write_begin(db, err);
-    if (st) {
-        return st;
-    }
-    st = ly_db_prep(db, "UPDATE dataset SET removed_ns = ?2 WHERE name = ?1 AND removed_ns IS NULL",
-                    &s, err);
-    if (!st) {
-        ly_bind_text(s, 1, name);
-        ly_bind_int(s, 2, ly_wall_ns());
-        st = ly_db_run(db, s, err);
-        if (!st && ly_db_changes(db) == 0) {
-            st = LY_FAIL(err, LY_E_NOTFOUND, "no data set %.*s; see: lydite dataset list",
-                         LY_STR_ARG(ly_str_sub(name, 0, 160)));
-        }
-    }
-    return ly_db_write_end(db, st, err);
-}

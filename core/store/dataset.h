@@ -50,6 +50,5 @@ LY_MUST_USE ly_status ly_dataset_list(ly_store *store, ly_arena *arena,
 LY_MUST_USE ly_status ly_dataset_rows(ly_store *store, ly_str name, int64_t number, int64_t from,
                                       size_t limit, ly_arena *arena, ly_row **ret_rows,
                                       size_t *ret_n, ly_err *err);
-LY_MUST_USE ly_status ly_dataset_remove(ly_store *store, ly_str name, ly_err *err);
 
 #endif

@@ -14,7 +14,8 @@
 #define SCAN_TRACES 256
 #define SCAN_LOGS   64
 
-ly_status ly_audit(ly_db *db, const char *action, ly_str object, ly_str detail, ly_err *err)
+/* One line of the audit log, inside a write. */
+static ly_status audit(ly_db *db, const char *action, ly_str object, ly_str detail, ly_err *err)
 {
     ly_stmt *s = NULL;
     ly_status st = ly_db_prep(db,
@@ -48,7 +49,7 @@ ly_status ly_store_pin(ly_store *store, ly_trace_id id, bool pin, ly_err *err)
     if (!st && ly_db_changes(db) == 0)
         st = LY_FAIL(err, LY_E_NOTFOUND, "trace %s is not in %s", hex, db->path);
     if (!st)
-        st = ly_audit(db, pin ? "pin" : "unpin", ly_str_c(hex), LY_STR_NONE, err);
+        st = audit(db, pin ? "pin" : "unpin", ly_str_c(hex), LY_STR_NONE, err);
     return ly_db_write_end(db, st, err);
 }
 
@@ -169,7 +170,7 @@ ly_status ly_store_forget(ly_store *store, const ly_trace_query *query, bool dry
                            (long long)r.counts.n_traces, (long long)r.counts.n_logs);
             if (!st)
                 st = ly_db_write_end(
-                    &store->db, ly_audit(&store->db, "forget", LY_STR_NONE, ly_str_c(detail), err),
+                    &store->db, audit(&store->db, "forget", LY_STR_NONE, ly_str_c(detail), err),
                     err);
         }
         if (!st)

@@ -194,7 +194,7 @@ static ly_status trace_touch(ly_store *store, ly_trace_id id, int64_t start_ns, 
 
 /* ---- one span ---- */
 
-int64_t ly_slot_of(ly_span_id id)
+static int64_t slot_of(ly_span_id id)
 {
     return (int64_t)(id_hash(&id, sizeof id) & (uint64_t)LY_SLOT_MASK);
 }
@@ -204,7 +204,7 @@ ly_status ly_span_row_find(ly_db *db, int64_t trace, ly_span_id id, int64_t *ret
 {
     ly_stmt *s = NULL;
     ly_status st = ly_db_prep(db, "SELECT span_id FROM span WHERE id = ?1", &s, err);
-    int64_t slot = ly_slot_of(id);
+    int64_t slot = slot_of(id);
     while (!st) {
         *ret_row = LY_SPAN_BASE(trace) | slot;
         ly_bind_int(s, 1, *ret_row);
@@ -501,8 +501,7 @@ static ly_status put_spans(ly_store *store, const ly_store_batch *batch, ly_stor
         return LY_NOMEM(err);
     for (size_t i = 0; i < batch->n_spans; i++) {
         const ly_span *span = batch->spans[i].span;
-        items[i] =
-            (item){&batch->spans[i], &results[i], span->trace_id, ly_slot_of(span->span_id), i};
+        items[i] = (item){&batch->spans[i], &results[i], span->trace_id, slot_of(span->span_id), i};
     }
     qsort(items, batch->n_spans, sizeof *items, item_order);
     ly_status st = LY_OK;

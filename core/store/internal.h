@@ -219,10 +219,6 @@ LY_MUST_USE ly_status ly_resource_put(ly_store *store, const ly_resource *resour
                                       ly_err *err);
 LY_MUST_USE ly_status ly_scope_put(ly_store *store, const ly_scope *scope, int64_t *ret_id,
                                    ly_err *err);
-LY_MUST_USE ly_status ly_resource_load(ly_store *store, int64_t id, ly_arena *arena,
-                                       const ly_resource **ret, ly_err *err);
-LY_MUST_USE ly_status ly_scope_load(ly_store *store, int64_t id, ly_arena *arena,
-                                    const ly_scope **ret, ly_err *err);
 
 /* unused.c: a writer found this in the file and begins to use it: it does not leave. */
 typedef enum ly_unused_kind { LY_UNUSED_WORD, LY_UNUSED_RESOURCE, LY_UNUSED_SCOPE } ly_unused_kind;
@@ -302,7 +298,6 @@ LY_MUST_USE ly_status ly_payload_parts(ly_store *store, int64_t id, ly_arena *ar
 /* ingest.c */
 LY_MUST_USE ly_status ly_epoch_get(ly_store *store, int64_t day, ly_epoch_state **ret, ly_err *err);
 LY_MUST_USE ly_status ly_epochs_flush(ly_store *store, ly_err *err);
-int64_t ly_slot_of(ly_span_id id);
 LY_MUST_USE ly_status ly_span_row_find(ly_db *db, int64_t trace, ly_span_id id, int64_t *ret_row,
                                        bool *ret_found, ly_err *err);
 LY_MUST_USE ly_status ly_dirty_mark(ly_db *db, int64_t trace, int64_t now, int64_t records,
@@ -444,9 +439,6 @@ LY_MUST_USE ly_status ly_session_move(ly_db *db, const ly_summary *old, const ly
 LY_MUST_USE ly_status ly_trace_scan(ly_store *store, const ly_trace_query *query, size_t limit,
                                     ly_store_key *key, ly_summary *sums, size_t *ret_n,
                                     bool *ret_more, ly_err *err);
-/* One line of the audit log, inside a write. */
-LY_MUST_USE ly_status ly_audit(ly_db *db, const char *action, ly_str object, ly_str detail,
-                               ly_err *err);
 
 /* scrub.c: zeroes what lies in unused parts of pages; in slices. */
 LY_MUST_USE ly_status ly_pages_scrub(ly_store *store, ly_err *err);

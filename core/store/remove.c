@@ -59,7 +59,7 @@ bool ly_idset_has(const ly_idset *set, int64_t id)
     return ly_idset_find(set, id) != SIZE_MAX;
 }
 
-void ly_idset_release(ly_idset *set)
+static void idset_release(ly_idset *set)
 {
     ly_free(set->ids);
     *set = (ly_idset){0};
@@ -73,10 +73,10 @@ void ly_removal_init(ly_removal *r, ly_store *store, bool forget)
 
 void ly_removal_release(ly_removal *r)
 {
-    ly_idset_release(&r->contents);
-    ly_idset_release(&r->words);
-    ly_idset_release(&r->resources);
-    ly_idset_release(&r->scopes);
+    idset_release(&r->contents);
+    idset_release(&r->words);
+    idset_release(&r->resources);
+    idset_release(&r->scopes);
     ly_arena_release(&r->arena);
 }
 
@@ -556,6 +556,6 @@ ly_status ly_removal_contents(ly_removal *r, ly_err *err)
     ly_idset_sort(&kept);
     if (!st)
         st = delete_contents(r, &kept, err);
-    ly_idset_release(&kept);
+    idset_release(&kept);
     return st;
 }

@@ -15,7 +15,6 @@ LY_MUST_USE bool ly_idset_add(ly_idset *set, int64_t id);
 void ly_idset_sort(ly_idset *set);
 bool ly_idset_has(const ly_idset *set, int64_t id);    /* sorted */
 size_t ly_idset_find(const ly_idset *set, int64_t id); /* sorted; SIZE_MAX = not in it */
-void ly_idset_release(ly_idset *set);
 
 typedef struct ly_removal {
     ly_store *store;

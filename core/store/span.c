@@ -10,8 +10,8 @@
 
 /* ---- resources and scopes of a record ---- */
 
-ly_status ly_resource_load(ly_store *store, int64_t id, ly_arena *arena, const ly_resource **ret,
-                           ly_err *err)
+static ly_status resource_load(ly_store *store, int64_t id, ly_arena *arena,
+                               const ly_resource **ret, ly_err *err)
 {
     ly_stmt *s = NULL;
     ly_status st =
@@ -35,8 +35,8 @@ ly_status ly_resource_load(ly_store *store, int64_t id, ly_arena *arena, const l
     return r ? LY_OK : LY_NOMEM(err);
 }
 
-ly_status ly_scope_load(ly_store *store, int64_t id, ly_arena *arena, const ly_scope **ret,
-                        ly_err *err)
+static ly_status scope_load(ly_store *store, int64_t id, ly_arena *arena, const ly_scope **ret,
+                            ly_err *err)
 {
     ly_stmt *s = NULL;
     ly_status st =
@@ -73,9 +73,9 @@ ly_status ly_span_of_row(ly_store *store, int64_t epoch, ly_trace_id trace, cons
                        ? LY_OK
                        : ly_payload_load(store, epoch, row->payload, &ids, arena, &wire, err);
     if (!st)
-        st = ly_resource_load(store, row->resource, arena, &resource, err);
+        st = resource_load(store, row->resource, arena, &resource, err);
     if (!st)
-        st = ly_scope_load(store, row->scope, arena, &scope, err);
+        st = scope_load(store, row->scope, arena, &scope, err);
     if (st)
         return st;
     if (row->flags & LY_SPAN_SYNTHETIC) {
@@ -146,9 +146,9 @@ ly_status ly_logs_of_trace(ly_store *store, int64_t trace, const ly_span_id *onl
         st = log ? ly_payload_load(store, id >> LY_EPOCH_BITS, payload, NULL, arena, &wire, err)
                  : LY_NOMEM(err);
         if (!st)
-            st = ly_resource_load(store, resource, arena, &r, err);
+            st = resource_load(store, resource, arena, &r, err);
         if (!st)
-            st = ly_scope_load(store, scope, arena, &c, err);
+            st = scope_load(store, scope, arena, &c, err);
         if (!st && ly_otlp_decode_log(wire, r, c, arena, log) == LY_E_NOMEM)
             st = LY_NOMEM(err);
         if (!st)
@@ -173,23 +173,6 @@ static ly_status trace_no(ly_db *db, ly_trace_id id, int64_t *ret_no, int64_t *r
     *ret_no = sum.no;
     *ret_epoch = sum.epoch;
     return LY_OK;
-}
-
-ly_status ly_store_logs(ly_store *store, ly_trace_id trace, size_t limit, ly_store_key *key,
-                        ly_arena *arena, const ly_log_record ***ret_logs, size_t *ret_n,
-                        ly_err *err)
-{
-    ly_db *db = &store->db;
-    ly_status st = ly_db_read_begin(db, err);
-    if (st)
-        return st;
-    int64_t no = 0, epoch = 0;
-    if (!ly_trace_id_zero(trace))
-        st = trace_no(db, trace, &no, &epoch, err);
-    if (!st)
-        st = ly_logs_of_trace(store, no, NULL, limit, key, arena, ret_logs, ret_n, err);
-    ly_db_read_end(db);
-    return st;
 }
 
 /* ---- one span ---- */

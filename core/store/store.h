@@ -352,12 +352,6 @@ bool ly_store_attr_ok(const ly_filter_node *term, const ly_span_full *full);
 LY_MUST_USE ly_status ly_store_text_ok(const ly_filter_node *term, const ly_span_full *full,
                                        ly_arena *arena, bool *ret_ok);
 
-/* Log records of a trace (or with a zero trace id: of no trace), oldest first, at most `limit` from
- * *key on. */
-LY_MUST_USE ly_status ly_store_logs(ly_store *store, ly_trace_id trace, size_t limit,
-                                    ly_store_key *key, ly_arena *arena,
-                                    const ly_log_record ***ret_logs, size_t *ret_n, ly_err *err);
-
 /* ---- sessions ------------------------------------------------------------------------------ */
 
 typedef struct ly_session_row {

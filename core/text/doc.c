@@ -347,11 +347,6 @@ ly_status ly_doc_set_bool(ly_doc *object, const char *key, bool value)
     return ly_doc_set(object, key, doc_of(cJSON_CreateBool(value)));
 }
 
-ly_status ly_doc_set_null(ly_doc *object, const char *key)
-{
-    return ly_doc_set(object, key, doc_of(cJSON_CreateNull()));
-}
-
 ly_doc *ly_doc_put_object(ly_doc *object, const char *key)
 {
     ly_doc *child = ly_doc_new_object();

@@ -50,7 +50,6 @@ LY_MUST_USE ly_status ly_doc_set_str(ly_doc *object, const char *key, ly_str val
 LY_MUST_USE ly_status ly_doc_set_i64(ly_doc *object, const char *key, int64_t value);
 LY_MUST_USE ly_status ly_doc_set_double(ly_doc *object, const char *key, double value);
 LY_MUST_USE ly_status ly_doc_set_bool(ly_doc *object, const char *key, bool value);
-LY_MUST_USE ly_status ly_doc_set_null(ly_doc *object, const char *key);
 /* A new empty object (array) as that member, returned for filling; NULL when memory is out. */
 ly_doc *ly_doc_put_object(ly_doc *object, const char *key);
 ly_doc *ly_doc_put_array(ly_doc *object, const char *key);

@@ -277,11 +277,10 @@ static bool build(builder *b)
     }
 }
 
-ly_status ly_json_parse_deep(ly_str text, unsigned max_depth, ly_arena *arena, ly_json **ret,
-                             ly_err *err)
+ly_status ly_json_parse(ly_str text, ly_arena *arena, ly_json **ret, ly_err *err)
 {
     builder b = {.arena = arena, .status = LY_OK};
-    ly_jscan_init(&b.scan, text, max_depth);
+    ly_jscan_init(&b.scan, text, LY_MAX_JSON_DEPTH);
     bool ok = build(&b);
     if (ok) {
         ly_json *root = ly_arena_alloc(arena, sizeof *root, 8);
@@ -305,11 +304,6 @@ ly_status ly_json_parse_deep(ly_str text, unsigned max_depth, ly_arena *arena, l
                        arena->max);
     }
     return LY_NOMEM(err);
-}
-
-ly_status ly_json_parse(ly_str text, ly_arena *arena, ly_json **ret, ly_err *err)
-{
-    return ly_json_parse_deep(text, LY_MAX_JSON_DEPTH, arena, ret, err);
 }
 
 bool ly_json_valid(ly_str text)

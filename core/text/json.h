@@ -65,10 +65,6 @@ struct ly_json_member {
  * (too deep, arena's maximum), LY_E_NOMEM; *ret is untouched then.
  */
 LY_MUST_USE ly_status ly_json_parse(ly_str text, ly_arena *arena, ly_json **ret, ly_err *err);
-/* The same with another depth limit, at most LY_JSCAN_MAX_DEPTH. The tree is never walked by
- * recursion deeper than that. */
-LY_MUST_USE ly_status ly_json_parse_deep(ly_str text, unsigned max_depth, ly_arena *arena,
-                                         ly_json **ret, ly_err *err);
 /* Only checks. */
 bool ly_json_valid(ly_str text);
 
