@@ -156,10 +156,6 @@ static ly_status begin_replay(ly_cli *cli, replay *r, const char *const *files, 
     }
     if (st == LY_OK && sum.received == 0) {
         st = LY_FAIL(err, LY_E_FORMAT, "%s: no spans and no log records in it", files[0]);
-    } else if (st == LY_OK && sum.rejected > 0 && sum.stored + sum.merged == 0) {
-        st = LY_FAIL(err, LY_E_FORMAT,
-                     "%s: all of it (spans and log records: %llu) is refused; the first: %s",
-                     files[0], (unsigned long long)sum.received, sum.first_reason);
     }
     ly_store_close(store);
     return st;

@@ -222,9 +222,6 @@ static void add(ly_ingest_outcome *sum, const ly_ingest_outcome *one)
     for (size_t i = 0; i < LY_COUNT(sum->by_reason); i++) {
         sum->by_reason[i] += one->by_reason[i];
     }
-    if (sum->first_reason[0] == '\0') {
-        memcpy(sum->first_reason, one->first_reason, sizeof sum->first_reason);
-    }
 }
 
 /* The reason most records were rejected for. */

@@ -88,7 +88,8 @@ static void heading(page *p)
     ly_buf_c(p->out, " out &middot; cost ");
     ly_viewer_money(row->cost_pico, &p->cell);
     cell_text(p);
-    ly_buf_c(p->out, row->flags & LY_TRACE_PARTIAL_COST ? " or more</p>\n" : "</p>\n");
+    bool more = (row->flags & LY_TRACE_PARTIAL_COST) != 0 && row->cost_pico != LY_UNKNOWN;
+    ly_buf_c(p->out, more ? " or more</p>\n" : "</p>\n");
 }
 
 static void tree_row(page *p, const ly_row *row)

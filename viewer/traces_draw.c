@@ -28,9 +28,9 @@ static layout plan(int cols, bool absolute)
         l.spans = 5;
         left -= 6;
     }
-    if (left - 4 >= least) {
-        l.gen = 3;
-        left -= 4;
+    if (left - 5 >= least) {
+        l.gen = 4;
+        left -= 5;
     }
     if (left - 5 >= least) {
         l.tool = 4;
@@ -51,6 +51,18 @@ static void number(ly_app *app, int row, int *col, int width, ly_ink ink)
         *col += width + 1;
     }
     ly_buf_reset(&app->cell);
+}
+
+/* A count in four columns: "987", "25k", "150k". */
+static void few(int64_t n, ly_buf *out)
+{
+    if (n < 1000) {
+        ly_buf_fmt(out, "%lld", (long long)n);
+    } else if (n < 1000000) {
+        ly_buf_fmt(out, "%lldk", (long long)(n / 1000));
+    } else {
+        ly_buf_fmt(out, "%lldM", (long long)(n / 1000000));
+    }
 }
 
 static void draw_head(ly_app *app, int row, const layout *l)
@@ -179,9 +191,9 @@ static void draw_row(ly_app *app, int row, const layout *l, size_t line)
     ly_buf_reset(&app->cell);
     ly_viewer_count(r->n_spans, &app->cell);
     number(app, row, &col, l->spans, LY_INK_TEXT);
-    ly_viewer_count(r->n_generations, &app->cell);
+    few(r->n_generations, &app->cell);
     number(app, row, &col, l->gen, LY_INK_TEXT);
-    ly_viewer_count(r->n_tools, &app->cell);
+    few(r->n_tools, &app->cell);
     number(app, row, &col, l->tool, LY_INK_TEXT);
     ly_viewer_count(ly_tokens_total(&r->tokens), &app->cell);
     number(app, row, &col, l->tokens, LY_INK_TEXT);
