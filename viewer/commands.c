@@ -378,6 +378,22 @@ static void pointer(ly_app *app, ly_key key)
     }
 }
 
+/* The wheel turns what lies under the pointer: the lower or right pane, or what the keys go to. */
+static void wheel(ly_app *app, ly_key key)
+{
+    const ly_divider *d = &app->divider;
+    ly_command command = key.code == LY_KEY_WHEEL_UP ? LY_DO_UP : LY_DO_DOWN;
+    bool beyond = d->there && !app->paging && (d->upright ? key.col : key.row) > d->at;
+    if (beyond && app->screen == LY_SCREEN_TRACE) {
+        (void)ly_text_view_command(&app->trace.detail, command, 3, app->trace.detail_rows);
+    } else if (beyond && d->which == LY_SPLIT_TABLE) {
+        ly_tables_state *t = &app->tables[app->screen];
+        (void)ly_text_view_command(&t->detail, command, 3, t->detail_rows);
+    } else {
+        ly_app_do(app, command, 3, 0);
+    }
+}
+
 bool ly_app_pause(ly_app *app)
 {
     if (!app->count_is_tab) {
@@ -424,7 +440,7 @@ void ly_app_key(ly_app *app, ly_key key)
     }
     uint32_t lookup = key.code;
     if (key.code == LY_KEY_WHEEL_UP || key.code == LY_KEY_WHEEL_DOWN) {
-        ly_app_do(app, key.code == LY_KEY_WHEEL_UP ? LY_DO_UP : LY_DO_DOWN, 3, 0);
+        wheel(app, key);
         return;
     }
     if (app->count > 0 && key.code == LY_KEY_ESC) {

@@ -84,13 +84,16 @@ static bool mouse(ly_input *in, ly_key *ret)
         }
     }
     bool press = in->pending[in->n - 1] == 'M';
-    if (v[0] == 64 || v[0] == 65) {
-        return key(in, v[0] == 64 ? LY_KEY_WHEEL_UP : LY_KEY_WHEEL_DOWN, ret);
-    }
-    if ((v[0] != 0 && v[0] != 32) || v[1] == 0 || v[2] == 0) {
+    bool wheel = v[0] == 64 || v[0] == 65;
+    if ((v[0] != 0 && v[0] != 32 && !wheel) || v[1] == 0 || v[2] == 0) {
         return drop(in);
     }
-    (void)key(in, !press ? LY_KEY_RELEASE : v[0] == 32 ? LY_KEY_DRAG : LY_KEY_PRESS, ret);
+    (void)key(in,
+              wheel        ? (v[0] == 64 ? LY_KEY_WHEEL_UP : LY_KEY_WHEEL_DOWN)
+              : !press     ? LY_KEY_RELEASE
+              : v[0] == 32 ? LY_KEY_DRAG
+                           : LY_KEY_PRESS,
+              ret);
     ret->col = (int)v[1] - 1;
     ret->row = (int)v[2] - 1;
     return true;

@@ -369,6 +369,11 @@ static void draw_tree(ly_app *app, int top, int n, int width)
     } else if (room > 0 && t->at >= t->top + (size_t)room) {
         t->top = t->at - (size_t)room + 1;
     }
+    /* No row is kept out of sight above where there is room below: a root that came last is seen. */
+    size_t lines = room > 0 ? (size_t)room : 0;
+    if (t->top + lines > t->rows.n) {
+        t->top = t->rows.n > lines ? t->rows.n - lines : 0;
+    }
     ly_app_place(app, t->at, t->rows.n, false);
     size_t left = t->rows.n - t->top;
     ly_app_clicks(app, top + 1, left < (size_t)(room > 0 ? room : 0) ? (int)left : room, width,

@@ -245,6 +245,8 @@ static void draw_context(ly_app *app, int row)
                 ly_buf_c(&app->cell, ", of the newest ");
                 ly_text_grouped((int64_t)s->n, &app->cell);
             }
+        } else if (app->opts.calls.collect != NULL && g->cols >= 70) {
+            ly_buf_c(&app->cell, "no collector: c collects here");
         } else {
             ly_buf_c(&app->cell, s->follow && !app->opts.memory ? "following" : "newest first");
         }

@@ -92,7 +92,7 @@ start() { # environment and arguments of a run in a new terminal
 }
 start "$lydite view" && wait_for '1/1' && t send-keys Enter && wait_for 'web|agent' && wait_for '\[s\]teps'
 t send-keys e && wait_for '^>.*search'
-mouse() { t display-message -p '#{mouse_standard_flag}#{mouse_sgr_flag}'; }
+mouse() { t display-message -p '#{mouse_button_flag}#{mouse_sgr_flag}'; }
 [ "$(mouse)" = 00 ] || complain "the mouse is on before M"
 t send-keys M && wait_for 'mouse on' && [ "$(mouse)" = 11 ] || complain "M does not turn the mouse on: $(mouse)"
 t send-keys M && wait_for 'mouse off' && [ "$(mouse)" = 00 ] || complain "M does not turn the mouse off: $(mouse)"

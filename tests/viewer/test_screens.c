@@ -369,6 +369,35 @@ static void a_click_selects_when_the_mouse_is_on(void **state)
     ly_app_free(app);
 }
 
+/* The wheel turns the pane under the pointer; the selection stays. */
+static void the_wheel_turns_what_is_under_it(void **state)
+{
+    ly_app *app = open_app(*state, 24, 80, true);
+    type(app, "M\r");
+    ly_app_draw(app);
+    size_t at = app->trace.at;
+    assert_true(app->divider.there);
+    ly_app_key(app, (ly_key){.code = LY_KEY_WHEEL_DOWN, .row = app->divider.at + 3, .col = 9});
+    ly_app_draw(app);
+    assert_int_equal(app->trace.at, at);
+    assert_int_equal(app->trace.detail.top, 3);
+    ly_app_key(app, (ly_key){.code = LY_KEY_WHEEL_DOWN, .row = app->divider.at - 2, .col = 9});
+    assert_int_equal(app->trace.at, at + 3);
+    ly_app_free(app);
+}
+
+/* Rows that came above the first one shown (a root comes last) are not left out of sight over empty lines. */
+static void no_row_hides_over_empty_lines(void **state)
+{
+    ly_app *app = open_app(*state, 50, 160, true);
+    type(app, "\rjj");
+    app->trace.top = 2;
+    ly_app_draw(app);
+    assert_int_equal(app->trace.top, 0);
+    assert_int_equal(app->trace.at, 2);
+    ly_app_free(app);
+}
+
 static void a_version_leads_to_its_traces(void **state)
 {
     ly_app *app = open_app(*state, 24, 80, true);
@@ -463,6 +492,30 @@ static void a_trace_opens_on_its_steps(void **state)
     ly_app_free(app);
 }
 
+static ly_status would_collect(void *user, ly_buf *ret_where, ly_err *err)
+{
+    (void)user;
+    (void)err;
+    ly_buf_c(ret_where, "http://127.0.0.1:1");
+    return LY_OK;
+}
+
+/* Where no collector answers the list says which key collects, until it does. */
+static void the_list_offers_to_collect(void **state)
+{
+    ly_app *app = open_app(*state, 24, 80, true);
+    draw(app);
+    assert_false(shows(app, "c collects here"));
+    app->opts.calls.collect = would_collect;
+    draw(app);
+    assert_true(shows(app, "no collector: c collects here"));
+    type(app, "c");
+    draw(app);
+    assert_true(shows(app, "collecting: http://127.0.0.1:1"));
+    assert_false(shows(app, "c collects here"));
+    ly_app_free(app);
+}
+
 /* A cost without a price for one of its calls is a lower bound on each screen. */
 static void a_partial_cost_is_marked(void **state)
 {
@@ -552,6 +605,9 @@ int main(void)
         cmocka_unit_test(the_heading_counts_what_the_list_can_show),
         cmocka_unit_test(a_case_leads_to_its_trace),
         cmocka_unit_test(a_click_selects_when_the_mouse_is_on),
+        cmocka_unit_test(the_wheel_turns_what_is_under_it),
+        cmocka_unit_test(no_row_hides_over_empty_lines),
+        cmocka_unit_test(the_list_offers_to_collect),
         cmocka_unit_test(a_version_leads_to_its_traces),
         cmocka_unit_test(mono_says_all),
         cmocka_unit_test(a_file_that_cannot_be_read_says_so),
