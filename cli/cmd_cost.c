@@ -239,8 +239,9 @@ static const ly_verb verbs[] = {
      "Without -y it asks; where nobody can be asked it shows the difference, changes nothing and "
      "exits 0.\n"
      "\n"
-     "--json: rows of provider, model, calls, before_*, after_*, difference_*, unpriced_before,\n"
-     "unpriced_after; then a total.",
+     "--json: rows of provider, model, calls, before_*, after_* (null where no call has a price), "
+     "difference_*,\n"
+     "unpriced_before, unpriced_after; then a total.",
      "lydite cost reprice --since 30d --dry-run",
      LY_COMMON_DB | LY_COMMON_JSON | LY_COMMON_PLAIN | LY_COMMON_OUT | LY_COMMON_DRY |
          LY_COMMON_YES,

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/cost_i.h"
+#include "cost/report.h"
 #include "cli/progress.h"
 #include "store/usage.h"
 
@@ -94,6 +95,12 @@ static int by_difference(const void *a, const void *b)
     return order ? order : ly_str_cmp(x->model, y->model);
 }
 
+/* Where no call has a price there is no amount: that is not $0. */
+static int64_t known_or_not(int64_t pico, int64_t n, int64_t n_unpriced)
+{
+    return ly_cost_none(pico, n, n_unpriced) ? LY_UNKNOWN : pico;
+}
+
 static int json_group(job *j, const group *g, const char *kind)
 {
     ly_buf buf;
@@ -107,8 +114,8 @@ static int json_group(job *j, const group *g, const char *kind)
         ly_jsonw_kv_str(&w, "model", g->model);
     }
     ly_jsonw_kv_i64(&w, "calls", g->n);
-    ly_costing_json_money(&w, "before", g->before_pico);
-    ly_costing_json_money(&w, "after", g->after_pico);
+    ly_costing_json_money(&w, "before", known_or_not(g->before_pico, g->n, g->unpriced_before));
+    ly_costing_json_money(&w, "after", known_or_not(g->after_pico, g->n, g->unpriced_after));
     ly_costing_json_money(&w, "difference", g->after_pico - g->before_pico);
     ly_jsonw_kv_i64(&w, "unpriced_before", g->unpriced_before);
     ly_jsonw_kv_i64(&w, "unpriced_after", g->unpriced_after);
@@ -136,8 +143,8 @@ static void table_group(ly_table *table, const group *g)
     ly_table_cell(table, g->provider);
     ly_table_cell(table, g->model);
     ly_table_cellf(table, "%lld", (long long)g->n);
-    money_cell(table, g->before_pico, false);
-    money_cell(table, g->after_pico, false);
+    money_cell(table, known_or_not(g->before_pico, g->n, g->unpriced_before), false);
+    money_cell(table, known_or_not(g->after_pico, g->n, g->unpriced_after), false);
     money_cell(table, g->after_pico - g->before_pico, true);
     ly_table_cellf(table, "%lld -> %lld", (long long)g->unpriced_before,
                    (long long)g->unpriced_after);

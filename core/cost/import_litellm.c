@@ -332,6 +332,11 @@ static ly_status read_member(reader *r, const ly_json_member *cost)
     if (ly_str_eqc(cost->key, "search_context_cost_per_query")) {
         return read_search(r, cost->key, &cost->value);
     }
+    if (ly_str_eqc(cost->key,
+                   "off_peak_pricing")) { /* its hours may be of other zones and weekdays */
+        not_applied(r, cost->key);
+        return LY_OK;
+    }
     return is_cost_key(cost->key) && number ? read_cost(r, cost->key, &cost->value) : LY_OK;
 }
 

@@ -134,6 +134,7 @@ grep -q 'web searches  *unknown .*not in this amount' "$dir/screen" || { cat "$d
 "$LYDITE" price rm 2 -q || fail "price rm"
 "$LYDITE" cost reprice --dry-run --json -q >"$dir/out" || fail "reprice --dry-run"
 check "difference" "row('row',model='nobody-1')['difference_usd'], len([r for r in rows if r['kind']=='row'])" "('0.00003', 1)"
+check "what had no price was not \$0" "row('row',model='nobody-1')['before_usd'], row('row',model='nobody-1')['after_usd']" "(None, '0.00003')"
 "$LYDITE" cost reprice -y -q >/dev/null || fail "reprice"
 "$LYDITE" cost --by model --json >"$dir/out"
 check "repriced" "row('row',model='nobody-1')['amount_usd'], row('total')['lower_bound']" "('0.00003', False)"

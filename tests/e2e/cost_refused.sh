@@ -63,4 +63,9 @@ printf '[{"id":"x","models":[' >"$dir/cut.json"
 refused 3 'cut.json' price import "$dir/cut.json"
 refused 4 'connect' price update http://127.0.0.1:1/data.json
 "$LYDITE" price list --books | grep -q 'in force: the compiled-in book' || fail "a refused book is in force"
+
+# hours of LiteLLM's list are not applied, and that is told
+printf '{"deepseek/d1":{"litellm_provider":"deepseek","mode":"chat","input_cost_per_token":1e-06,"output_cost_per_token":2e-06,"off_peak_pricing":{"hours_utc":"10:00-01:00","input_cost_per_token":5e-07}}}' >"$dir/hours.json"
+refused 0 'off_peak_pricing is not applied' price import "$dir/hours.json"
+"$LYDITE" price show d1 --provider deepseek | grep -q 'note: not applied: off_peak_pricing' || fail "the note of a price with hours"
 echo ok
