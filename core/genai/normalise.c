@@ -322,7 +322,7 @@ static void set_tokens(const ly_extract *x, const ly_span *span, const ly_dialec
     c->tokens.out_image = ly_extract_num(x, S_OUT_IMAGE);
 }
 
-static void set_cost(const ly_extract *x, ly_canon *c)
+static void read_cost(const ly_extract *x, ly_canon *c)
 {
     c->client_cost_pico = LY_UNKNOWN;
     c->client_cost_source = LY_COST_NONE;
@@ -344,6 +344,18 @@ static void set_cost(const ly_extract *x, ly_canon *c)
         c->client_cost_pico =
             (prompt == LY_UNKNOWN ? 0 : prompt) + (completion == LY_UNKNOWN ? 0 : completion);
         c->client_cost_source = LY_COST_OPENINFERENCE;
+    }
+}
+
+/* No call costs so much: a unit was mistaken, and two such amounts would not fit into one sum. */
+#define COST_MOST_PICO (100000 * 1000000000000LL)
+
+static void set_cost(const ly_extract *x, ly_canon *c)
+{
+    read_cost(x, c);
+    if (c->client_cost_pico > COST_MOST_PICO) {
+        c->client_cost_pico = LY_UNKNOWN;
+        c->client_cost_source = LY_COST_NONE;
     }
 }
 

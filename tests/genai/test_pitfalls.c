@@ -27,6 +27,22 @@ static void numbers_in_all_forms(void **state)
     END;
 }
 
+/* A cost that no call has is none; it would fill the sums of a quarter of an hour. */
+static void absurd_cost(void **state)
+{
+    BEGIN;
+    SPAN(&k, "x", "s", -1, 1, OP("chat"), MODEL, IN(10), OUT(1),
+         DBL("gen_ai.usage.cost", 9000000.0));
+    assert_int_equal(C(0).client_cost_pico, LY_UNKNOWN);
+    assert_int_equal(C(0).client_cost_source, LY_COST_NONE);
+    SPAN(&k, "x", "s", -1, 1, OP("chat"), MODEL, IN(10), OUT(1), DBL("gen_ai.usage.cost", 99999.0));
+    assert_int_equal(C(1).client_cost_pico, 99999 * 1000000000000LL);
+    SPAN(&k, "x", "s", -1, 1, STR("langfuse.observation.type", "generation"),
+         STR("langfuse.observation.cost_details", "{\"total\":9000000}"));
+    assert_int_equal(C(2).client_cost_pico, LY_UNKNOWN);
+    END;
+}
+
 /* Gemini's grounding: each query once, however the parts of a stream repeat it; one use an answer up to 2.5;
  * none where a text only speaks of it. */
 static void grounding(void **state)
@@ -348,6 +364,7 @@ int main(void)
         cmocka_unit_test(numbers_in_all_forms),
         cmocka_unit_test(tool_uses),
         cmocka_unit_test(grounding),
+        cmocka_unit_test(absurd_cost),
         cmocka_unit_test(last_of_equal_keys_wins),
         cmocka_unit_test(json_in_json),
         cmocka_unit_test(python_repr),
