@@ -24,7 +24,8 @@ typedef struct list {
     ly_json_csv csv;
     int64_t left, shown, now_ns;
     size_t n_cols;
-    bool more; /* than were asked for */
+    bool more;     /* than were asked for */
+    int64_t ahead; /* printed ones from the future */
 } list;
 
 static void duration_cell(ly_table *table, int64_t ns, ly_buf *cell)
@@ -74,6 +75,10 @@ static void add_table_row(list *l, const ly_trace_row *r)
     bool failed = r->flags & LY_TRACE_ERROR;
     if (r->n_errors > (failed ? 1 : 0)) {
         ly_buf_fmt(&cell, " E%lld", (long long)r->n_errors);
+    }
+    if (r->start_ns > l->now_ns + LY_AHEAD_NS) {
+        ly_buf_c(&cell, " future");
+        l->ahead++;
     }
     ly_table_cell(l->table, ly_buf_view(&cell));
     ly_hex_encode(r->trace_id.b, 16, hex);
@@ -383,6 +388,13 @@ int ly_trace_run_list(ly_cli *cli)
     }
     if (l.more && l.shown > 0 && !ly_cli_interrupted()) {
         ly_cli_note(cli, "the newest %lld; -n N prints more, -n 0 all", (long long)l.shown);
+    }
+    if (l.ahead > 0) {
+        ly_cli_note(cli,
+                    "%lld start%s in the future: the clock of the sender is ahead, so %s where "
+                    "%s arrived",
+                    (long long)l.ahead, l.ahead == 1 ? "s" : "",
+                    l.ahead == 1 ? "it stands" : "they stand", l.ahead == 1 ? "it" : "they");
     }
     if (l.shown == 0) {
         ly_str text = ly_filter_text(filter);

@@ -1,6 +1,8 @@
 /* Spans by filter, one after another: for statistics and lists of spans. */
 #include "store/search.h"
 
+#include "base/clock.h"
+
 #define CHUNK_TRACES 2000
 #define FIRST_TRACES 32
 
@@ -236,7 +238,18 @@ ly_status ly_store_span_newest(ly_store *store, const ly_trace_query *query, ly_
     scan c = {
         .store = store, .q = query, .fn = take, .user = &n, .newest = true, .chunk = FIRST_TRACES};
     c.from = (ly_store_key){INT64_MAX, INT64_MAX, true};
+    /* What is from the future comes last, so that it hides nothing of today. */
+    int64_t ahead = ly_wall_ns() + LY_AHEAD_NS + 1;
+    ly_trace_query part = *query;
+    c.q = &part;
+    part.until_ns = query->until_ns < ahead ? query->until_ns : ahead;
     ly_status st = run(&c, err);
+    if (st == LY_OK && query->until_ns > ahead) {
+        part.since_ns = query->since_ns > ahead ? query->since_ns : ahead;
+        part.until_ns = query->until_ns;
+        c.from = (ly_store_key){INT64_MAX, INT64_MAX, true};
+        st = run(&c, err);
+    }
     bool more = st == LY_E_CANCELLED && n.left == 0;
     if (more || st == LY_OK) {
         if (ret_more != NULL) {

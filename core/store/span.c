@@ -285,10 +285,7 @@ ly_status ly_last_parse(ly_str what, int64_t *ret_back, ly_err *err)
     return LY_OK;
 }
 
-/* A trace that starts in the future was sent by a clock that is wrong: it counts as of its arrival, or it
- * would be the last one for ever. */
-#define AHEAD_NS (5 * 60 * LY_NS_PER_SEC)
-
+/* One from the future counts as of its arrival, or it would be the last one for ever. */
 static ly_status find_last(ly_db *db, ly_str what, ly_trace_id *ret_id, ly_err *err)
 {
     int64_t back = 0;
@@ -308,7 +305,7 @@ static ly_status find_last(ly_db *db, ly_str what, ly_trace_id *ret_id, ly_err *
     if (st)
         return st;
     ly_bind_int(s, 1, back < INT32_MAX ? back : INT32_MAX);
-    ly_bind_int(s, 2, ly_wall_ns() + AHEAD_NS);
+    ly_bind_int(s, 2, ly_wall_ns() + LY_AHEAD_NS);
     bool row = false;
     st = ly_db_step(db, s, &row, err);
     if (!st && row)

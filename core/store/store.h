@@ -229,6 +229,10 @@ typedef struct ly_trace_row {
     ly_str error_type;
 } ly_trace_row;
 
+/* A trace that starts further ahead of now than this has a sender whose clock is wrong: lists and @last place
+ * it where it arrived. */
+#define LY_AHEAD_NS (INT64_C(300) * 1000000000)
+
 /* Where a page ended. Opaque; a zeroed one is the beginning. */
 typedef struct ly_store_key {
     int64_t a, b;
@@ -253,7 +257,7 @@ typedef struct ly_trace_query {
     }
 
 /*
- * One page of traces, newest start first. *ret_more tells whether another page follows from *ret_key.
+ * One page of traces, newest start first (one from the future by its arrival: LY_AHEAD_NS). *ret_more tells whether another page follows from *ret_key.
  * With a filter the call looks at no more traces than fit in about half a second (or budget_ns): a page may
  * come back short or empty with *ret_more true; go on from the key.
  */

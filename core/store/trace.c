@@ -22,6 +22,7 @@ typedef struct page {
     ly_word_memo memo;
     ly_trace_row *rows; /* one of both is filled */
     ly_summary *sums;
+    ly_store_key *keys; /* of rows; NULL = nobody asks */
     size_t n;
     ly_store_key key, stop; /* stop: the last key of the chunk that a filter looks at */
     ly_arena work;          /* for dirty traces */
@@ -88,6 +89,8 @@ static ly_status page_add(page *p, ly_summary *sum, bool dirty, ly_err *err)
     /* Made for logs that went over to the trace of their span (call_key.c): nothing is left of it. */
     if (!st && sum->n_spans == 0 && sum->n_logs == 0)
         return LY_OK;
+    if (p->keys)
+        p->keys[p->n] = p->key;
     return st ? st : ly_trace_row_of(db, sum, &p->memo, &p->rows[p->n++], err);
 }
 
@@ -173,6 +176,116 @@ static ly_status page_run(page *p, bool *ret_more, ly_err *err)
     }
 }
 
+/* ---- traces from the future ---- */
+
+/* A trace that begins later than now was sent by a clock that is wrong: in a list it stands where it arrived,
+ * or it would lead for as long as its clock is ahead. Past so many of them the order is by start alone. */
+#define MAX_AHEAD 10000
+
+static bool is_before(ly_store_key a, ly_store_key b)
+{
+    return a.a != b.a ? a.a < b.a : a.b < b.b;
+}
+
+typedef struct placed {
+    ly_store_key key;
+    ly_trace_row *row;
+} placed;
+
+static int newest_first(const void *a, const void *b)
+{
+    const placed *x = a, *y = b;
+    return is_before(x->key, y->key) ? 1 : is_before(y->key, x->key) ? -1 : 0;
+}
+
+/* Those that match and lie below the key, by arrival; *ret_n = how many. */
+static ly_status rows_ahead(const page *p, int64_t from_ns, int64_t n, placed **ret, size_t *ret_n,
+                            ly_err *err)
+{
+    ly_trace_query q = *p->q;
+    page f = {.store = p->store, .q = &q, .arena = p->arena, .memo = {.arena = p->arena}};
+    q.since_ns = q.since_ns > from_ns ? q.since_ns : from_ns;
+    q.after = (ly_store_key){0};
+    f.limit = (size_t)n;
+    f.rows = LY_ARENA_ARRAY(p->arena, ly_trace_row, f.limit + 1);
+    f.keys = LY_ARENA_ARRAY(p->arena, ly_store_key, f.limit + 1);
+    placed *all = LY_ARENA_ARRAY(p->arena, placed, f.limit + 1);
+    if (!f.rows || !f.keys || !all)
+        return LY_NOMEM(err);
+    ly_arena_init(&f.work, LY_KIB(256), 0);
+    bool more = true;
+    ly_status st = LY_OK;
+    while (!st && more && f.n < f.limit)
+        st = page_run(&f, &more, err);
+    ly_arena_release(&f.work);
+    size_t kept = 0;
+    for (size_t i = 0; !st && i < f.n; i++) {
+        ly_store_key key = {f.rows[i].seen_ns, f.keys[i].b, true};
+        if (!p->key.set || is_before(key, p->key))
+            all[kept++] = (placed){key, &f.rows[i]};
+    }
+    if (kept)
+        qsort(all, kept, sizeof *all, newest_first);
+    *ret = all;
+    *ret_n = kept;
+    return st;
+}
+
+/* Puts them among the rows of the page. Where the page ended before the limit its key bounds what may stand on
+ * it: what lies below comes with a later one. */
+static ly_status merge_ahead(page *p, const placed *ahead, size_t n, bool *ret_more, ly_err *err)
+{
+    ly_trace_row *rows = LY_ARENA_ARRAY(p->arena, ly_trace_row, p->limit + 1);
+    ly_store_key last = p->key;
+    size_t out = 0, i = 0, k = 0;
+    if (!rows)
+        return LY_NOMEM(err);
+    while (out < p->limit) {
+        bool from_page = i < p->n && (k == n || is_before(ahead[k].key, p->keys[i]));
+        if (!from_page && (k == n || (i == p->n && *ret_more && is_before(ahead[k].key, p->key))))
+            break;
+        last = from_page ? p->keys[i] : ahead[k].key;
+        rows[out++] = from_page ? p->rows[i++] : *ahead[k++].row;
+    }
+    if (i < p->n || (out == p->limit && k < n) || !*ret_more)
+        p->key = last;
+    *ret_more = *ret_more || i < p->n || k < n;
+    p->rows = rows;
+    p->n = out;
+    return LY_OK;
+}
+
+static ly_status page_newest(page *p, bool *ret_more, ly_err *err)
+{
+    int64_t from = ly_wall_ns() + LY_AHEAD_NS + 1, n = 0;
+    ly_db *db = &p->store->db;
+    ly_stmt *s = NULL;
+    bool row = false;
+    ly_status st = ly_db_prep(
+        db, "SELECT count(*) FROM (SELECT 1 FROM trace WHERE start_ns >= ?1 LIMIT ?2)", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, from);
+    ly_bind_int(s, 2, MAX_AHEAD + 1);
+    st = ly_db_step(db, s, &row, err);
+    n = !st && row ? ly_col_int(s, 0) : 0;
+    ly_db_reset(s);
+    if (st || n == 0 || n > MAX_AHEAD || p->q->only || p->q->until_ns <= from)
+        return st ? st : page_run(p, ret_more, err);
+    placed *ahead = NULL;
+    size_t n_ahead = 0;
+    ly_trace_query past = *p->q;
+    past.until_ns = from;
+    st = rows_ahead(p, from, n, &ahead, &n_ahead, err);
+    p->q = &past;
+    p->keys = LY_ARENA_ARRAY(p->arena, ly_store_key, p->limit + 1);
+    if (!st && !p->keys)
+        st = LY_NOMEM(err);
+    if (!st)
+        st = page_run(p, ret_more, err);
+    return st ? st : merge_ahead(p, ahead, n_ahead, ret_more, err);
+}
+
 ly_status ly_store_trace_page(ly_store *store, const ly_trace_query *query, ly_arena *arena,
                               ly_trace_row **ret_rows, size_t *ret_n, ly_store_key *ret_key,
                               bool *ret_more, ly_err *err)
@@ -187,7 +300,7 @@ ly_status ly_store_trace_page(ly_store *store, const ly_trace_query *query, ly_a
     ly_status st = ly_db_read_begin(&store->db, err);
     bool more = false;
     if (!st) {
-        st = page_run(&p, &more, err);
+        st = query->oldest_first ? page_run(&p, &more, err) : page_newest(&p, &more, err);
         ly_db_read_end(&store->db);
     }
     ly_arena_release(&p.work);

@@ -339,12 +339,76 @@ static void a_large_trace_span_by_span(void **state)
     folder_remove(&f);
 }
 
+/* ---- from the future ---- */
+
+enum { OF_TODAY = 20, AHEAD = 7 };
+
+/* All pages of at most `limit` rows, their ids one after another. */
+static size_t pages(ly_store *store, size_t limit, const ly_filter *filter, ly_trace_id *ids)
+{
+    ly_trace_query q = LY_TRACE_QUERY_INIT;
+    bool more = true;
+    size_t n = 0;
+    q.filter = filter;
+    while (more) {
+        ly_arena arena;
+        ly_trace_row *rows = NULL;
+        ly_err err = LY_ERR_INIT;
+        size_t got = 0;
+        ly_arena_init(&arena, 0, 0);
+        q.limit = limit;
+        assert_ok(ly_store_trace_page(store, &q, &arena, &rows, &got, &q.after, &more, &err), err);
+        assert_true(got <= limit && n + got <= OF_TODAY + AHEAD);
+        for (size_t i = 0; i < got; i++)
+            ids[n++] = rows[i].trace_id;
+        ly_arena_release(&arena);
+    }
+    return n;
+}
+
+/* A sender whose clock is a day ahead hides nothing of today: its traces stand where they arrived, here between
+ * what began before and after them, in pages of any size and each once. */
+static void the_future_hides_nothing(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *store = open_writer(f.db);
+    uint64_t now_ms = (uint64_t)(ly_wall_ns() / 1000000) - SAY_BASE_MS;
+    for (uint64_t i = 0; i < OF_TODAY + AHEAD; i++) {
+        bool ahead = i >= 10 && i < 10 + AHEAD;
+        /* The first ten began before all arrive; the last ten "begin" within the tolerance, after it. */
+        uint64_t start = ahead    ? now_ms + 86400000 * (1 + i * 5 % AHEAD)
+                         : i < 10 ? now_ms - 600000 + i * 1000
+                                  : now_ms + 60000 + i * 1000;
+        ingest_one(store, (say){.trace = i + 1,
+                                .span = i + 1,
+                                .name = "chat",
+                                .operation = "chat",
+                                .start_ms = start});
+    }
+    settle_all(store);
+    ly_trace_id all[OF_TODAY + AHEAD], some[OF_TODAY + AHEAD];
+    assert_int_equal(pages(store, 100, NULL, all), OF_TODAY + AHEAD);
+    for (size_t i = 0; i < OF_TODAY + AHEAD; i++)
+        assert_true(ly_trace_id_eq(all[i], tid(OF_TODAY + AHEAD - i)));
+    ly_filter *filter = NULL;
+    ly_err err = LY_ERR_INIT;
+    assert_ok(ly_filter_parse(LY_S("name:chat"), NULL, &filter, NULL, &err), err);
+    for (size_t limit = 1; limit < 12; limit++)
+        for (int filtered = 0; filtered < 2; filtered++) {
+            assert_int_equal(pages(store, limit, filtered ? filter : NULL, some), OF_TODAY + AHEAD);
+            assert_memory_equal(some, all, sizeof all);
+        }
+    ly_filter_free(filter);
+    ly_store_close(store);
+    folder_remove(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_order_gives_the_same),
-        cmocka_unit_test(killed_at_any_moment),
-        cmocka_unit_test(many_at_once),
+        cmocka_unit_test(the_future_hides_nothing),   cmocka_unit_test(every_order_gives_the_same),
+        cmocka_unit_test(killed_at_any_moment),       cmocka_unit_test(many_at_once),
         cmocka_unit_test(a_large_trace_span_by_span),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
