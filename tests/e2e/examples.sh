@@ -9,7 +9,13 @@ model "$SOURCE/examples/quickstart/rules.json"
 unset LYDITE_DB LYDITE_ENDPOINT XDG_DATA_HOME XDG_CONFIG_HOME OTEL_EXPORTER_OTLP_ENDPOINT
 export OPENAI_API_KEY=stand-in LC_ALL=C.UTF-8 NO_COLOR=1
 mkdir "$dir/bin"
-ln -s "${LYDITE:?}" "$dir/bin/lydite"
+# The usual two ports may be someone's on this machine: a collector without ports of its own gets free ones.
+cat >"$dir/bin/lydite" <<END
+#!/bin/sh
+case " \$* " in *" --grpc-port"*|*" --http-port"*) ;; " collect "*) shift; set -- collect --grpc-port 0 --http-port 0 "\$@" ;; esac
+exec "${LYDITE:?}" "\$@"
+END
+chmod +x "$dir/bin/lydite"
 # What the examples use beside ours and a bare Debian has not: what is looked at is our side of it.
 stand_in() { command -v "$1" >/dev/null || { printf '#!/bin/sh\n%s\n' "$2" >"$dir/bin/$1" && chmod +x "$dir/bin/$1"; }; }
 stand_in python 'exec python3 "$@"'
