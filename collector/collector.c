@@ -3,8 +3,8 @@
  *
  * Start: options -> runtime file (one collector a database) -> stores -> configuration -> writer -> gRPC,
  * HTTP -> keeper -> runtime file written. Stop, in this order: no new connections and requests -> the
- * queue is closed and the writer commits and answers what is in it -> transports end -> keeper ->
- * stores -> runtime file.
+ * queue is closed and the writer commits and answers what is in it -> keeper (it looks after the
+ * transports, so it goes first) -> transports end -> stores -> runtime file.
  */
 #include "collector/collector.h"
 
@@ -445,7 +445,7 @@ static void stop_keeper(ly_collector *c)
 
 static void close_stores(ly_collector *c)
 {
-    if (c->keeper_store)
+    if (c->keeper_store) /* a log that stays is taken in by whoever opens the file next */
         (void)!ly_store_checkpoint(c->keeper_store, true, 100 * LY_NS_PER_MS, NULL, NULL);
     ly_store_close(c->keeper_store);
     ly_store_close(c->writer_store);
