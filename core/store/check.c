@@ -194,19 +194,31 @@ static ly_status check_sums(checker *c, ly_err *err)
     return st;
 }
 
+/* Damage that stops a part of the check is a finding like others, and the other parts go on. */
+static ly_status found(checker *c, const char *what, ly_status st)
+{
+    if (st != LY_E_CORRUPT)
+        return st;
+    say(c, false, what,
+        "damage keeps the rest of this from being read; restore a backup, or save what can be read "
+        "with `lydite trace export -o traces.jsonl` and import it into a new file");
+    return LY_OK;
+}
+
 ly_status ly_store_check(ly_store *store, bool quick, ly_store_finding_fn fn,
                          bool (*progress)(void *user, int64_t done, int64_t total), void *user,
                          int64_t *ret_bad, ly_err *err)
 {
     checker c = {.store = store, .fn = fn, .progress = progress, .user = user};
     ly_arena_init(&c.arena, LY_KIB(256), 0);
-    ly_status st = ly_db_scalar(&store->db, "SELECT count(*) FROM trace", &c.total, err);
+    ly_status st =
+        found(&c, "traces", ly_db_scalar(&store->db, "SELECT count(*) FROM trace", &c.total, err));
     if (!st)
-        st = check_pages(&c, quick, err);
+        st = found(&c, "pages", check_pages(&c, quick, err));
     if (!st)
-        st = check_traces(&c, quick, err);
+        st = found(&c, "traces", check_traces(&c, quick, err));
     if (!st)
-        st = check_sums(&c, err);
+        st = found(&c, "sums", check_sums(&c, err));
     ly_arena_release(&c.arena);
     if (!st && ret_bad)
         *ret_bad = c.bad;

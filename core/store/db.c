@@ -80,7 +80,11 @@ ly_status ly_db_fail(ly_db *db, int rc, ly_err *err)
         return LY_FAIL(err, LY_E_IO, "%s: %s (system error %d); see `lydite doctor`", path,
                        sqlite3_errstr(rc), sqlite3_system_errno(db->sql));
     case LY_E_CORRUPT:
-        return LY_FAIL(err, LY_E_CORRUPT, "%s: the file is damaged; see `lydite db check`", path);
+        return LY_FAIL(
+            err, LY_E_CORRUPT,
+            "%s: the file is damaged; `lydite db check` says where: restore a backup, or "
+            "save what can be read with `lydite trace export`",
+            path);
     case LY_E_FOREIGN:
         return LY_FAIL(err, LY_E_FOREIGN, "%s: not a Lydite database; name another file with --db",
                        path);

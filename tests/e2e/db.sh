@@ -57,4 +57,18 @@ expect 0 "$LYDITE" db migrate
 expect 2 "$LYDITE" db prune
 expect 0 "$LYDITE" db prune --retain 1d --dry-run; has "would remove 0 traces" "db prune --dry-run"
 expect 0 "$LYDITE" db prune --max-size 1KiB
+
+# Damage is found, told with a remedy, and is an answer of no.
+expect 0 "$LYDITE" db backup "$dir/hurt.db"
+python3 - "$dir/hurt.db" <<'PY' || fail "no damage done"
+import sqlite3, sys
+c = sqlite3.connect(sys.argv[1])
+size = c.execute("PRAGMA page_size").fetchone()[0]
+page = c.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'usage'").fetchone()[0]
+c.close()
+with open(sys.argv[1], "r+b") as f:
+    f.seek((page - 1) * size)
+    f.write(b"\xff" * 200)
+PY
+expect 1 "$LYDITE" db check --db "$dir/hurt.db"; has "restore a backup" "db check of a damaged file"
 echo "db: all commands answered"
