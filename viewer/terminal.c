@@ -147,7 +147,8 @@ void ly_terminal_settle(const ly_terminal_says *says, ly_input *input)
         int64_t left = asked_at + SETTLE_NS - ly_mono_ns();
         struct pollfd fd = {STDIN_FILENO, POLLIN, 0};
         unsigned char bytes[256];
-        if (left <= 0 || poll(&fd, 1, (int)(left / LY_NS_PER_MS) + 1) <= 0) {
+        /* At the end of the time, what has come is taken all the same. */
+        if (poll(&fd, 1, left > 0 ? (int)(left / LY_NS_PER_MS) + 1 : 0) <= 0) {
             return;
         }
         ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes);
