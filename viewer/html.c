@@ -176,7 +176,7 @@ static void waterfall(page *p)
         shown += p->rows.items[k].kind <= LY_ROW_GROUP;
     }
     ly_buf_fmt(p->out,
-               "<h2>Waterfall</h2>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" "
+               "<h2>Waterfall</h2>\n<svg width=\"%d\" "
                "height=\"%zu\" role=\"img\" font-family=\"system-ui,sans-serif\" font-size=\"11\" "
                "fill=\"currentColor\">\n",
                BAR_WIDTH + 300, shown * 18 + 4);

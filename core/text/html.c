@@ -21,10 +21,16 @@ static const char *entity(unsigned char c)
     }
 }
 
+/* Embeddings, overrides and isolates: text after them would read backwards, ours too. */
+static bool turns_text(uint32_t cp)
+{
+    return (cp >= 0x202A && cp <= 0x202E) || (cp >= 0x2066 && cp <= 0x2069);
+}
+
 /* What neither HTML nor XML may hold: controls but tab and line feed, and the non-characters. */
 static bool forbidden(uint32_t cp)
 {
-    return (cp < 0x20 && cp != '\t' && cp != '\n') || (cp >= 0x7F && cp < 0xA0) ||
+    return turns_text(cp) || (cp < 0x20 && cp != '\t' && cp != '\n') || (cp >= 0x7F && cp < 0xA0) ||
            (cp & 0xFFFE) == 0xFFFE || (cp >= 0xFDD0 && cp <= 0xFDEF) || cp == LY_UTF8_BAD;
 }
 

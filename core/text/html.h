@@ -1,7 +1,8 @@
 /*
  * HTML text. Whatever comes from a model or a data set goes through ly_html_text, both between tags
- * and in quoted attribute values: & < > " ' are escaped, invalid UTF-8 and controls other than tab and
- * line feed become U+FFFD, so that no text can become markup. URLs and scripts are never made from
+ * and in quoted attribute values: & < > " ' are escaped; invalid UTF-8, controls other than tab and line
+ * feed, and what turns the direction of text become U+FFFD, so that no text can become markup or turn what
+ * follows it. URLs and scripts are never made from
  * such text (JSON for a script: LY_JSONW_SCRIPT).
  */
 #ifndef LY_TEXT_HTML_H

@@ -36,6 +36,8 @@ bad = []
 if to_output != page: bad.append("--html - is another page")
 if any(c < 32 and c != 10 for c in page): bad.append("controls in the page")
 text = page.decode()
+if any(0x202a <= ord(c) <= 0x202e or 0x2066 <= ord(c) <= 0x2069 for c in text): bad.append("what turns text is in the page")
+if "w3.org" in text: bad.append("an address that is none of the trace's")
 class Reader(HTMLParser):
     def __init__(self):
         super().__init__()
