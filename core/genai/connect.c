@@ -68,7 +68,9 @@ static const ly_connect_client clients[] = {
     {"openai",
      "open-ai",
      "OpenAI SDK",
-     "Streams of chat completions need stream_options include_usage. Python: the older "
+     "Streams of chat completions need stream_options include_usage. TypeScript: as CommonJS; in "
+     "an "
+     "ES module the instrumentation does not see the library. Python: the older "
      "opentelemetry-instrumentation-openai-v2 imports only with opentelemetry-util-genai==0.4b0 "
      "and "
      "sends no cached or reasoning tokens, as the TypeScript one; OpenInference (`lydite connect "
@@ -89,7 +91,7 @@ static const ly_connect_client clients[] = {
      "The SDKs (Python 2.x, TypeScript 1.x) also send spans of their own to a global tracer "
      "provider: "
      "counted once where both share a trace, so open a span around the calls; content is in the "
-     "instrumentation's.",
+     "instrumentation's. TypeScript: as CommonJS; in an ES module only the SDK's own spans come.",
      {{"python", PY_SDK_INSTALL "openinference-instrumentation-anthropic",
        PY_PROVIDER "from openinference.instrumentation.anthropic import AnthropicInstrumentor\n"
                    "AnthropicInstrumentor().instrument(tracer_provider=provider)\n",
