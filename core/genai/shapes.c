@@ -1,3 +1,4 @@
+/* Messages out of any provider's shape (see shapes.h); tools and documents are in shapes_list.c. */
 #include "genai/shapes.h"
 
 #include "genai/dialects.h"
@@ -58,7 +59,7 @@ ly_document *ly_reader_doc(ly_reader *r)
 
 /* ---- helpers ---------------------------------------------------------------------------------- */
 
-static ly_str text_of(ly_reader *r, ly_val object, const char *names)
+ly_str ly_shape_text(ly_reader *r, ly_val object, const char *names)
 {
     return ly_val_words(ly_val_pick(object, names), r->arena);
 }
@@ -116,7 +117,7 @@ static void add_text(ly_reader *r, ly_part_list *parts, ly_part_kind kind, ly_st
 }
 
 /* Arguments as JSON text: a string that holds JSON is that JSON, an object is written out. */
-static ly_str arguments_of(ly_reader *r, ly_val val)
+ly_str ly_shape_arguments(ly_reader *r, ly_val val)
 {
     if (val.kind == LY_IS_STRING)
         return ly_val_str(val, r->arena);
@@ -140,17 +141,19 @@ static void add_call(ly_reader *r, ly_part_list *parts, ly_val call)
     if (!part)
         return;
     part->kind = LY_PART_TOOL_CALL;
-    part->tool_name = text_of(r, of, "name|toolName|tool_name");
+    part->tool_name = ly_shape_text(r, of, "name|toolName|tool_name");
     if (!part->tool_name.len)
-        part->tool_name = text_of(r, call, "name|toolName|tool_name");
+        part->tool_name = ly_shape_text(r, call, "name|toolName|tool_name");
     if (!part->tool_name.len)
         part->tool_name = tool_of_type(ly_val_str(ly_val_get(call, "type"), r->arena));
-    part->tool_id = text_of(r, call, "call_id|id|toolCallId|tool_call_id|tool_use_id");
+    part->tool_id = ly_shape_text(r, call, "call_id|id|toolCallId|tool_call_id|tool_use_id");
     if (!part->tool_id.len)
-        part->tool_id = text_of(r, of, "id|ref|toolUseId|callId");
-    part->arguments = arguments_of(r, ly_val_pick(of, "arguments|args|input|parameters|action"));
+        part->tool_id = ly_shape_text(r, of, "id|ref|toolUseId|callId");
+    part->arguments =
+        ly_shape_arguments(r, ly_val_pick(of, "arguments|args|input|parameters|action"));
     if (!part->arguments.len)
-        part->arguments = arguments_of(r, ly_val_pick(call, "arguments|args|input|parameters"));
+        part->arguments =
+            ly_shape_arguments(r, ly_val_pick(call, "arguments|args|input|parameters"));
     part->raw = ly_val_as_json(call, r->arena);
 }
 
@@ -162,7 +165,7 @@ static ly_str result_text(ly_reader *r, ly_val result)
         result = output;
     if (result.kind == LY_IS_ARRAY && ly_val_count(result) == 1) {
         const ly_val one = ly_val_item(result, 0);
-        const ly_str text = text_of(r, one, "text|content");
+        const ly_str text = ly_shape_text(r, one, "text|content");
         if (text.len)
             return text;
     }
@@ -178,10 +181,10 @@ static void add_result(ly_reader *r, ly_part_list *parts, ly_val part_val)
     if (!part)
         return;
     part->kind = LY_PART_TOOL_RESULT;
-    part->tool_name = text_of(r, of, "name|toolName|tool_name");
-    part->tool_id = text_of(r, part_val, "call_id|tool_use_id|toolCallId|tool_call_id|id");
+    part->tool_name = ly_shape_text(r, of, "name|toolName|tool_name");
+    part->tool_id = ly_shape_text(r, part_val, "call_id|tool_use_id|toolCallId|tool_call_id|id");
     if (!part->tool_id.len)
-        part->tool_id = text_of(r, of, "id|ref|toolUseId|callId");
+        part->tool_id = ly_shape_text(r, of, "id|ref|toolUseId|callId");
     part->text = result_text(r, ly_val_pick(of, "response|result|output|content"));
     part->raw = ly_val_as_json(part_val, r->arena);
 }
@@ -203,9 +206,10 @@ static void add_media(ly_reader *r, ly_part_list *parts, ly_val val, const char 
     if (!part)
         return;
     part->kind = LY_PART_MEDIA;
-    part->text = held.kind == LY_IS_STRING ? ly_val_str(held, r->arena) : text_of(r, of, places);
-    part->mime = text_of(r, of, "mime_type|mimeType|media_type|mediaType|contentType|format");
-    part->modality = text_of(r, val, "modality");
+    part->text =
+        held.kind == LY_IS_STRING ? ly_val_str(held, r->arena) : ly_shape_text(r, of, places);
+    part->mime = ly_shape_text(r, of, "mime_type|mimeType|media_type|mediaType|contentType|format");
+    part->modality = ly_shape_text(r, val, "modality");
     if (!part->modality.len)
         part->modality = ly_str_c(modality);
     part->raw = ly_val_as_json(val, r->arena);
@@ -218,7 +222,7 @@ static void add_other(ly_reader *r, ly_part_list *parts, ly_val val)
         return;
     part->kind = LY_PART_OTHER;
     part->raw = ly_val_as_json(val, r->arena);
-    part->text = text_of(r, val, "text|content");
+    part->text = ly_shape_text(r, val, "text|content");
 }
 
 /* ---- one part --------------------------------------------------------------------------------- */
@@ -330,7 +334,7 @@ static void add_reasoning(ly_reader *r, ly_part_list *parts, ly_val val)
     ly_str key;
     ly_val one;
     while (ly_val_next(&it, &key, &one))
-        add_text(r, parts, LY_PART_REASONING, text_of(r, one, "text|content"), raw);
+        add_text(r, parts, LY_PART_REASONING, ly_shape_text(r, one, "text|content"), raw);
 }
 
 static void add_part(ly_reader *r, ly_part_list *parts, ly_val val)
@@ -353,7 +357,7 @@ static void add_part(ly_reader *r, ly_part_list *parts, ly_val val)
     case P_TEXT: {
         const ly_val said = ly_val_pick(val, "text|content|refusal");
         if (said.kind == LY_IS_OBJECT && ly_val_given(ly_val_get(said, "value"))) /* Assistants */
-            add_text(r, parts, LY_PART_TEXT, text_of(r, said, "value"), LY_STR_NONE);
+            add_text(r, parts, LY_PART_TEXT, ly_shape_text(r, said, "value"), LY_STR_NONE);
         else
             add_text(r, parts, LY_PART_TEXT, ly_val_words(said, r->arena),
                      ly_val_as_json(val, r->arena));
@@ -482,13 +486,13 @@ static void add_message(ly_reader *r, ly_val val, const char *fallback, ly_msg_l
     if (think.kind == LY_IS_STRING)
         add_text(r, &parts, LY_PART_REASONING, ly_val_str(think, r->arena), LY_STR_NONE);
     const ly_val content = ly_val_pick(m, "parts|content|text");
-    const ly_str call_id = text_of(r, m, "tool_call_id|toolCallId");
+    const ly_str call_id = ly_shape_text(r, m, "tool_call_id|toolCallId");
     if (call_id.len || (ly_str_eqc(role, "tool") && content.kind == LY_IS_STRING)) {
         ly_part *part = ly_reader_part(r, &parts);
         if (part) {
             part->kind = LY_PART_TOOL_RESULT;
             part->tool_id = call_id;
-            part->tool_name = text_of(r, m, "name|tool_name");
+            part->tool_name = ly_shape_text(r, m, "name|tool_name");
             part->text = result_text(r, content);
         }
     } else if (content.kind == LY_IS_STRING) {
@@ -508,15 +512,15 @@ static void add_message(ly_reader *r, ly_val val, const char *fallback, ly_msg_l
     const ly_val call = ly_val_get(m, "function_call");
     if (call.kind == LY_IS_OBJECT && !has_calls(&parts))
         add_call(r, &parts, call);
-    add_text(r, &parts, LY_PART_TEXT, text_of(r, m, "refusal"), LY_STR_NONE);
+    add_text(r, &parts, LY_PART_TEXT, ly_shape_text(r, m, "refusal"), LY_STR_NONE);
     ly_message *out = reader_message(r, list);
     if (!out)
         return;
     out->role = role;
-    out->name = ly_str_eqc(role, "tool") ? LY_STR_NONE : text_of(r, m, "name");
+    out->name = ly_str_eqc(role, "tool") ? LY_STR_NONE : ly_shape_text(r, m, "name");
     out->parts = parts.items;
     out->n_parts = parts.n;
-    const ly_str finish = text_of(r, m, "finish_reason|finishReason|stop_reason");
+    const ly_str finish = ly_shape_text(r, m, "finish_reason|finishReason|stop_reason");
     if (finish.len)
         out->finish_reason = ly_genai_finish(finish, r->arena);
 }
@@ -565,7 +569,7 @@ static void read_choice(ly_reader *r, ly_val val, const char *role, ly_msg_list 
         add_message(r, message, role, list);
     else
         read_value(r, ly_val_pick(val, "message|content|text"), role, list, depth + 1);
-    const ly_str finish = text_of(r, val, "finish_reason|finishReason|stop_reason");
+    const ly_str finish = ly_shape_text(r, val, "finish_reason|finishReason|stop_reason");
     if (list->n > before && finish.len)
         list->items[list->n - 1].finish_reason = ly_genai_finish(finish, r->arena);
 }
@@ -702,100 +706,4 @@ ly_val ly_shape_unwrap(ly_reader *r, ly_val val)
 void ly_shape_messages(ly_reader *r, ly_val val, const char *role, ly_msg_list *list)
 {
     read_value(r, val, role, list, 0);
-}
-
-/* ---- tools and documents ---------------------------------------------------------------------- */
-
-static void add_tool(ly_reader *r, ly_val val, ly_str name)
-{
-    val = ly_val_open(val, r->arena);
-    if (val.kind == LY_IS_STRING && !name.len)
-        name = ly_val_str(val, r->arena);
-    const ly_val inner = ly_val_pick(val, "function|toolSpec|tool_spec");
-    const ly_val of = inner.kind == LY_IS_OBJECT ? inner : val;
-    const ly_str own = text_of(r, of, "name");
-    if (!own.len && !name.len && !ly_val_given(ly_val_get(of, "type")))
-        return;
-    ly_tool_def *tool = ly_reader_tool(r);
-    if (!tool)
-        return;
-    tool->name = own.len ? own : name.len ? name : text_of(r, of, "type");
-    tool->description = text_of(r, of, "description");
-    const ly_val schema = ly_val_pick(of, "parameters|inputSchema|input_schema|"
-                                          "parametersJsonSchema|parameters_json_schema");
-    const ly_val json = ly_val_get(schema, "json");
-    tool->parameters = arguments_of(r, json.kind == LY_IS_OBJECT ? json : schema);
-    tool->raw = ly_val_as_json(val, r->arena);
-}
-
-void ly_shape_tools(ly_reader *r, ly_val val)
-{
-    val = ly_val_open(val, r->arena);
-    if (val.kind == LY_IS_OBJECT && (ly_val_get(val, "name").kind == LY_IS_STRING ||
-                                     ly_val_at(val, "function.name").kind == LY_IS_STRING)) {
-        add_tool(r, val, LY_STR_NONE);
-        return;
-    }
-    ly_val_iter it = ly_val_each(val);
-    ly_str key;
-    ly_val one;
-    while (ly_val_next(&it, &key, &one)) {
-        /* Gemini groups them: [{"functionDeclarations":[…]}] */
-        const ly_val group = ly_val_pick(one, "functionDeclarations|function_declarations");
-        ly_val_iter inner = ly_val_each(group);
-        ly_val tool;
-        if (group.kind != LY_IS_ARRAY)
-            add_tool(r, one, key);
-        while (ly_val_next(&inner, &key, &tool))
-            add_tool(r, tool, LY_STR_NONE);
-    }
-}
-
-static void add_document(ly_reader *r, ly_val val)
-{
-    val = ly_val_open(val, r->arena);
-    const ly_val kwargs = ly_val_get(val, "kwargs");           /* LangChain's serialised Document */
-    const ly_val node = ly_val_pick(val, "node|document|doc"); /* LlamaIndex: {node, score} */
-    ly_val of = kwargs.kind == LY_IS_OBJECT ? kwargs : node.kind == LY_IS_OBJECT ? node : val;
-    ly_document *doc = ly_reader_doc(r);
-    if (!doc)
-        return;
-    if (of.kind == LY_IS_STRING) {
-        doc->content = ly_val_str(of, r->arena);
-        return;
-    }
-    doc->id = text_of(r, of, "id|id_|doc_id|document_id|_id|chunk_id");
-    doc->content = text_of(r, of,
-                           "content|text|page_content|pageContent|document|chunk|body|"
-                           "snippet");
-    const ly_val metadata = ly_val_pick(of, "metadata|meta");
-    doc->metadata = ly_val_given(metadata) ? ly_val_as_json(metadata, r->arena) : LY_STR_NONE;
-    if (!doc->id.len)
-        doc->id = text_of(r, metadata, "id|doc_id|document_id|source");
-    ly_val score = ly_val_pick(val, "score|relevance_score|relevanceScore|similarity");
-    if (!ly_val_given(score))
-        score = ly_val_pick(of, "score|relevance_score|similarity");
-    doc->has_score = ly_val_real(score, &doc->score);
-    if (!doc->id.len && !doc->content.len)
-        doc->content = ly_val_as_json(val, r->arena);
-}
-
-void ly_shape_docs(ly_reader *r, ly_val val)
-{
-    val = ly_shape_unwrap(r, val);
-    if (val.kind == LY_IS_OBJECT) {
-        const ly_val inner =
-            ly_val_pick(val, "documents|docs|results|nodes|chunks|matches|contexts|"
-                             "outputs|output|data");
-        if (inner.kind != LY_IS_ARRAY) {
-            add_document(r, val);
-            return;
-        }
-        val = inner;
-    }
-    ly_val_iter it = ly_val_each(val);
-    ly_str key;
-    ly_val one;
-    while (ly_val_next(&it, &key, &one))
-        add_document(r, one);
 }

@@ -57,6 +57,10 @@ void ly_shape_message_add(ly_reader *r, ly_msg_list *list, ly_str role, const ly
 void ly_shape_tools(ly_reader *r, ly_val val);
 /* Documents: a list of objects or texts, perhaps wrapped. */
 void ly_shape_docs(ly_reader *r, ly_val val);
+/* The words of the first member that is given (names with '|' between). */
+ly_str ly_shape_text(ly_reader *r, ly_val object, const char *names);
+/* A call's arguments, or a schema: a string as it stands, anything else as JSON text. */
+ly_str ly_shape_arguments(ly_reader *r, ly_val val);
 /* Takes typed wrappers off: {"type":"json","value":…}. */
 ly_val ly_shape_unwrap(ly_reader *r, ly_val val);
 
