@@ -92,6 +92,9 @@ ly_status ly_db_fail(ly_db *db, int rc, ly_err *err)
         return LY_FAIL(err, LY_E_DENIED,
                        "%s: cannot be written; check its and its folder's permissions", path);
     case LY_E_EXISTS:
+        /* SQLite goes on with a floating-point number where a sum leaves 64 bits; no column takes it. */
+        if (sqlite3_extended_errcode(db->sql) == SQLITE_CONSTRAINT_DATATYPE)
+            return LY_FAIL(err, LY_E_LIMIT, "%s: a sum does not fit into 64 bits", path);
         return LY_FAIL(err, LY_E_EXISTS, "%s: %s", path, sqlite3_errmsg(db->sql));
     case LY_E_CANCELLED:
         return LY_FAIL(err, LY_E_CANCELLED, "%s: stopped", path);

@@ -10,6 +10,9 @@
  * not reversed; where the tree rule says something else, that line is reversed and a new one written.
  * So a late parent that turns out to cover its children lowers the total, and every move stays
  * visible.
+ *
+ * Sums are 64-bit ($9.2 million in one row). A trace whose amounts do not fit is booked without them,
+ * as unpriced with LY_PRICE_OVERFLOW; the sum of a session stays where the next would not fit.
  */
 #include "store/internal.h"
 
@@ -33,7 +36,9 @@
 
 typedef struct plan {
     int64_t trace, changes, settles;
-    bool logs; /* log records came with it: they are joined first */
+    bool logs;    /* log records came with it: they are joined first */
+    bool unfit;   /* what is not booked yet is booked without its amount */
+    bool settled; /* all of it is committed */
     ly_summary old, sum;
     ly_charge *lines; /* to write, reversals among them */
     size_t n_lines;
@@ -218,6 +223,15 @@ static ly_status tags_text(ly_db *db, int64_t trace, ly_arena *arena, ly_str *re
     return st;
 }
 
+/* The line without its amount, which does not fit into a sum. */
+static void drop_amount(ly_charge *c)
+{
+    c->amount_pico = LY_UNKNOWN;
+    c->source = LY_COST_NONE;
+    c->price_why = LY_PRICE_OVERFLOW;
+    c->price_row = c->price_tier = 0;
+}
+
 /* The line that a span should have; false = none. */
 static bool wanted(const ly_span_row *r, const ly_tree_mark *m, const ly_summary *sum, ly_str tags,
                    ly_charge *ret)
@@ -310,7 +324,12 @@ static ly_status plan_lines(ly_db *db, plan *p, const ly_trace_nodes *t, ly_aren
             wants = wanted(&t->rows[i], &t->marks[i], &p->sum, tags, &want);
             i++;
         }
-        if (live && wants && charge_same(live, &want))
+        bool same = live && wants && charge_same(live, &want);
+        if (!same && wants && p->unfit) {
+            drop_amount(&want);
+            same = live && charge_same(live, &want);
+        }
+        if (same)
             continue;
         if (live) {
             p->lines[p->n_lines] = *live;
@@ -380,7 +399,8 @@ static ly_status session_add(ly_db *db, int64_t word, const ly_summary *sum, con
         " tokens_in = CASE WHEN ?8 IS NULL THEN tokens_in ELSE coalesce(tokens_in, 0) + ?8 END,"
         " tokens_out = CASE WHEN ?9 IS NULL THEN tokens_out ELSE coalesce(tokens_out, 0) + ?9 END,"
         " tokens = CASE WHEN ?10 IS NULL THEN tokens ELSE coalesce(tokens, 0) + ?10 END,"
-        " cost_pico = CASE WHEN ?11 IS NULL THEN cost_pico ELSE coalesce(cost_pico, 0) + ?11 END,"
+        " cost_pico = CASE WHEN ?11 IS NULL OR typeof(coalesce(cost_pico, 0) + ?11) <> 'integer'"
+        " THEN cost_pico ELSE coalesce(cost_pico, 0) + ?11 END,"
         " user = coalesce(?12, user), service = coalesce(?13, service), model = coalesce(?14, "
         "model)",
         &s, err);
@@ -543,8 +563,41 @@ static ly_status plans_write(ly_store *store, plan *plans, size_t n, ly_err *err
             return LY_OK;
         if (st)
             return st;
+        for (size_t i = 0; i < at; i++)
+            plans[i].settled = true;
     }
     return LY_OK;
+}
+
+/* A trace by itself, with its amounts or, where they do not fit into a sum, without. */
+static ly_status settle_one(ly_store *store, const plan *of, bool unfit, ly_arena *arena,
+                            ly_err *err)
+{
+    plan p = {.trace = of->trace, .changes = of->changes, .unfit = unfit};
+    ly_status st = ly_db_read_begin(&store->db, err);
+    if (st)
+        return st;
+    st = plan_make(store, &p, arena, err);
+    ly_db_read_end(&store->db);
+    return st ? st : plans_write(store, &p, 1, err);
+}
+
+/* After one of many did not fit into a sum: one sender's nonsense stops the settling of nobody else. */
+static ly_status settle_apart(ly_store *store, const plan *plans, size_t n, ly_arena *arena,
+                              ly_err *err)
+{
+    ly_status st = LY_OK;
+    for (size_t i = 0; !st && i < n && !(i > 0 && is_wanted(&store->db)); i++) {
+        if (plans[i].settled)
+            continue;
+        ly_err unfit = LY_ERR_INIT;
+        st = settle_one(store, &plans[i], false, arena, &unfit);
+        if (st == LY_E_LIMIT)
+            st = settle_one(store, &plans[i], true, arena, err);
+        else if (st && err)
+            *err = unfit;
+    }
+    return st;
 }
 
 /* ---- rounds ---- */
@@ -606,8 +659,14 @@ static ly_status settle_round(ly_store *store, bool all, int64_t until, int64_t 
         nodes += plans[made++].n_nodes + 1;
     }
     ly_db_read_end(&store->db);
-    if (!st)
-        st = plans_write(store, plans, made, err);
+    ly_err unfit = LY_ERR_INIT;
+    if (!st) {
+        st = plans_write(store, plans, made, &unfit);
+        if (st == LY_E_LIMIT)
+            st = settle_apart(store, plans, made, arena, err);
+        else if (st && err)
+            *err = unfit;
+    }
     *ret_more = n > 0;
     if (made)
         *after = plans[made - 1].trace;

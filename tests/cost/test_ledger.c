@@ -174,6 +174,47 @@ static void order_of_arrival(void **state)
     assert_int_equal(expected, TRACES * (gpt5 + gpt4o + 250000000000LL));
 }
 
+/* 99 000 dollars a call, 120 in one quarter of an hour: a sum holds 93. The others are booked without an
+ * amount, nothing stays unsettled, and no sum is other than the ledger's. */
+static void amounts_that_do_not_fit(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *store = open_writer(f.db);
+    for (size_t i = 0; i < 120; i++) {
+        made m = made_new(1);
+        say s = {.trace = i + 1,
+                 .span = i + 1,
+                 .start_ms = i,
+                 .operation = "chat",
+                 .provider = "openai",
+                 .model = "gpt-5",
+                 .session = "s1",
+                 .service = "a",
+                 .in = 10,
+                 .out = 1,
+                 .cost = "99000"};
+        made_say(&m, s);
+        ingest_made(store, &m, NULL);
+        made_free(&m);
+        if (i % 50 == 49)
+            settle_all(store);
+    }
+    settle_all(store);
+    int64_t n, left = -1;
+    ly_err err = LY_ERR_INIT;
+    assert_ok(ly_store_settle(store, 0, true, &left, &err), err);
+    assert_int_equal(left, 0);
+    int64_t sum = total(store, &n);
+    assert_int_equal(n, 120);
+    assert_int_equal(sum, 93 * 99000 * 1000000000000LL);
+    assert_sums_hold(store);
+    assert_same_sums(store, LY_BY_STATE);
+    assert_same_sums(store, LY_BY_SESSION);
+    ly_store_close(store);
+    folder_remove(&f);
+}
+
 static ly_store *filled(const folder *f)
 {
     ly_store *store = open_writer(f->db);
@@ -733,15 +774,11 @@ static void books(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_of_arrival),
-        cmocka_unit_test(reprice),
-        cmocka_unit_test(verify_repairs),
-        cmocka_unit_test(retention),
-        cmocka_unit_test(sealed_lines),
-        cmocka_unit_test(dearest),
-        cmocka_unit_test(report),
-        cmocka_unit_test(budgets),
-        cmocka_unit_test(books),
+        cmocka_unit_test(order_of_arrival), cmocka_unit_test(amounts_that_do_not_fit),
+        cmocka_unit_test(reprice),          cmocka_unit_test(verify_repairs),
+        cmocka_unit_test(retention),        cmocka_unit_test(sealed_lines),
+        cmocka_unit_test(dearest),          cmocka_unit_test(report),
+        cmocka_unit_test(budgets),          cmocka_unit_test(books),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
