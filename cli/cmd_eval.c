@@ -276,7 +276,7 @@ static int run_check(ly_cli *cli)
 
 static int run_plan(ly_cli *cli)
 {
-    ly_eval_session s = {.cli = cli};
+    ly_eval_session s = {.cli = cli, .calls_nobody = true};
     double budget = 0;
     int code = open_suite(&s, &budget);
     if (!code) {

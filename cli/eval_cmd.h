@@ -32,6 +32,7 @@ typedef struct ly_eval_session {
     bool has_gate;
     ly_eval_prompt *prompts;
     int n_prompts;
+    bool calls_nobody; /* `plan`: no key is asked for */
 } ly_eval_session;
 
 /* ---- eval_make.c: options and suite files ------------------------------------------------------------ */

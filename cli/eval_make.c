@@ -458,7 +458,7 @@ ly_status ly_eval_prepare(ly_eval_session *s, ly_err *err)
     for (int i = 0; i < ly_eval_count(s, "model") && !st; i++) {
         ly_llm_model model;
         st = ly_llm_model_parse(ly_str_c(ly_eval_at(s, "model", i)), &model, err);
-        if (!st) {
+        if (!st && !s->calls_nobody) {
             st = ly_llm_model_check(&model, err);
         }
     }
@@ -477,7 +477,7 @@ ly_status ly_eval_prepare(ly_eval_session *s, ly_err *err)
                      "a pairwise judge compares two targets, and there is one: give a second "
                      "--prompt, --model or --target");
     }
-    if (!st && asks) {
+    if (!st && asks && !s->calls_nobody) {
         st = ly_llm_model_check(&s->suite.judge_model, err);
     }
     if (!st && is_file(data)) {

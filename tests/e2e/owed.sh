@@ -47,7 +47,7 @@ expect 6 "lydite eval review @last" eval review @last
 expect 0 "" eval review @last
 mkdir far
 cp answer.txt far/answer.txt
-OPENAI_API_KEY=unused "$lydite" eval plan --prompt "$tmp/far/answer.txt" --data rows.csv --model openai:gpt-4o --judge not-empty >out 2>err || complain "plan: $(cat err)"
+env -u OPENAI_API_KEY -u ANTHROPIC_API_KEY "$lydite" eval plan --prompt "$tmp/far/answer.txt" --data rows.csv --model openai:gpt-4o --judge correctness --judge-model anthropic:claude-sonnet-4-5 >out 2>err || complain "plan: $(cat err)"
 grep -q '^answer openai:gpt-4o ' out || complain "eval plan names steps by paths: $(cat out)"
 
 # A generation without messages: the advice is the client's own.
