@@ -205,24 +205,10 @@ static ly_status read_all(const char *path, ly_buf *out, ly_err *err)
 
 typedef struct importer {
     ly_ingest_config config;
-    ly_store *store;
-    ly_ingest_outcome sum;
+    ly_ingest_load *load;
     ly_progress progress;
     int64_t done_bytes, all_bytes; /* of this file */
 } importer;
-
-static void add(ly_ingest_outcome *sum, const ly_ingest_outcome *one)
-{
-    sum->received += one->received;
-    sum->stored += one->stored;
-    sum->merged += one->merged;
-    sum->conflicts += one->conflicts;
-    sum->rejected += one->rejected;
-    sum->discarded += one->discarded;
-    for (size_t i = 0; i < LY_COUNT(sum->by_reason); i++) {
-        sum->by_reason[i] += one->by_reason[i];
-    }
-}
 
 /* The reason most records were rejected for. */
 static const char *main_reason(const ly_ingest_outcome *sum)
@@ -258,16 +244,12 @@ static ly_signal json_signal(ly_str doc)
 static ly_status import_piece(importer *im, ly_str bytes, ly_otlp_format format, ly_signal signal,
                               ly_err *err)
 {
-    ly_ingest_outcome one;
-    memset(&one, 0, sizeof one);
     ly_progress_tell(&im->progress, im->done_bytes, im->all_bytes, LY_UNKNOWN, NULL);
     if (ly_cli_interrupted()) {
         return LY_FAIL(err, LY_E_CANCELLED, "stopped");
     }
     im->done_bytes += (int64_t)bytes.len;
-    ly_status st = ly_ingest_bytes(&im->config, im->store, bytes, format, signal, &one, err);
-    add(&im->sum, &one);
-    return st;
+    return ly_ingest_load_add(im->load, bytes, format, signal, err);
 }
 
 /* A message of one signal, or several written one after another. */
@@ -373,43 +355,55 @@ static ly_status import_bytes(importer *im, ly_str bytes, ly_err *err)
                                                     : import_proto(im, bytes, err);
 }
 
-static ly_status import_file(importer *im, const char *path, ly_err *err)
+/* Adds one file's counts to *sum. What was read before an error or Ctrl-C is stored. */
+static ly_status import_file(importer *im, ly_store *store, const char *path,
+                             ly_ingest_outcome *sum, ly_err *err)
 {
     ly_buf bytes;
-    ly_ingest_outcome before = im->sum;
-    memset(&im->sum, 0, sizeof im->sum);
+    ly_err late = LY_ERR_INIT;
     ly_buf_init(&bytes, LY_GIB(2));
-    ly_status st = read_all(path, &bytes, err);
+    ly_status st = ly_ingest_load_new(&im->config, store, &im->load, err);
+    if (st == LY_OK) {
+        st = read_all(path, &bytes, err);
+    }
     if (st == LY_OK) {
         im->done_bytes = 0;
         im->all_bytes = (int64_t)bytes.len;
         st = import_bytes(im, ly_buf_view(&bytes), err);
-        const ly_ingest_outcome *sum = &im->sum;
-        if (st == LY_OK && sum->rejected > 0 && sum->rejected == sum->received) {
+        ly_status kept = ly_ingest_load_flush(im->load, &late);
+        if (kept != LY_OK) {
+            st = kept; /* graver than a line that cannot be read */
+            *err = late;
+        }
+        const ly_ingest_outcome *file = ly_ingest_load_sum(im->load);
+        if (st == LY_OK && file->rejected > 0 && file->rejected == file->received) {
             st = LY_FAIL(err, LY_E_FORMAT, "all %llu records were rejected: %s",
-                         (unsigned long long)sum->rejected, main_reason(sum));
+                         (unsigned long long)file->rejected, main_reason(file));
         }
         if (st != LY_OK) {
             st = ly_err_wrap(err, "%s", path);
         }
+        ly_ingest_outcome_add(sum, file);
     }
     ly_buf_release(&bytes);
-    add(&before, &im->sum);
-    im->sum = before;
+    ly_ingest_load_free(im->load);
+    im->load = NULL;
     return st;
 }
 
 ly_status ly_trace_import_files(ly_cli *cli, ly_store *store, const char *const *paths, int n,
                                 const char *key, ly_ingest_outcome *ret_sum, ly_err *err)
 {
-    importer im = {.store = store};
+    importer im = {.load = NULL};
+    ly_ingest_outcome sum;
+    memset(&sum, 0, sizeof sum);
     ly_progress_begin(&im.progress, cli, NULL);
     ly_price_book *book = ly_costing_load_book((void *)(uintptr_t)ly_store_path(store), err);
     ly_status st = LY_OK;
     im.config.book = book;
     im.config.access_key = ly_str_c(key ? key : "");
     for (int i = 0; i < n && st == LY_OK; i++) {
-        st = import_file(&im, paths[i], err);
+        st = import_file(&im, store, paths[i], &sum, err);
     }
     ly_progress_clear(&im.progress);
     int64_t left = 0;
@@ -421,7 +415,7 @@ ly_status ly_trace_import_files(ly_cli *cli, ly_store *store, const char *const 
             *err = late;
         }
     }
-    *ret_sum = im.sum;
+    *ret_sum = sum;
     ly_price_book_free(book);
     return st;
 }

@@ -12,7 +12,7 @@
  *     job->outcome...                                             // counts, exact
  *     ly_ingest_job_free(job);
  *
- * or ly_ingest_bytes for the three steps at once.
+ * or ly_ingest_bytes for the three steps at once, or ly_ingest_load for many small requests.
  *
  * A job holds one request and all memory made of it; jobs are reused, so a loop over them stops
  * allocating after the largest request. A job belongs to one thread at a time. The config is read-only
@@ -104,5 +104,40 @@ LY_MUST_USE ly_status ly_ingest_store(ly_store *store, ly_ingest_job *const *job
 LY_MUST_USE ly_status ly_ingest_bytes(const ly_ingest_config *config, ly_store *store, ly_str bytes,
                                       ly_otlp_format format, ly_signal signal,
                                       ly_ingest_outcome *ret_outcome, ly_err *err);
+
+/* Adds up all counts; first_reason stays. */
+void ly_ingest_outcome_add(ly_ingest_outcome *sum, const ly_ingest_outcome *one);
+
+/*
+ * Many documents, one after another, with few commits: what `trace import` does with a file. A document is
+ * decoded when it is added and stored with those around it, at most LY_INGEST_LOAD_ITEMS records or 256
+ * KiB in a commit, so that no write turn is long.
+ *
+ *     ly_ingest_load_new(&config, store, &load, &err);
+ *     while (... && (st = ly_ingest_load_add(load, doc, LY_OTLP_JSON, LY_SIGNAL_TRACES, &err)) == LY_OK) ...
+ *     kept = ly_ingest_load_flush(load, &late);                // whatever st is
+ *     ly_ingest_load_sum(load)->stored...
+ *     ly_ingest_load_free(load);
+ *
+ * The thread of the store's handle. config and the bytes of all documents since the last flush stay the
+ * caller's and must live until the next one.
+ */
+#define LY_INGEST_LOAD_ITEMS 128
+
+typedef struct ly_ingest_load ly_ingest_load;
+
+LY_MUST_USE ly_status ly_ingest_load_new(const ly_ingest_config *config, ly_store *store,
+                                         ly_ingest_load **ret_load, ly_err *err);
+/* Errors of ly_ingest_prepare are about this document, which is left out as if it had not been added; those
+ * of ly_store_ingest about the documents that waited: see ly_ingest_load_flush. */
+LY_MUST_USE ly_status ly_ingest_load_add(ly_ingest_load *load, ly_str bytes, ly_otlp_format format,
+                                         ly_signal signal, ly_err *err);
+/* Stores what waits. On an error of the store, documents that were not stored are forgotten (and not in the
+ * sum): adding them again changes nothing that is stored. */
+LY_MUST_USE ly_status ly_ingest_load_flush(ly_ingest_load *load, ly_err *err);
+/* What became of all documents that were stored wholly so far. */
+const ly_ingest_outcome *ly_ingest_load_sum(const ly_ingest_load *load);
+/* NULL is nothing. What waits is not stored. */
+void ly_ingest_load_free(ly_ingest_load *load);
 
 #endif

@@ -50,6 +50,13 @@ done
 "$lydite" trace import --db c.db bad.pb 2>err; code=$?
 [ $code = 3 ] && grep -q 'bad.pb.*rejected.*trace' err || complain "a file rejected whole exits $code: $(cat err)"
 
+# Lines share commits: one that cannot be read is named by its number and costs those before it nothing.
+for n in $(seq 299); do sed -n 1p in.jsonl | sed "s/0af7651916cd43dd8448eb211c80319c/$(printf %032x "$n")/"; done >many.jsonl
+(cat many.jsonl; echo '{"resourceSpans":[{"scopeSpans":5}]'; sed -n 1p in.jsonl) >cut.jsonl
+"$lydite" trace import --db d.db cut.jsonl 2>err && complain "a line that is no JSON is taken"
+grep -q 'cut.jsonl: document at line 300:' err && grep -q '299 received, 299 stored' err || complain "a bad line: $(cat err)"
+[ "$("$lydite" trace export --db d.db -q | wc -l)" = 299 ] || complain "the lines before a bad one are lost"
+
 # Forgetting: in the file before, in neither file nor log after.
 held() { cat t.db t.db-wal 2>/dev/null | grep -c -a -F "$1"; }
 "$lydite" trace rm --dry-run text:zebra 2>&1 | grep -q '1 log record' || complain "rm --dry-run"

@@ -152,6 +152,66 @@ static void slices_cut_across_requests(void **state)
     }
 }
 
+/* 1,000 documents of one span: commits are shared; a document that cannot be read costs nobody else. */
+static void small_documents_share_commits(void **state)
+{
+    fixture *f = *state;
+    ly_ingest_config config = {0};
+    ly_ingest_load *load = NULL;
+    ly_store_counters before, after;
+    enum { DOCS = 1000, BAD = 500 };
+    ly_buf *bodies = ly_calloc(DOCS, sizeof *bodies);
+    assert_non_null(bodies);
+    assert_int_equal(ly_ingest_load_new(&config, f->store, &load, &f->err), LY_OK);
+    ly_store_counters_get(f->store, &before);
+    for (unsigned i = 0; i < DOCS; i++) {
+        request(&bodies[i], 1000 + i, 1, 0, "x");
+        ly_str body = ly_buf_view(&bodies[i]);
+        assert_int_equal(ly_ingest_load_add(load, i == BAD ? ly_str_sub(body, 0, 20) : body,
+                                            LY_OTLP_JSON, LY_SIGNAL_TRACES, &f->err),
+                         i == BAD ? LY_E_FORMAT : LY_OK);
+    }
+    assert_int_equal(ly_ingest_load_flush(load, &f->err), LY_OK);
+    ly_store_counters_get(f->store, &after);
+    assert_int_equal(ly_ingest_load_sum(load)->received, DOCS - 1);
+    assert_int_equal(ly_ingest_load_sum(load)->stored, DOCS - 1);
+    assert_int_equal(stored_spans(f), DOCS - 1);
+    assert_in_range(after.commits - before.commits, DOCS / LY_INGEST_LOAD_ITEMS,
+                    DOCS / LY_INGEST_LOAD_ITEMS + 2);
+    ly_ingest_load_free(load);
+    for (unsigned i = 0; i < DOCS; i++)
+        ly_buf_release(&bodies[i]);
+    ly_free(bodies);
+}
+
+/* No commit of a load is longer than its bound, neither of one large document nor of several. */
+static void a_load_cuts_large_documents(void **state)
+{
+    fixture *f = *state;
+    ly_ingest_config config = {0};
+    ly_ingest_load *load = NULL;
+    ly_store_counters before, after;
+    ly_buf small, large;
+    request(&small, 5000, 1, 0, "x");
+    request(&large, 5001, 1000, 0, "x");
+    assert_int_equal(ly_ingest_load_new(&config, f->store, &load, &f->err), LY_OK);
+    ly_store_counters_get(f->store, &before);
+    assert_int_equal(
+        ly_ingest_load_add(load, ly_buf_view(&small), LY_OTLP_JSON, LY_SIGNAL_TRACES, &f->err),
+        LY_OK);
+    assert_int_equal(stored_spans(f), 0);
+    assert_int_equal(
+        ly_ingest_load_add(load, ly_buf_view(&large), LY_OTLP_JSON, LY_SIGNAL_TRACES, &f->err),
+        LY_OK);
+    ly_store_counters_get(f->store, &after);
+    assert_int_equal(stored_spans(f), 1001);
+    assert_int_equal(ly_ingest_load_sum(load)->stored, 1001);
+    assert_int_equal(after.commits - before.commits, 1001 / LY_INGEST_LOAD_ITEMS + 1);
+    ly_ingest_load_free(load);
+    ly_buf_release(&small);
+    ly_buf_release(&large);
+}
+
 static void a_reused_job_does_not_allocate(void **state)
 {
     fixture *f = *state;
@@ -232,9 +292,14 @@ int main(void)
 {
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        WITH(counts_are_exact),           WITH(a_contradiction_is_a_conflict),
-        WITH(slices_cut_across_requests), WITH(a_reused_job_does_not_allocate),
-        WITH(redacted_before_it_is_kept), WITH(what_cannot_be_read_is_an_error),
+        WITH(counts_are_exact),
+        WITH(a_contradiction_is_a_conflict),
+        WITH(slices_cut_across_requests),
+        WITH(small_documents_share_commits),
+        WITH(a_load_cuts_large_documents),
+        WITH(a_reused_job_does_not_allocate),
+        WITH(redacted_before_it_is_kept),
+        WITH(what_cannot_be_read_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
