@@ -1,11 +1,11 @@
 /* The thread that watches budgets beside a collector; see cli/costing.h. */
 #include <pthread.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "cli/costing.h"
 #include "cli/fetch.h"
 
@@ -47,11 +47,9 @@ static void on_event(void *user, const ly_budget *budget, const ly_budget_state 
 /* False when it is time to go. */
 static bool wait_period(ly_budget_watcher *w)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += PERIOD_NS / LY_NS_PER_SEC;
+    int64_t until = ly_mono_ns() + PERIOD_NS;
     (void)pthread_mutex_lock(&w->lock);
-    while (!w->stop && pthread_cond_timedwait(&w->wake, &w->lock, &until) == 0) {
+    while (!w->stop && ly_cond_until(&w->wake, &w->lock, until)) {
     }
     bool go_on = !w->stop;
     (void)pthread_mutex_unlock(&w->lock);
@@ -87,17 +85,15 @@ static void *watch(void *user)
 ly_budget_watcher *ly_budget_watcher_start(const char *db)
 {
     ly_budget_watcher *w = ly_calloc(1, sizeof *w);
-    pthread_condattr_t attr;
     if (!w || !(w->db = ly_strdup(db))) {
         ly_free(w);
         return NULL;
     }
     (void)pthread_mutex_init(&w->lock, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&w->wake, &attr);
-    (void)pthread_condattr_destroy(&attr);
-    if (pthread_create(&w->thread, NULL, watch, w) != 0) {
+    ly_cond_init(&w->wake);
+    if (!ly_thread_start(&w->thread, watch, w)) {
+        (void)pthread_cond_destroy(&w->wake);
+        (void)pthread_mutex_destroy(&w->lock);
         ly_free(w->db);
         ly_free(w);
         return NULL;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/b64.h"
+#include "base/thread.h"
 #include "collector/impl.h"
 #include "text/hash.h"
 
@@ -407,7 +408,7 @@ static void init(ly_collector *c)
     pthread_mutex_init(&c->pool.lock, NULL);
     pthread_mutex_init(&c->unread.lock, NULL);
     pthread_mutex_init(&c->keeper_lock, NULL);
-    pthread_cond_init(&c->keeper_wake, NULL);
+    ly_cond_init(&c->keeper_wake);
     ly_collector_stats *s = &c->stats.now;
     s->wal_bytes = s->disk_free_bytes = s->unsettled = s->oldest_unsettled_ns = s->db_bytes =
         LY_UNKNOWN;

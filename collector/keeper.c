@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "collector/impl.h"
 
 #define TICK_NS    (250 * LY_NS_PER_MS)
@@ -47,14 +48,10 @@ typedef struct keeper {
 /* true = go on after `ns`, false = stop. */
 static bool pause_for(ly_collector *c, int64_t ns)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    int64_t at = until.tv_nsec + ns;
-    until.tv_sec += at / LY_NS_PER_SEC;
-    until.tv_nsec = at % LY_NS_PER_SEC;
+    int64_t until = ly_mono_ns() + ns;
     pthread_mutex_lock(&c->keeper_lock);
-    if (!c->keeper_stop)
-        pthread_cond_timedwait(&c->keeper_wake, &c->keeper_lock, &until);
+    while (!c->keeper_stop && ly_cond_until(&c->keeper_wake, &c->keeper_lock, until)) {
+    }
     bool stop = c->keeper_stop;
     pthread_mutex_unlock(&c->keeper_lock);
     return !stop;

@@ -2,12 +2,12 @@
 #include "eval/writer.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/queue.h"
+#include "base/thread.h"
 
 enum { SETTLE_MS = 200, SETTLE_SLICE_MS = 5, KEEP_SPANS = 1 << 20 };
 
@@ -121,15 +121,10 @@ ly_status ly_writer_start(ly_store *store, const uint8_t run_id[16], ly_record_f
         st = ly_queue_new(LY_WRITER_MAX_WAITING, LY_WRITER_MAX_WAITING, &w->finished, err);
     }
     if (!st) {
-        /* Signals are for the thread that drives the run. */
-        sigset_t all, before;
-        sigfillset(&all);
-        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-        if (pthread_create(&w->thread, NULL, work, w) != 0) {
+        w->started = ly_thread_start(&w->thread, work, w);
+        if (!w->started) {
             st = LY_FAIL(err, LY_E_NOMEM, "the writing thread of the run cannot be started");
         }
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-        w->started = st == LY_OK;
     }
     if (st) {
         ly_writer_stop(w);

@@ -1,12 +1,11 @@
 #include "viewer/loader.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "viewer/app.h"
 
 struct ly_loader {
@@ -107,16 +106,12 @@ static void *run(void *user)
 ly_loader *ly_loader_new(const char *path)
 {
     ly_loader *l = ly_calloc(1, sizeof *l);
-    pthread_condattr_t attr;
     if (l == NULL || (l->path = ly_strdup(path)) == NULL) {
         ly_free(l);
         return NULL;
     }
     (void)pthread_mutex_init(&l->lock, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&l->wake, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    ly_cond_init(&l->wake);
     return l;
 }
 
@@ -166,7 +161,6 @@ void ly_loader_free(ly_loader *l)
 
 bool ly_loader_start(ly_loader *l, ly_trace_id id, const ly_trace_row *known)
 {
-    sigset_t all, before;
     ly_loader_stop(l);
     l->id = id;
     l->has_known = known != NULL;
@@ -178,11 +172,7 @@ bool ly_loader_start(ly_loader *l, ly_trace_id id, const ly_trace_row *known)
     l->finished = false;
     atomic_store(&l->stop, false);
     atomic_store(&l->done, 0);
-    /* Signals are the loop's. */
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    l->running = pthread_create(&l->thread, NULL, run, l) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    l->running = ly_thread_start(&l->thread, run, l);
     return l->running;
 }
 
@@ -199,13 +189,11 @@ size_t ly_loader_done(ly_loader *l)
 bool ly_loader_poll(ly_loader *l, int64_t wait_ns, ly_loaded *ret, ly_status *ret_st, ly_err *err)
 {
     int64_t until = ly_mono_ns() + wait_ns;
-    struct timespec at = {.tv_sec = (time_t)(until / LY_NS_PER_SEC),
-                          .tv_nsec = (long)(until % LY_NS_PER_SEC)};
     if (!ly_loader_runs(l)) {
         return false;
     }
     (void)pthread_mutex_lock(&l->lock);
-    while (wait_ns > 0 && !l->finished && pthread_cond_timedwait(&l->wake, &l->lock, &at) == 0) {
+    while (wait_ns > 0 && !l->finished && ly_cond_until(&l->wake, &l->lock, until)) {
     }
     bool finished = l->finished;
     (void)pthread_mutex_unlock(&l->lock);

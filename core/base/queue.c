@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 typedef struct slot {
     void *item;
@@ -27,13 +28,9 @@ ly_status ly_queue_new(size_t max_cost, size_t max_items, ly_queue **ret_queue, 
     ly_queue *q = ly_calloc(1, sizeof *q);
     if (!q)
         return LY_NOMEM(err);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&q->lock, NULL);
-    pthread_cond_init(&q->may_push, &attr);
-    pthread_cond_init(&q->may_pop, &attr);
-    pthread_condattr_destroy(&attr);
+    ly_cond_init(&q->may_push);
+    ly_cond_init(&q->may_pop);
     q->max_cost = max_cost;
     q->max_items = max_items;
     *ret_queue = q;

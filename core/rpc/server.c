@@ -21,6 +21,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "base/thread.h"
 #include "rpc/server_i.h"
 
 #define SLOTS_PER_METHOD 32
@@ -486,7 +487,7 @@ ly_status ly_rpc_server_new(const ly_rpc_server_opts *opts, const ly_rpc_handler
     server->accept_failures = ly_rpc_log_accept_failures();
     pthread_mutex_init(&server->lock, NULL);
     pthread_mutex_init(&server->bodies.lock, NULL);
-    pthread_cond_init(&server->none_live, NULL);
+    ly_cond_init(&server->none_live);
     if (opts->quiet && !grpc_is_initialized())
         ly_rpc_log_hear();
     grpc_init();

@@ -27,5 +27,9 @@ P
 )
   [ -z "$missing" ] || { echo "compiled without base/banned.h:"; echo "$missing"; bad=1; }
 fi
+# Waits end by the monotonic clock: one that ends by the wall clock lasts an hour longer when that is set back.
+found=$(grep -rnE 'CLOCK_REALTIME|pthread_cond_timedwait|pthread_cond_init' --include='*.[ch]' \
+  core tracer collector prompts judges eval viewer cli | grep -vE '^core/base/(clock|thread|queue)\.c:')
+[ -z "$found" ] || { echo "use ly_wall_ns() of base/clock.h, ly_cond_init() and ly_cond_until() of base/thread.h:"; echo "$found"; bad=1; }
 [ $bad = 0 ] && echo "the ban holds"
 exit $bad
