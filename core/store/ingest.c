@@ -153,7 +153,7 @@ ly_status ly_dirty_mark(ly_db *db, int64_t trace, int64_t now, int64_t records, 
     return ly_db_run(db, s, err);
 }
 
-/* The trace's number and epoch; made when it is new, its start kept the least. */
+/* The trace's number and epoch; made when it is new, with this start. */
 static ly_status trace_touch(ly_store *store, ly_trace_id id, int64_t start_ns, int64_t now,
                              ly_trace_slot *ret, ly_err *err)
 {
@@ -178,17 +178,26 @@ static ly_status trace_touch(ly_store *store, ly_trace_id id, int64_t start_ns, 
             return st;
         *slot = found;
     }
-    if (start_ns < slot->start_ns) {
-        ly_stmt *s = NULL;
-        st = ly_db_prep(db, "UPDATE trace SET start_ns = ?2 WHERE no = ?1", &s, err);
-        if (st)
-            return st;
-        ly_bind_int(s, 1, slot->no);
-        ly_bind_int(s, 2, start_ns);
-        st = ly_db_run(db, s, err);
-        slot->start_ns = start_ns;
-    }
     *ret = *slot;
+    return st;
+}
+
+/* Keeps the least start, of records that are stored: settling looks again at those alone. */
+static ly_status trace_begins(ly_store *store, const ly_trace_slot *trace, int64_t start_ns,
+                              ly_err *err)
+{
+    if (start_ns >= trace->start_ns)
+        return LY_OK;
+    ly_stmt *s = NULL;
+    ly_status st = ly_db_prep(&store->db, "UPDATE trace SET start_ns = ?2 WHERE no = ?1", &s, err);
+    if (st)
+        return st;
+    ly_bind_int(s, 1, trace->no);
+    ly_bind_int(s, 2, start_ns);
+    st = ly_db_run(&store->db, s, err);
+    ly_trace_slot *slot = trace_slot(store, trace->id);
+    if (slot->no == trace->no)
+        slot->start_ns = start_ns;
     return st;
 }
 
@@ -469,14 +478,12 @@ static ly_status put_span(ly_store *store, ly_epoch_state *epoch, int64_t trace,
 /* Items of one trace. */
 static ly_status put_group(ly_store *store, item *items, size_t n, int64_t now, ly_err *err)
 {
-    int64_t start = INT64_MAX;
-    for (size_t i = 0; i < n; i++)
-        if ((int64_t)items[i].in->span->start_ns < start)
-            start = (int64_t)items[i].in->span->start_ns;
+    int64_t start = (int64_t)items[0].in->span->start_ns;
     ly_trace_slot trace = {0};
     ly_epoch_state *epoch = NULL;
     ly_status st = trace_touch(store, items[0].trace, start, now, &trace, err);
     int64_t changed = 0;
+    start = INT64_MAX;
     store->owner = trace.no;
     for (size_t i = 0; !st && i < n; i++) {
         /* Inside the loop: another epoch's flush may move the states. */
@@ -485,9 +492,15 @@ static ly_status put_group(ly_store *store, item *items, size_t n, int64_t now, 
             st = put_span(store, epoch, trace.no, &items[i], now, err);
         if (!st && *items[i].result == LY_STORED)
             st = ly_call_span(store, items[i].in->span, items[i].in->canon, trace.no, now, err);
-        changed += *items[i].result == LY_STORED || *items[i].result == LY_MERGED;
+        if (*items[i].result == LY_STORED || *items[i].result == LY_MERGED) {
+            const int64_t begun = (int64_t)items[i].in->span->start_ns;
+            start = begun < start ? begun : start;
+            changed++;
+        }
         store->db.n.bytes_in += items[i].in->span->wire.len;
     }
+    if (!st && changed)
+        st = trace_begins(store, &trace, start, err);
     if (!st && changed)
         st = ly_dirty_mark(&store->db, trace.no, now, changed, err);
     return st;
@@ -632,6 +645,8 @@ static ly_status put_log(ly_store *store, const ly_store_log *in, int64_t now,
         st = ly_call_place(store, log, &info, &belongs, err);
     if (!st && !ly_trace_id_zero(belongs))
         st = trace_touch(store, belongs, time ? time : now, now, &trace, err);
+    if (!st && trace.no)
+        st = trace_begins(store, &trace, time ? time : now, err);
     if (!st && info.kind == LY_LOG_SCORE)
         st = put_score(store, log, &info, time ? time : now, err);
     ly_epoch_state *epoch = NULL;

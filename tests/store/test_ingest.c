@@ -134,6 +134,40 @@ static void a_contradiction_is_kept_apart(void **state)
     folder_remove(&f);
 }
 
+static void complain(void *user, bool ok, const char *what, const char *detail)
+{
+    (void)user;
+    if (!ok)
+        print_message("check: %s: %s\n", what, detail);
+}
+
+/* What is kept apart moves nothing: the trace begins where its stored spans do, settled or not. */
+static void a_contradiction_moves_no_start(void **state)
+{
+    (void)state;
+    folder f = folder_make();
+    ly_store *store = open_writer(f.db);
+    ly_arena arena;
+    ly_arena_init(&arena, 0, 0);
+    say first = {.trace = 1, .span = 1, .start_ms = 5000, .end_ms = 6000};
+    say earlier = {.trace = 1, .span = 1, .start_ms = 1000, .end_ms = 6000};
+    assert_int_equal(ingest_one(store, first), LY_STORED);
+    settle_all(store);
+    assert_int_equal(ingest_one(store, earlier), LY_CONFLICT);
+    assert_int_equal(load_trace(store, 1, &arena)->row.start_ns, (SAY_BASE_MS + 5000) * 1000000);
+    int64_t bad = -1;
+    ly_err err = LY_ERR_INIT;
+    assert_ok(ly_store_check(store, false, complain, NULL, NULL, &bad, &err), err);
+    assert_int_equal(bad, 0);
+    /* A span that is stored does. */
+    earlier.span = 2;
+    assert_int_equal(ingest_one(store, earlier), LY_STORED);
+    assert_int_equal(load_trace(store, 1, &arena)->row.start_ns, (SAY_BASE_MS + 1000) * 1000000);
+    ly_arena_release(&arena);
+    ly_store_close(store);
+    folder_remove(&f);
+}
+
 static void a_live_span_ends_and_stays_ended(void **state)
 {
     (void)state;
@@ -355,6 +389,7 @@ int main(void)
         cmocka_unit_test(stores_and_reads_back),
         cmocka_unit_test(a_resend_changes_nothing),
         cmocka_unit_test(a_contradiction_is_kept_apart),
+        cmocka_unit_test(a_contradiction_moves_no_start),
         cmocka_unit_test(a_live_span_ends_and_stays_ended),
         cmocka_unit_test(a_late_parent_lowers_the_total),
         cmocka_unit_test(pages_go_by_key),
