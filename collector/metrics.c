@@ -25,9 +25,9 @@ static void gauge(ly_buf *out, const char *name, const char *help, int64_t value
 static void label(ly_buf *out, const char *text)
 {
     for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
+        if (*text == '"' || *text == '\\' || *text == '\n')
             ly_buf_char(out, '\\');
-        ly_buf_char(out, *text == '\n' ? ' ' : *text);
+        ly_buf_char(out, *text == '\n' ? 'n' : *text);
     }
 }
 

@@ -1,6 +1,7 @@
 /* collector: counters. One lock, so that a picture is consistent and the sum of promise 2 holds in it. */
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "collector/impl.h"
 
 static const char *const refused_names[] = {
@@ -44,35 +45,49 @@ void ly_stats_received(ly_collector *c, const ly_request *request)
     pthread_mutex_unlock(&c->stats.lock);
 }
 
-/* Two names that differ somewhere stay two. */
+/* Two names that differ somewhere stay two, also where a long one is cut or a byte is no UTF-8: a name is a
+ * label of /metrics, and one bad label or one series twice costs the whole page. */
 static void service_name(ly_str name, char *dst, size_t size)
 {
-    if (ly_str_copy(name, dst, size))
+    if (ly_utf8_valid(name) && ly_str_copy(name, dst, size))
         return;
     uint64_t hash = 14695981039346656037ULL; /* FNV-1a */
     for (size_t i = 0; i < name.len; i++)
         hash = (hash ^ (unsigned char)name.ptr[i]) * 1099511628211ULL;
-    size_t kept = size - 24;
-    while (kept > 0 && ((unsigned char)name.ptr[kept] & 0xc0) == 0x80)
-        kept--; /* whole characters */
-    (void)snprintf(dst, size, "%.*s\xe2\x80\xa6%016llx", (int)kept, name.ptr,
-                   (unsigned long long)hash);
+    size_t n = 0;
+    for (size_t at = 0; at < name.len;) {
+        char whole[4];
+        size_t len = ly_utf8_put(ly_utf8_next(name, &at), whole); /* U+FFFD for a bad byte */
+        if (n + len > size - 24)
+            break;
+        memcpy(dst + n, whole, len);
+        n += len;
+    }
+    (void)snprintf(dst + n, size - n, "\xe2\x80\xa6%016llx", (unsigned long long)hash);
 }
 
-/* The entry of a service; past the table's end the last one. Under the lock. */
+static size_t find_service(const ly_collector_stats *s, const char *name)
+{
+    size_t i = 0;
+    while (i < s->n_services && strcmp(s->services[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+/* The entry of a service; past the table's end the one of the others. Under the lock. */
 static size_t service_slot(ly_collector_stats *s, ly_str name)
 {
     char text[sizeof s->services[0].name];
     service_name(name.len ? name : LY_S("(none)"), text, sizeof text);
-    for (size_t i = 0; i < s->n_services; i++) {
-        if (strcmp(s->services[i].name, text) == 0)
-            return i;
+    size_t i = find_service(s, text);
+    if (i == s->n_services && i >= LY_STATS_SERVICES - 1) {
+        (void)ly_str_copy(LY_S("(other)"), text, sizeof text);
+        i = find_service(s, text);
     }
-    if (s->n_services == LY_STATS_SERVICES)
-        return LY_STATS_SERVICES - 1;
-    size_t i = s->n_services++;
-    (void)ly_str_copy(i == LY_STATS_SERVICES - 1 ? LY_S("(other)") : ly_str_c(text),
-                      s->services[i].name, sizeof s->services[i].name);
+    if (i == s->n_services) {
+        (void)ly_str_copy(ly_str_c(text), s->services[i].name, sizeof s->services[i].name);
+        s->n_services++;
+    }
     return i;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "base/utf8.h"
 #include "collector/impl.h"
 #include "collector/route.h"
 #include "store/access_key.h"
@@ -297,6 +298,33 @@ static void long_service_names(void **state)
     assert_non_null(strstr(text, want));
 }
 
+/* A page that is not UTF-8, or has a series twice, is lost as a whole to who reads it. */
+static void odd_service_names(void **state)
+{
+    kit *k = *state;
+    post_service(k, 911, "bad\xff");
+    post_service(k, 912, "bad\xfe");
+    post_service(k, 913, "two\\nlines");
+    post_service(k, 914, "two lines");
+    post_service(k, 915, "(other)");
+    for (unsigned i = 0; i < LY_STATS_SERVICES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "many-%u", i);
+        post_service(k, 1000 + i, name);
+    }
+    assert_int_equal(kit_get(k, "/metrics", ""), 200);
+    ly_str text = ly_buf_view(&k->answer);
+    assert_true(ly_utf8_valid(text));
+    static const char *const once[] = {"service=\"bad", "service=\"two\\nlines\"",
+                                       "service=\"two lines\"", "service=\"(other)\""};
+    for (size_t i = 0; i < LY_COUNT(once); i++) {
+        size_t n = 0, at = 0;
+        for (; (at = ly_str_find(text, ly_str_c(once[i]), at)) != SIZE_MAX; at++)
+            n += ly_str_find(text, LY_S("kind=\"span\""), at) < ly_str_find_char(text, '\n', at);
+        assert_int_equal(n, i == 0 ? 2 : 1);
+    }
+}
+
 static long peak_kib(void)
 {
     struct rusage usage;
@@ -578,6 +606,7 @@ int main(void)
         WITH(any_base_path),
         WITH(gzip_and_deflate),
         WITH(long_service_names),
+        WITH(odd_service_names),
         WITH(too_large_before_and_after_inflating),
         WITH(chunked_and_slow),
         WITH(a_client_that_leaves_costs_nothing),
