@@ -152,6 +152,8 @@ int ly_trace_run_export(ly_cli *cli)
     if (!query_args(cli, store, &filter, &query, &exit_code)) {
         goto out;
     }
+    /* Traces of one start stand in the order they came in: so an import keeps it, and exports the same. */
+    query.oldest_first = true;
     ly_progress_begin(&e.progress, cli, "records");
     ly_status st = ly_store_export(store, &query, true, write_record, &e, &err);
     ly_progress_clear(&e.progress);

@@ -82,4 +82,20 @@ for f in anthropic-ai-claude-code-2.1.329/chat google-gemini-cli-0.61.0/chat; do
     "$lydite" trace import --db corpus.db one.bin 2>err && grep -q ' 0 rejected' err || complain "$b: $(cat err)"
   done
 done
+
+# Traces of one start: exported twice the same, taken in again the same.
+python3 - <<'P'
+import json
+for i in range(150):
+    span = {"traceId": "%032x" % (0x1000 + i * 7919 % 150), "spanId": "%016x" % (i + 1), "name": "x", "startTimeUnixNano": str(1767225600000000000 + i // 50), "endTimeUnixNano": "1767225601000000000"}
+    print(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}), file=open("ties.jsonl", "a"))
+P
+export LYDITE_DB=$tmp/ties.db
+"$lydite" trace import -q ties.jsonl && "$lydite" trace export -q -o ties1.jsonl && "$lydite" trace export -q -o ties2.jsonl || complain "ties"
+cmp -s ties1.jsonl ties2.jsonl || complain "two exports differ"
+export LYDITE_DB=$tmp/ties-again.db
+for again in 1 2; do
+  "$lydite" trace import -q ties1.jsonl && "$lydite" trace export -q -o ties3.jsonl || complain "ties again"
+  [ "$(wc -l <ties3.jsonl)" = 150 ] && cmp -s ties1.jsonl ties3.jsonl || complain "the export of an import differs ($again)"
+done
 exit $bad
