@@ -163,11 +163,10 @@ static void lost(void *user, ly_rpc_call *call, ly_rpc_lost why, bool admitted)
 
 /* ---- start and stop ---- */
 
-static ly_status listen_on(ly_collector *c, ly_rpc_server *server, const char *address, int port,
+static ly_status listen_on(ly_rpc_server *server, const char *address, int port,
                            const ly_rpc_tls *tls, int *ret_port, ly_err *err)
 {
     char target[128];
-    (void)c;
     snprintf(target, sizeof target, strchr(address, ':') ? "[%s]:%d" : "%s:%d", address, port);
     return ly_rpc_server_listen(server, target, tls, ret_port, err);
 }
@@ -183,11 +182,11 @@ static ly_status bind_and_start(ly_collector *c, ly_rpc_server *server, int want
     if (status)
         return status;
     close(fd);
-    status = listen_on(c, server, c->info.address, port, tls, ret_port, err);
+    status = listen_on(server, c->info.address, port, tls, ret_port, err);
     if (!status && !c->opts.listen) {
         /* "localhost" may mean ::1 to a client; where there is no IPv6 this fails and does not matter. */
         int also = 0;
-        (void)!listen_on(c, server, "::1", *ret_port, tls, &also, NULL);
+        (void)!listen_on(server, "::1", *ret_port, tls, &also, NULL);
     }
     return status ? status : ly_rpc_server_start(server, err);
 }

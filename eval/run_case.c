@@ -66,14 +66,12 @@ static bool cut_off(const ly_engine *e, ly_llm_outcome outcome)
            (e->stopping && e->end == LY_EVAL_PROVIDER && outcome != LY_LLM_OK);
 }
 
-static void set_score(ly_active *c, size_t judge, const ly_judgement *j,
-                      const ly_record_place *place)
+static void set_score(ly_active *c, size_t judge, const ly_judgement *j)
 {
     const ly_judge *judge_of = c->e->suite->judges[judge];
     ly_score *s = &c->scores[c->pair ? 0 : judge];
     ly_buf detail;
     ly_buf_init(&detail, LY_KIB(16));
-    (void)place;
     *s = (ly_score){.trace_id = c->pair ? c->about.trace_id : c->place.trace,
                     .name = ly_judge_name(judge_of),
                     .value = j->value,
@@ -106,7 +104,7 @@ static void on_judged(void *user, const ly_judgement *j)
     if (j->outcome == LY_UNSCORED && j->calls > 0 && cut_off(c->e, j->last)) {
         c->discard = true;
     }
-    set_score(c, w->judge, j, &w->place);
+    set_score(c, w->judge, j);
     if (c->e->rec && j->calls > 0) {
         ly_record_judgement(c->e->rec, &w->place, &c->place, c->e->suite->judges[w->judge], j);
     }
@@ -147,7 +145,7 @@ static void unscored_all(ly_active *c, const char *why)
                           .cost_pico = LY_UNKNOWN,
                           .tokens = LY_TOKENS_UNKNOWN,
                           .reason = LY_S("the target gave no output")};
-        set_score(c, i, &j, NULL);
+        set_score(c, i, &j);
     }
 }
 
@@ -174,7 +172,7 @@ static void judge_all(ly_active *c, const ly_shape_call *calls, size_t n_calls)
             ly_judgement j;
             st = ly_judge_check(e->suite->judges[i], &in, &c->arena, &j, &err);
             if (!st) {
-                set_score(c, i, &j, NULL);
+                set_score(c, i, &j);
             }
         }
     }
@@ -412,7 +410,7 @@ static void pair_unscored(ly_active *c, size_t judge, const ly_str *against)
                       .tokens = LY_TOKENS_UNKNOWN,
                       .against = *against,
                       .reason = LY_S("one of the two has no output")};
-    set_score(c, judge, &j, NULL);
+    set_score(c, judge, &j);
 }
 
 ly_status ly_engine_start_pair(ly_engine *e, int64_t index, ly_err *err)

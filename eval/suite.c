@@ -117,9 +117,20 @@ size_t ly_suite_pairs(const ly_suite *suite)
     return n < 2 ? 0 : n <= LY_SUITE_ALL_PAIRS ? n * (n - 1) / 2 : n - 1;
 }
 
+/* The target that the others are compared with: the named one, else the first. */
+static size_t baseline_of(const ly_suite *suite)
+{
+    for (size_t i = 0; i < suite->n_targets; i++) {
+        if (suite->baseline.len && ly_str_eq(suite->targets[i].name, suite->baseline)) {
+            return i;
+        }
+    }
+    return 0;
+}
+
 bool ly_suite_pair(const ly_suite *suite, size_t i, size_t *candidate, size_t *against)
 {
-    size_t n = suite->n_targets, base = ly_suite_baseline(suite);
+    size_t n = suite->n_targets, base = baseline_of(suite);
     if (i >= ly_suite_pairs(suite)) {
         return false;
     }
@@ -302,14 +313,4 @@ ly_status ly_suite_read(ly_store *store, ly_str text, ly_arena *arena, ly_suite 
         *ret = s;
     }
     return st;
-}
-
-size_t ly_suite_baseline(const ly_suite *suite)
-{
-    for (size_t i = 0; i < suite->n_targets; i++) {
-        if (suite->baseline.len && ly_str_eq(suite->targets[i].name, suite->baseline)) {
-            return i;
-        }
-    }
-    return 0;
 }

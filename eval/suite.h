@@ -82,6 +82,5 @@ LY_MUST_USE ly_status ly_target_resolve(ly_store *store, ly_target *target, ly_a
 /* Parses judge specs with the suite's files and judge model. */
 LY_MUST_USE ly_status ly_suite_judges(ly_suite *suite, const ly_str *specs, size_t n,
                                       ly_arena *arena, ly_err *err);
-size_t ly_suite_baseline(const ly_suite *suite);
 
 #endif

@@ -579,7 +579,8 @@ static void write_events(const ly_rec *rec, int64_t offset, ly_buf *out)
     }
 }
 
-bool ly_record_read_events(lydite_record *record)
+/* Fills record->events from the record's items; false without memory. */
+static bool read_events(lydite_record *record)
 {
     ly_encoder *encoder = record->encoder;
     size_t n = 0;
@@ -761,7 +762,7 @@ int ly_encode_record(ly_encoder *encoder, const ly_rec *rec, int64_t wall_offset
     if (seen) {
         record.name = ly_arena_copy(&encoder->arena, name);
         record.message = ly_arena_copy(&encoder->arena, p.status);
-        if (!ly_record_read_events(&record) || !processors_keep(&record)) {
+        if (!read_events(&record) || !processors_keep(&record)) {
             return LYDITE_DROP_PROCESSOR;
         }
         name = record.name;

@@ -44,9 +44,6 @@ struct lydite_record {
     size_t n_events;
 };
 
-/* Fills record->events from the record's items; false without memory. */
-LY_MUST_USE bool ly_record_read_events(lydite_record *record);
-
 /* The attribute of that key, or NULL. */
 ly_attr *ly_encoder_find(ly_encoder *encoder, ly_str key);
 /* The same, made when missing; NULL without memory. The key is borrowed. */

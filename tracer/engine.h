@@ -354,8 +354,7 @@ struct lydite_tracer {
 /* Registers the flush at exit(), again after gRPC was loaded, so that it runs before gRPC's own. */
 void ly_tracer_at_exit(void);
 
-/* Live tracers by index; a slot whose serial is not the index's is of a tracer that is gone. */
-extern _Atomic uint32_t ly_tracer_serials[LY_MAX_TRACERS];
+/* Live tracers by index. */
 extern lydite_tracer *_Atomic ly_tracer_table[LY_MAX_TRACERS];
 
 void ly_tracer_diag(lydite_tracer *tracer, int level, const char *fmt, ...) LY_PRINTF(3, 4);
@@ -411,7 +410,6 @@ ly_slot *ly_slot_refill(ly_thread *self);
 void ly_slot_spill(ly_thread *self);
 /* A larger stack; false past LY_STACK_MAX (the span is then not made current). */
 bool ly_thread_grow_stack(ly_thread *self);
-LY_MUST_USE ly_producer *ly_producer_new(void);
 void ly_producer_free(ly_producer *producer);
 /* tracer.c: a thread ends; its producer may serve another. Nothing if the tracer is gone. */
 void ly_tracer_leave(uint32_t index, uint32_t serial, ly_producer *producer);

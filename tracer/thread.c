@@ -161,6 +161,19 @@ void ly_slot_spill(ly_thread *self)
     pthread_mutex_unlock(&depot_lock);
 }
 
+static ly_producer *producer_new(void)
+{
+    uint8_t *raw = ly_calloc(1, sizeof(ly_producer) + 64 + sizeof(void *));
+    if (!raw) {
+        return NULL;
+    }
+    uintptr_t at = ((uintptr_t)raw + sizeof(void *) + 63) & ~(uintptr_t)63;
+    memcpy((void *)(at - sizeof(void *)), &raw, sizeof raw);
+    ly_producer *producer = (ly_producer *)at;
+    atomic_store(&producer->used, true);
+    return producer;
+}
+
 ly_producer *ly_producer_make(ly_thread *self, lydite_tracer *tracer)
 {
     ly_producer *producer = NULL;
@@ -172,7 +185,7 @@ ly_producer *ly_producer_make(ly_thread *self, lydite_tracer *tracer)
         }
     }
     if (!producer) {
-        producer = ly_producer_new();
+        producer = producer_new();
         if (!producer) {
             return NULL;
         }
@@ -182,19 +195,6 @@ ly_producer *ly_producer_make(ly_thread *self, lydite_tracer *tracer)
     }
     self->producers[tracer->index].producer = producer;
     self->producers[tracer->index].serial = tracer->serial;
-    return producer;
-}
-
-ly_producer *ly_producer_new(void)
-{
-    uint8_t *raw = ly_calloc(1, sizeof(ly_producer) + 64 + sizeof(void *));
-    if (!raw) {
-        return NULL;
-    }
-    uintptr_t at = ((uintptr_t)raw + sizeof(void *) + 63) & ~(uintptr_t)63;
-    memcpy((void *)(at - sizeof(void *)), &raw, sizeof raw);
-    ly_producer *producer = (ly_producer *)at;
-    atomic_store(&producer->used, true);
     return producer;
 }
 

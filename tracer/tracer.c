@@ -18,7 +18,8 @@
 
 #define STOP_GRACE (500 * LY_NS_PER_MS)
 
-_Atomic uint32_t ly_tracer_serials[LY_MAX_TRACERS];
+/* Of the tracer at each index; what names another serial is of a tracer that is gone. */
+static _Atomic uint32_t serials[LY_MAX_TRACERS];
 lydite_tracer *_Atomic ly_tracer_table[LY_MAX_TRACERS];
 
 /* Guards the table and the serials against open, close, thread end and fork. */
@@ -223,7 +224,7 @@ static void reset_in_child(lydite_tracer *t, bool late)
 {
     pthread_mutex_init(&t->lock, NULL);
     t->serial = ++next_serial;
-    atomic_store(&ly_tracer_serials[t->index], t->serial);
+    atomic_store(&serials[t->index], t->serial);
     for (ly_producer *p = atomic_load(&t->producers); p; p = p->next) {
         producer_reset(p);
     }
@@ -307,7 +308,7 @@ static ly_status register_tracer(lydite_tracer *tracer, ly_err *err)
         if (!atomic_load(&ly_tracer_table[i])) {
             tracer->index = i;
             tracer->serial = ++next_serial;
-            atomic_store(&ly_tracer_serials[i], tracer->serial);
+            atomic_store(&serials[i], tracer->serial);
             atomic_store(&ly_tracer_table[i], tracer);
             status = LY_OK;
             break;
@@ -369,7 +370,7 @@ int lydite_open(const lydite_options *opts, lydite_tracer **ret, lydite_error *e
 void ly_tracer_leave(uint32_t index, uint32_t serial, ly_producer *producer)
 {
     pthread_mutex_lock(&registry_lock);
-    if (atomic_load(&ly_tracer_table[index]) && atomic_load(&ly_tracer_serials[index]) == serial) {
+    if (atomic_load(&ly_tracer_table[index]) && atomic_load(&serials[index]) == serial) {
         atomic_store(&producer->used, false);
         if (atomic_load(&ly_main_left)) {
             ly_tracer_wake(atomic_load(&ly_tracer_table[index]));
@@ -589,7 +590,7 @@ int lydite_close(lydite_tracer *tracer, uint32_t timeout_ms, lydite_stats *stats
     lydite_stats_get(tracer, &s);
     give_stats(&s, stats);
     pthread_mutex_lock(&registry_lock);
-    atomic_store(&ly_tracer_serials[tracer->index], 0);
+    atomic_store(&serials[tracer->index], 0);
     atomic_store(&ly_tracer_table[tracer->index], NULL);
     pthread_mutex_unlock(&registry_lock);
     const int result = result_of(tracer, &s);

@@ -409,8 +409,6 @@ void ly_trace_filter_apply(ly_app *app);
 void ly_trace_draw(ly_app *app, int top, int n);
 void ly_trace_window(const ly_trace_state *t, int64_t *ret_from, int64_t *ret_to);
 
-/* trace_screen.c: the span gets the selection, and a row where a fold hid it. */
-void ly_trace_select(ly_app *app, ly_span_id span);
 /* detail.c: the pane about the selected span, cut to what a pane can show; all of it as text. */
 void ly_detail_draw(ly_app *app, int top, int n, int col, int width);
 void ly_detail_text(ly_app *app, ly_buf *out);

@@ -6,34 +6,18 @@
 /* Larger terminals than this are drawn in part. */
 #define MAX_SIDE 2000
 
-/* name, colour scheme, light scheme, mono: SGR parameters, "" = none. The background is never painted:
+/* Colour scheme, light scheme, mono: SGR parameters, "" = none. The background is never painted:
  * it is the terminal's own. */
-static const struct {
-    const char *name;
-    const char *sgr[3];
-} inks[LY_INK__COUNT] = {
-    [LY_INK_TEXT] = {"text", {"", "", ""}},
-    [LY_INK_DIM] = {"dim", {"2", "2", ""}},
-    [LY_INK_TITLE] = {"title", {"1", "1", "1"}},
-    [LY_INK_SELECTED] = {"selected", {"7", "7", "7"}},
-    [LY_INK_MATCH] = {"match", {"1;33", "1;34", "4"}},
-    [LY_INK_OK] = {"ok", {"32", "32", ""}},
-    [LY_INK_WARN] = {"warn", {"33", "35", "1"}},
-    [LY_INK_ERROR] = {"error", {"1;31", "31", "1"}},
-    [LY_INK_LIVE] = {"live", {"1;32", "32", "1"}},
-    [LY_INK_AGENT] = {"agent", {"36", "34", ""}},
-    [LY_INK_GENERATION] = {"generation", {"35", "35", ""}},
-    [LY_INK_TOOL] = {"tool", {"33", "31", ""}},
-    [LY_INK_RETRIEVAL] = {"retrieval", {"34", "34", ""}},
-    [LY_INK_JUDGE] = {"judge", {"32", "32", ""}},
-    [LY_INK_PLUMBING] = {"plumbing", {"2", "2", ""}},
-    [LY_INK_CRITICAL] = {"critical", {"1;36", "1;34", "1"}},
+static const char *const inks[LY_INK__COUNT][3] = {
+    [LY_INK_TEXT] = {"", "", ""},           [LY_INK_DIM] = {"2", "2", ""},
+    [LY_INK_TITLE] = {"1", "1", "1"},       [LY_INK_SELECTED] = {"7", "7", "7"},
+    [LY_INK_MATCH] = {"1;33", "1;34", "4"}, [LY_INK_OK] = {"32", "32", ""},
+    [LY_INK_WARN] = {"33", "35", "1"},      [LY_INK_ERROR] = {"1;31", "31", "1"},
+    [LY_INK_LIVE] = {"1;32", "32", "1"},    [LY_INK_AGENT] = {"36", "34", ""},
+    [LY_INK_GENERATION] = {"35", "35", ""}, [LY_INK_TOOL] = {"33", "31", ""},
+    [LY_INK_RETRIEVAL] = {"34", "34", ""},  [LY_INK_JUDGE] = {"32", "32", ""},
+    [LY_INK_PLUMBING] = {"2", "2", ""},     [LY_INK_CRITICAL] = {"1;36", "1;34", "1"},
 };
-
-const char *ly_ink_name(ly_ink ink)
-{
-    return (unsigned)ink < LY_INK__COUNT ? inks[ink].name : "";
-}
 
 void ly_grid_init(ly_grid *grid, bool unicode)
 {
@@ -229,7 +213,7 @@ static bool same(const ly_glyph *a, const ly_glyph *b)
 
 static void set_sgr(const ly_glyph *cell, ly_scheme scheme, ly_buf *out)
 {
-    const char *sgr = inks[cell->ink].sgr[scheme];
+    const char *sgr = inks[cell->ink][scheme];
     ly_buf_c(out, "\033[0");
     if (sgr[0] != '\0') {
         ly_buf_fmt(out, ";%s", sgr);

@@ -39,9 +39,6 @@ typedef enum ly_role_id {
     LY_INK__COUNT
 } ly_ink;
 
-/* The name of a role, for golden screens ("error"). */
-const char *ly_ink_name(ly_ink ink);
-
 typedef enum ly_scheme { LY_SCHEME_COLOR, LY_SCHEME_LIGHT, LY_SCHEME_MONO } ly_scheme;
 
 typedef struct ly_glyph {

@@ -115,9 +115,9 @@ ly_loader *ly_loader_new(const char *path)
     return l;
 }
 
-void ly_loader_stop(ly_loader *l)
+static void stop(ly_loader *l)
 {
-    if (l == NULL || !l->running) {
+    if (!l->running) {
         return;
     }
     atomic_store(&l->stop, true);
@@ -151,7 +151,7 @@ void ly_loader_free(ly_loader *l)
     if (l == NULL) {
         return;
     }
-    ly_loader_stop(l);
+    stop(l);
     ly_store_close(l->store);
     (void)pthread_cond_destroy(&l->wake);
     (void)pthread_mutex_destroy(&l->lock);
@@ -161,7 +161,7 @@ void ly_loader_free(ly_loader *l)
 
 bool ly_loader_start(ly_loader *l, ly_trace_id id, const ly_trace_row *known)
 {
-    ly_loader_stop(l);
+    stop(l);
     l->id = id;
     l->has_known = known != NULL;
     if (known != NULL) {

@@ -38,7 +38,6 @@ void ly_loader_free(ly_loader *loader);
 /* Begins with a trace; what ran is stopped. known: what was read of it before, NULL = nothing: then it is not read
  * again when nothing changed. False without a thread. */
 LY_MUST_USE bool ly_loader_start(ly_loader *loader, ly_trace_id id, const ly_trace_row *known);
-void ly_loader_stop(ly_loader *loader);
 /* Tells it to stop without waiting: what it is about may take a moment. ly_loader_over says when it has. */
 void ly_loader_cancel(ly_loader *loader);
 bool ly_loader_over(ly_loader *loader);

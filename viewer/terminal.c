@@ -38,11 +38,6 @@ void ly_terminal_init(bool alternate)
     asked_at = 0;
 }
 
-bool ly_terminal_ours(void)
-{
-    return ours != 0;
-}
-
 static void put(const char *bytes, size_t n)
 {
     ssize_t ignored = write(STDOUT_FILENO, bytes, n);

@@ -31,8 +31,6 @@ void ly_terminal_init(bool alternate);
 LY_MUST_USE bool ly_terminal_enter(void);
 /* Back; nothing when it is back. Async-signal-safe. */
 void ly_terminal_leave(void);
-/* Is the screen ours? */
-bool ly_terminal_ours(void);
 void ly_terminal_size(int *ret_rows, int *ret_cols);
 
 /* Appends the questions, to be written before a whole frame: whatever a terminal shows of them is drawn over. */

@@ -453,6 +453,31 @@ static void set_lens(ly_app *app, ly_lens lens)
     }
 }
 
+/* The span gets the selection; folds above it are opened. */
+static void select_span(ly_app *app, ly_span_id span)
+{
+    ly_trace_state *t = &app->trace;
+    uint32_t node = t->trace != NULL ? find_node(t->trace, span) : LY_NO_NODE;
+    if (t->trace == NULL && t->open) {
+        t->selected = span; /* it is being read */
+        t->has_selected = true;
+    }
+    if (node == LY_NO_NODE) {
+        return;
+    }
+    t->selected = span;
+    t->has_selected = true;
+    /* A filter that hides it stays: then the row is that of its nearest ancestor. */
+    for (uint32_t p = t->trace->nodes[node].parent; p != LY_NO_NODE && p < node;
+         p = t->trace->nodes[p].parent) {
+        t->folded[p] = 0;
+        if (t->trace->nodes[p].parent >= p) {
+            break;
+        }
+    }
+    rebuild(app);
+}
+
 /* The span that the selected one links to, in this trace or another. */
 static void follow_link(ly_app *app)
 {
@@ -480,7 +505,7 @@ static void follow_link(ly_app *app)
     }
     bool same = ly_trace_id_eq(trace, t->id);
     ly_app_open_trace(app, trace);
-    ly_trace_select(app, span);
+    select_span(app, span);
     ly_app_say(app, false,
                same ? "the span that it links to" : "another trace: the one that it links to");
 }
@@ -585,7 +610,7 @@ static bool view_command(ly_app *app, ly_command command)
             if (t->call < t->n_calls) {
                 uint32_t node = t->calls[t->call].node;
                 t->lens = LY_LENS_STEPS;
-                ly_trace_select(app, t->trace->nodes[node].span_id);
+                select_span(app, t->trace->nodes[node].span_id);
             }
             return true;
         }
@@ -679,30 +704,6 @@ static bool command(ly_app *app, ly_command command, int count)
     }
     keep_selection(t);
     return true;
-}
-
-void ly_trace_select(ly_app *app, ly_span_id span)
-{
-    ly_trace_state *t = &app->trace;
-    uint32_t node = t->trace != NULL ? find_node(t->trace, span) : LY_NO_NODE;
-    if (t->trace == NULL && t->open) {
-        t->selected = span; /* it is being read */
-        t->has_selected = true;
-    }
-    if (node == LY_NO_NODE) {
-        return;
-    }
-    t->selected = span;
-    t->has_selected = true;
-    /* Folds above it are opened, a filter that hides it is left. */
-    for (uint32_t p = t->trace->nodes[node].parent; p != LY_NO_NODE && p < node;
-         p = t->trace->nodes[p].parent) {
-        t->folded[p] = 0;
-        if (t->trace->nodes[p].parent >= p) {
-            break;
-        }
-    }
-    rebuild(app);
 }
 
 /* "research-agent > reader > web.fetch" */

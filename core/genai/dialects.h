@@ -241,7 +241,4 @@ extern const size_t ly_withheld_marks_n;
 extern const char *const ly_vector_stores[];
 extern const size_t ly_vector_stores_n;
 
-/* The row of a word, or NULL when the vocabulary does not have it (extract.c, whose index it needs). */
-const ly_word_rule *ly_word_find(ly_vocabulary vocabulary, ly_str word);
-
 #endif

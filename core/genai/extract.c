@@ -263,6 +263,33 @@ static bool as_time(ly_extract *x, ly_val val, int64_t *ret)
     return s.len > 0 && ly_time_parse(ly_str_trim(s), ret);
 }
 
+static bool word_fits(const char *pattern, ly_str word)
+{
+    size_t i = 0;
+    for (; pattern[i] && pattern[i] != '*'; i++) {
+        if (i >= word.len)
+            return false;
+        char c = word.ptr[i], d = pattern[i];
+        if (c != d) {
+            c = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+            d = (char)(d >= 'A' && d <= 'Z' ? d | 0x20 : d);
+            if (c != d)
+                return false;
+        }
+    }
+    return pattern[i] == '*' || i == word.len;
+}
+
+/* The row of a word, or NULL when the vocabulary does not have it. */
+static const ly_word_rule *find_word(ly_vocabulary vocabulary, ly_str word)
+{
+    for (size_t i = pieces_.word_from[vocabulary]; i < pieces_.word_to[vocabulary]; i++) {
+        if (word_fits(ly_words[i].word, word))
+            return &ly_words[i];
+    }
+    return NULL;
+}
+
 static bool as_word(ly_extract *x, ly_vocabulary vocabulary, ly_val val, int64_t *ret)
 {
     ly_str s;
@@ -278,7 +305,7 @@ static bool as_word(ly_extract *x, ly_vocabulary vocabulary, ly_val val, int64_t
     /* "ai.streamText.doStream my-function": the word stands first. */
     const size_t space = ly_str_find_char(s, ' ', 0);
     const ly_word_rule *row =
-        ly_word_find(vocabulary, space == SIZE_MAX ? s : ly_str_sub(s, 0, space));
+        find_word(vocabulary, space == SIZE_MAX ? s : ly_str_sub(s, 0, space));
     if (!row)
         return false;
     if (row->role >= 0)
@@ -526,32 +553,6 @@ const ly_dialect *ly_dialect_of(const ly_extract *x, ly_str scope)
 bool ly_dialect_has_names(const ly_dialect *dialect)
 {
     return pieces_.named >> (dialect - ly_dialects) & 1;
-}
-
-static bool word_fits(const char *pattern, ly_str word)
-{
-    size_t i = 0;
-    for (; pattern[i] && pattern[i] != '*'; i++) {
-        if (i >= word.len)
-            return false;
-        char c = word.ptr[i], d = pattern[i];
-        if (c != d) {
-            c = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-            d = (char)(d >= 'A' && d <= 'Z' ? d | 0x20 : d);
-            if (c != d)
-                return false;
-        }
-    }
-    return pattern[i] == '*' || i == word.len;
-}
-
-const ly_word_rule *ly_word_find(ly_vocabulary vocabulary, ly_str word)
-{
-    for (size_t i = pieces_.word_from[vocabulary]; i < pieces_.word_to[vocabulary]; i++) {
-        if (word_fits(ly_words[i].word, word))
-            return &ly_words[i];
-    }
-    return NULL;
 }
 
 enum { MAX_LIST = 64 };

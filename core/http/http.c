@@ -64,7 +64,6 @@ struct ly_http {
     size_t pending;
     uint64_t jitter;
     size_t finished; /* callbacks since the last poll began */
-    ly_http_stats stats;
 };
 
 ly_status ly_http_new(const ly_http_opts *opts, ly_http **ret_http, ly_err *err)
@@ -242,7 +241,6 @@ static size_t on_body(char *ptr, size_t size, size_t n, void *user)
     if (c->first_ns < 0) {
         c->first_ns = ly_mono_ns() - c->started_ns;
     }
-    c->http->stats.bytes_down += len;
     if (c->req.data) {
         curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     }
@@ -378,8 +376,6 @@ static void call_start(ly_http *http, call *c, int64_t now)
     easy_setup(c, c->easy, left_ms);
     c->lane->in_flight++;
     c->lane->started++;
-    http->stats.attempts++;
-    http->stats.bytes_up += c->req.body.len;
     ly_lane_rate_started(&c->lane->rate, c->lane->in_flight);
     if (curl_multi_add_handle(http->multi, c->easy) != CURLM_OK) {
         c->lane->in_flight--;
@@ -505,7 +501,6 @@ static void attempt_ended(ly_http *http, call *c, CURLcode code)
     }
     wait_ms = wait_ms >= 0 ? wait_ms : c->head.retry_after_ms;
     if (v == LY_HTTP_LIMITED) {
-        http->stats.limited++;
         ly_lane_rate_refused(&c->lane->rate, wait_ms, now);
     } else if (!error && status < 500) {
         ly_lane_rate_success(&c->lane->rate, c->attempts == 1, now);
@@ -521,7 +516,6 @@ static void attempt_ended(ly_http *http, call *c, CURLcode code)
         return;
     }
     c->lane->retried++;
-    http->stats.retries++;
     c->not_before_ns = now + wait_ms * LY_NS_PER_MS;
     c->next = http->parked;
     http->parked = c;
@@ -701,7 +695,6 @@ ly_status ly_http_submit(ly_http *http, const ly_http_request *req, ly_err *err)
     c->first_ns = -1;
     ly_reply_head_clear(&c->head);
     http->pending++;
-    http->stats.requests++;
     lane_push(c->lane, c);
     return LY_OK;
 }
@@ -729,14 +722,4 @@ void ly_http_cancel(ly_http *http)
         call_finish(c, &r);
         c = next;
     }
-}
-
-ly_http_stats ly_http_stats_get(const ly_http *http)
-{
-    ly_http_stats s = http->stats;
-    for (size_t i = 0; i < http->n_lanes; i++) {
-        size_t limit = (size_t)http->lanes[i].rate.limit;
-        s.limit = limit > s.limit ? limit : s.limit;
-    }
-    return s;
 }

@@ -111,13 +111,6 @@ size_t ly_http_pending(const ly_http *http);
 /* Ends all unfinished ones with LY_HTTP_CANCELLED, callbacks included. */
 void ly_http_cancel(ly_http *http);
 
-typedef struct ly_http_stats {
-    uint64_t requests, attempts, retries, limited; /* limited: answers that refused for rate */
-    uint64_t bytes_up, bytes_down;
-    size_t limit; /* of the busiest lane, now */
-} ly_http_stats;
-ly_http_stats ly_http_stats_get(const ly_http *http);
-
 /* Values of headers, which some bodies repeat: milliseconds, or -1. "1m30s", "500ms", "1h2m3s", "1.5s", seconds alone, or an
  * RFC 3339 time, which is taken from now on. */
 int64_t ly_http_parse_reset(ly_str value);

@@ -139,7 +139,8 @@ void ly_llm_free(ly_llm *llm)
     ly_free(llm);
 }
 
-ly_status ly_llm_cache_key(ly_str base, ly_str body, int64_t repeat, ly_str salt,
+/* SHA-256 over canonical JSON of {base, body, repeat, salt}. */
+static ly_status hash_call(ly_str base, ly_str body, int64_t repeat, ly_str salt,
                            uint8_t ret_key[32], ly_err *err)
 {
     ly_arena arena;
@@ -628,8 +629,8 @@ static ly_status cache_key(job *j, ly_err *err)
     }
     ly_status st = ly_buf_status(&base, "request address", err);
     if (!st) {
-        st = ly_llm_cache_key(ly_buf_view(&base), ly_buf_view(&j->body), j->call.repeat,
-                              j->call.salt, j->key, err);
+        st = hash_call(ly_buf_view(&base), ly_buf_view(&j->body), j->call.repeat, j->call.salt,
+                       j->key, err);
     }
     ly_buf_release(&base);
     return st;

@@ -141,8 +141,4 @@ size_t ly_llm_pending(const ly_llm *llm);
 /* Ends what is unfinished with LY_LLM_CANCELLED. */
 void ly_llm_cancel(ly_llm *llm);
 
-/* SHA-256 over canonical JSON of {base, body, repeat, salt}. */
-LY_MUST_USE ly_status ly_llm_cache_key(ly_str base, ly_str body, int64_t repeat, ly_str salt,
-                                       uint8_t ret_key[32], ly_err *err);
-
 #endif

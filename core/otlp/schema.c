@@ -153,7 +153,7 @@ static const ly_field_desc resource_spans_fields[] = {
 static MESSAGE(resource_spans, resource_spans_fields, .frame = true);
 static const ly_field_desc traces_fields[] = {
     R("resourceSpans", "resource_spans", 1, resource_spans)};
-MESSAGE(ly_desc_traces, traces_fields, .frame = true);
+static MESSAGE(traces, traces_fields, .frame = true);
 
 /* ---- logs ---- */
 
@@ -185,7 +185,7 @@ static const ly_field_desc resource_logs_fields[] = {
 };
 static MESSAGE(resource_logs, resource_logs_fields, .frame = true);
 static const ly_field_desc logs_fields[] = {R("resourceLogs", "resource_logs", 1, resource_logs)};
-MESSAGE(ly_desc_logs, logs_fields, .frame = true);
+static MESSAGE(logs, logs_fields, .frame = true);
 
 /* ---- metrics: only as far as data points can be counted ---- */
 
@@ -207,7 +207,7 @@ static const ly_field_desc resource_metrics_fields[] = {
 static MESSAGE(resource_metrics, resource_metrics_fields, .frame = true);
 static const ly_field_desc metrics_fields[] = {
     R("resourceMetrics", "resource_metrics", 1, resource_metrics)};
-MESSAGE(ly_desc_metrics, metrics_fields, .frame = true);
+static MESSAGE(metrics, metrics_fields, .frame = true);
 
 /* ---- replies ---- */
 
@@ -243,9 +243,8 @@ MESSAGE(ly_desc_status, rpc_status_fields, .frame = true);
 
 const ly_message_desc *ly_desc_of_signal(ly_signal signal)
 {
-    static const ly_message_desc *const all[] = {[LY_SIGNAL_TRACES] = &ly_desc_traces,
-                                                 [LY_SIGNAL_LOGS] = &ly_desc_logs,
-                                                 [LY_SIGNAL_METRICS] = &ly_desc_metrics};
+    static const ly_message_desc *const all[] = {
+        [LY_SIGNAL_TRACES] = &traces, [LY_SIGNAL_LOGS] = &logs, [LY_SIGNAL_METRICS] = &metrics};
     return all[signal];
 }
 

@@ -53,7 +53,6 @@ struct ly_message_desc {
     bool oneof; /* AnyValue: of several members the last counts */
 };
 
-extern const ly_message_desc ly_desc_traces, ly_desc_logs, ly_desc_metrics;
 extern const ly_message_desc ly_desc_span, ly_desc_log, ly_desc_resource, ly_desc_scope;
 /* Export*ServiceResponse with every spelling of the rejected count. */
 extern const ly_message_desc ly_desc_response;

@@ -54,7 +54,7 @@ size_t ly_idset_find(const ly_idset *set, int64_t id)
     return at ? (size_t)(at - set->ids) : SIZE_MAX;
 }
 
-bool ly_idset_has(const ly_idset *set, int64_t id)
+static bool idset_has(const ly_idset *set, int64_t id)
 {
     return ly_idset_find(set, id) != SIZE_MAX;
 }
@@ -479,7 +479,7 @@ static ly_status named_by(ly_removal *r, int64_t payload, ly_idset *kept, ly_err
     ly_status st = ly_payload_parts(r->store, payload, &r->arena, &numbers, &n, &rest, err);
     for (size_t i = 0; !st && i < n; i++) {
         int64_t id = (payload & ~LY_EPOCH_MASK) | numbers[i];
-        if (ly_idset_has(&r->contents, id) && !ly_idset_add(kept, id))
+        if (idset_has(&r->contents, id) && !ly_idset_add(kept, id))
             st = LY_NOMEM(err);
     }
     return st;
@@ -527,7 +527,7 @@ static ly_status delete_contents(ly_removal *r, const ly_idset *kept, ly_err *er
         int64_t ids[SLICE_ROWS];
         size_t k = 0;
         for (; at < r->contents.n && k < SLICE_ROWS; at++)
-            if (!ly_idset_has(kept, r->contents.ids[at]))
+            if (!idset_has(kept, r->contents.ids[at]))
                 ids[k++] = r->contents.ids[at];
         st = ly_bundle_remove(r->store, LY_PACK_CONTENT, ids, k, err);
         r->counts.n_contents += (int64_t)k;

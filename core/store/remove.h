@@ -13,7 +13,6 @@ typedef struct ly_idset {
 } ly_idset;
 LY_MUST_USE bool ly_idset_add(ly_idset *set, int64_t id);
 void ly_idset_sort(ly_idset *set);
-bool ly_idset_has(const ly_idset *set, int64_t id);    /* sorted */
 size_t ly_idset_find(const ly_idset *set, int64_t id); /* sorted; SIZE_MAX = not in it */
 
 typedef struct ly_removal {

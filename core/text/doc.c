@@ -191,7 +191,7 @@ ly_doc *ly_doc_new_object(void)
     return doc_of(cJSON_CreateObject());
 }
 
-ly_doc *ly_doc_new_array(void)
+static ly_doc *new_array(void)
 {
     return doc_of(cJSON_CreateArray());
 }
@@ -347,7 +347,7 @@ ly_status ly_doc_set_bool(ly_doc *object, const char *key, bool value)
     return ly_doc_set(object, key, doc_of(cJSON_CreateBool(value)));
 }
 
-ly_doc *ly_doc_put_object(ly_doc *object, const char *key)
+static ly_doc *put_object(ly_doc *object, const char *key)
 {
     ly_doc *child = ly_doc_new_object();
     return ly_doc_set(object, key, child) == LY_OK ? child : NULL;
@@ -355,7 +355,7 @@ ly_doc *ly_doc_put_object(ly_doc *object, const char *key)
 
 ly_doc *ly_doc_put_array(ly_doc *object, const char *key)
 {
-    ly_doc *child = ly_doc_new_array();
+    ly_doc *child = new_array();
     return ly_doc_set(object, key, child) == LY_OK ? child : NULL;
 }
 
@@ -407,8 +407,7 @@ ly_status ly_doc_merge(ly_doc *object, const ly_doc *patch)
         } else if (!cJSON_IsObject(p)) {
             status = ly_doc_set(object, p->string, doc_of(cJSON_Duplicate(p, true)));
         } else {
-            ly_doc *inner =
-                cJSON_IsObject(old) ? doc_of(old) : ly_doc_put_object(object, p->string);
+            ly_doc *inner = cJSON_IsObject(old) ? doc_of(old) : put_object(object, p->string);
             status = inner ? ly_doc_merge(inner, shown(p)) : LY_E_NOMEM;
         }
     }

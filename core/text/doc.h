@@ -24,7 +24,6 @@ LY_MUST_USE ly_status ly_doc_parse(ly_str text, ly_doc **ret_doc, ly_err *err);
 LY_MUST_USE ly_status ly_doc_from_json(const ly_json *node, ly_doc **ret_doc, ly_err *err);
 /* NULL when memory is out. */
 ly_doc *ly_doc_new_object(void);
-ly_doc *ly_doc_new_array(void);
 /* Of a root only. NULL is allowed. */
 void ly_doc_free(ly_doc *doc);
 
@@ -50,8 +49,7 @@ LY_MUST_USE ly_status ly_doc_set_str(ly_doc *object, const char *key, ly_str val
 LY_MUST_USE ly_status ly_doc_set_i64(ly_doc *object, const char *key, int64_t value);
 LY_MUST_USE ly_status ly_doc_set_double(ly_doc *object, const char *key, double value);
 LY_MUST_USE ly_status ly_doc_set_bool(ly_doc *object, const char *key, bool value);
-/* A new empty object (array) as that member, returned for filling; NULL when memory is out. */
-ly_doc *ly_doc_put_object(ly_doc *object, const char *key);
+/* A new empty array as that member, returned for filling; NULL when memory is out. */
 ly_doc *ly_doc_put_array(ly_doc *object, const char *key);
 LY_MUST_USE ly_status ly_doc_append(ly_doc *array, ly_doc *child);
 LY_MUST_USE ly_status ly_doc_append_str(ly_doc *array, ly_str value);
