@@ -54,11 +54,6 @@ size_t ly_idset_find(const ly_idset *set, int64_t id)
     return at ? (size_t)(at - set->ids) : SIZE_MAX;
 }
 
-static bool idset_has(const ly_idset *set, int64_t id)
-{
-    return ly_idset_find(set, id) != SIZE_MAX;
-}
-
 static void idset_release(ly_idset *set)
 {
     ly_free(set->ids);
@@ -470,7 +465,8 @@ static ly_status unhash(ly_removal *r, ly_err *err)
     return LY_OK;
 }
 
-static ly_status named_by(ly_removal *r, int64_t payload, ly_idset *kept, ly_err *err)
+/* Marks what the payload names among the contents that may go. */
+static ly_status named_by(ly_removal *r, int64_t payload, bool *kept, ly_err *err)
 {
     int64_t *numbers = NULL;
     size_t n = 0;
@@ -478,15 +474,15 @@ static ly_status named_by(ly_removal *r, int64_t payload, ly_idset *kept, ly_err
     ly_arena_reset(&r->arena);
     ly_status st = ly_payload_parts(r->store, payload, &r->arena, &numbers, &n, &rest, err);
     for (size_t i = 0; !st && i < n; i++) {
-        int64_t id = (payload & ~LY_EPOCH_MASK) | numbers[i];
-        if (idset_has(&r->contents, id) && !ly_idset_add(kept, id))
-            st = LY_NOMEM(err);
+        size_t at = ly_idset_find(&r->contents, (payload & ~LY_EPOCH_MASK) | numbers[i]);
+        if (at != SIZE_MAX)
+            kept[at] = true;
     }
     return st;
 }
 
 /* Step 3: which of them do the payloads of the epoch still name? *after moves on; a short snapshot. */
-static ly_status named(ly_removal *r, int64_t epoch, int64_t *after, ly_idset *kept, bool *ret_more,
+static ly_status named(ly_removal *r, int64_t epoch, int64_t *after, bool *kept, bool *ret_more,
                        ly_err *err)
 {
     ly_db *db = &r->store->db;
@@ -508,15 +504,13 @@ static ly_status named(ly_removal *r, int64_t epoch, int64_t *after, ly_idset *k
         *ret_more = true;
         for (int64_t i = 0; !st && i < n && i < LY_BUNDLE_PIECES; i++)
             st = named_by(r, *after + i, kept, err);
-        if (kept->n > 100000)
-            ly_idset_sort(kept);
     }
     ly_db_reset(s);
     ly_db_read_end(db);
     return st;
 }
 
-static ly_status delete_contents(ly_removal *r, const ly_idset *kept, ly_err *err)
+static ly_status delete_contents(ly_removal *r, const bool *kept, ly_err *err)
 {
     ly_db *db = &r->store->db;
     size_t at = 0;
@@ -527,7 +521,7 @@ static ly_status delete_contents(ly_removal *r, const ly_idset *kept, ly_err *er
         int64_t ids[SLICE_ROWS];
         size_t k = 0;
         for (; at < r->contents.n && k < SLICE_ROWS; at++)
-            if (!idset_has(kept, r->contents.ids[at]))
+            if (!kept[at])
                 ids[k++] = r->contents.ids[at];
         st = ly_bundle_remove(r->store, LY_PACK_CONTENT, ids, k, err);
         r->counts.n_contents += (int64_t)k;
@@ -541,21 +535,22 @@ static ly_status delete_contents(ly_removal *r, const ly_idset *kept, ly_err *er
 ly_status ly_removal_contents(ly_removal *r, ly_err *err)
 {
     ly_idset_sort(&r->contents);
+    bool *kept = ly_calloc(r->contents.n + 1, sizeof *kept);
+    if (!kept)
+        return LY_NOMEM(err);
     ly_status st = unhash(r, err);
-    ly_idset kept = {0};
     size_t i = 0;
     while (!st && i < r->contents.n) {
         int64_t epoch = r->contents.ids[i] >> LY_EPOCH_BITS;
         int64_t after = LY_EPOCH_BASE(epoch);
         bool more = true;
         while (!st && more)
-            st = named(r, epoch, &after, &kept, &more, err);
+            st = named(r, epoch, &after, kept, &more, err);
         while (i < r->contents.n && r->contents.ids[i] >> LY_EPOCH_BITS == epoch)
             i++;
     }
-    ly_idset_sort(&kept);
     if (!st)
-        st = delete_contents(r, &kept, err);
-    idset_release(&kept);
+        st = delete_contents(r, kept, err);
+    ly_free(kept);
     return st;
 }
