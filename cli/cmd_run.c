@@ -109,7 +109,7 @@ static void print_totals(const ly_trace_row *rows, size_t n)
     ly_buf_fmt(&line, "all %zu traces: tokens ", n);
     ly_viewer_count(tokens, &line);
     ly_buf_c(&line, partial && cost != LY_UNKNOWN ? ", cost at least " : ", cost ");
-    ly_viewer_money(cost, &line);
+    ly_money_format(cost, LY_MONEY_WIDE, &line);
     fprintf(stderr, "%s\n", ly_buf_text(&line));
     ly_buf_release(&line);
 }

@@ -64,10 +64,7 @@ static void add_table_row(list *l, const ly_trace_row *r)
     ly_viewer_count(ly_tokens_total(&r->tokens), &cell);
     ly_table_cell(l->table, ly_buf_view(&cell));
     ly_buf_reset(&cell);
-    if (r->flags & LY_TRACE_PARTIAL_COST && r->cost_pico != LY_UNKNOWN) {
-        ly_buf_char(&cell, '>');
-    }
-    ly_viewer_money(r->cost_pico, &cell);
+    ly_text_cost(r->cost_pico, r->flags & LY_TRACE_PARTIAL_COST, &cell);
     ly_table_cell(l->table, ly_buf_view(&cell));
     duration_cell(l->table, r->end_ns == LY_UNKNOWN ? LY_UNKNOWN : r->end_ns - r->start_ns, &cell);
     ly_buf_reset(&cell);

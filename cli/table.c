@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/term.h"
 #include "cli/cmd.h"
-#include "genai/canon.h"
+#include "genai/price.h"
 
 #define GAP      2
 #define MAX_COLS 256
@@ -181,18 +181,7 @@ void ly_table_free(ly_table *t)
 
 void ly_fmt_money(int64_t pico, ly_buf *out)
 {
-    if (pico == LY_UNKNOWN || pico == 0) {
-        ly_buf_c(out, pico == 0 ? "$0" : "-");
-        return;
-    }
-    double usd = (double)pico / 1e12;
-    double size = usd < 0 ? -usd : usd;
-    int digits = size < 0.01 ? 6 : size < 1 ? 4 : 2;
-    /* At least two digits that count; the twelfth place is the pico-dollar. */
-    for (double least = 0.00000995; digits < 12 && digits >= 6 && size < least; least /= 10) {
-        digits++;
-    }
-    ly_buf_fmt(out, "%s$%.*f", usd < 0 ? "-" : "", digits, size);
+    ly_money_format(pico, LY_MONEY_WIDE, out);
 }
 
 void ly_fmt_money_change(int64_t pico, ly_buf *out)

@@ -95,8 +95,7 @@ static int print_table(ly_cli *cli, const ly_stat_query *q, const ly_stat_row *r
         ly_viewer_count(r->tokens_out, &cell);
         ly_table_cell(table, ly_buf_view(&cell));
         ly_buf_reset(&cell);
-        ly_buf_c(&cell, r->n_unpriced > 0 && r->cost_pico != LY_UNKNOWN ? ">" : "");
-        ly_viewer_money(r->cost_pico, &cell);
+        ly_text_cost(r->cost_pico, r->n_unpriced > 0, &cell);
         ly_table_cell(table, ly_buf_view(&cell));
         change(table, known(r->cost_pico), b != NULL ? known(b->cost_pico) : NAN);
         ly_buf_reset(&cell);

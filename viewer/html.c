@@ -86,7 +86,7 @@ static void heading(page *p)
     ly_buf_c(p->out, " in, ");
     ly_viewer_count(ly_tokens_out(&row->tokens), p->out);
     ly_buf_c(p->out, " out &middot; cost ");
-    ly_viewer_money(row->cost_pico, &p->cell);
+    ly_money_format(row->cost_pico, LY_MONEY_WIDE, &p->cell);
     cell_text(p);
     bool more = (row->flags & LY_TRACE_PARTIAL_COST) != 0 && row->cost_pico != LY_UNKNOWN;
     ly_buf_c(p->out, more ? " or more</p>\n" : "</p>\n");

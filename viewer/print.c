@@ -296,7 +296,7 @@ static void totals(printer *p, const ly_rows *rows)
     }
     if (row->cost_pico != LY_UNKNOWN) {
         ly_buf_c(out, row->flags & LY_TRACE_PARTIAL_COST ? "; cost at least " : "; cost ");
-        ly_viewer_money(row->cost_pico, out);
+        ly_money_format(row->cost_pico, LY_MONEY_WIDE, out);
         if (row->flags & LY_TRACE_PARTIAL_COST) {
             const ly_node *call = unpriced_call(p->trace);
             ly_buf_c(out, call && (call->mark.unsaid || call->mark.cost_partial)

@@ -240,7 +240,7 @@ static void facts(shower *s)
     int64_t cost = c->client_cost_pico != LY_UNKNOWN ? c->client_cost_pico : n->priced.amount_pico;
     if (cost != LY_UNKNOWN) {
         ly_buf_fmt(s->out, "%-14s", "cost");
-        ly_viewer_money(cost, s->out);
+        ly_money_format(cost, LY_MONEY_WIDE, s->out);
         ly_buf_fmt(s->out, "  (%s)\n",
                    c->client_cost_pico != LY_UNKNOWN ? "as the client says" : "by the price book");
     } else if (ly_tokens_known(&c->tokens) || c->tokens.unattributed != LY_UNKNOWN ||

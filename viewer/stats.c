@@ -523,7 +523,7 @@ void ly_stat_test_value(const ly_stat_test *t, double v, ly_buf *out)
     } else if (!t->of_score && strcmp(t->what, "error share") == 0) {
         ly_buf_fmt(out, "%.3g%%", 100 * v);
     } else if (!t->of_score && strcmp(t->what, "cost") == 0) {
-        ly_viewer_money((int64_t)(v * 1e12), out);
+        ly_money_format((int64_t)(v * 1e12), LY_MONEY_WIDE, out);
     } else {
         ly_buf_fmt(out, "%.6g", v);
     }

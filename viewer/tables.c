@@ -126,9 +126,10 @@ static void charged(const ly_app *app, int64_t pico, int64_t n, int64_t n_unpric
         return;
     }
     if (n_unpriced > 0) {
-        ly_buf_c(out, app->grid.glyphs ? "\xE2\x89\xA5" : ">=");
+        ly_text_least(pico, app->grid.glyphs ? "\xE2\x89\xA5" : ">=", out);
+    } else {
+        ly_viewer_money(pico, out);
     }
-    ly_viewer_money(pico, out);
 }
 
 /* The filter for the traces of a row; empty where the group is "none". */

@@ -4,56 +4,38 @@
 
 #include "base/clock.h"
 #include "base/term.h"
-
-/* "$4.5e-5": below a hundredth of a cent zeros would push the digits out of a narrow column. */
-static void tiny_money(double size, const char *sign, ly_buf *out)
-{
-    int exponent = 0;
-    while (size < 0.9995) {
-        size *= 10;
-        exponent++;
-    }
-    if (size >= 9.95 && exponent > 0) {
-        size /= 10;
-        exponent--;
-    }
-    ly_buf_fmt(out, exponent < 10 ? "%s$%.1fe-%d" : "%s$%.0fe-%d", sign, size, exponent);
-}
+#include "genai/price.h"
 
 void ly_viewer_money(int64_t pico, ly_buf *out)
 {
+    ly_money_format(pico, LY_MONEY_NARROW, out);
+}
+
+void ly_text_least(int64_t pico, const char *mark, ly_buf *out)
+{
+    size_t n = out->len + strlen(mark);
     if (pico == LY_UNKNOWN) {
         ly_buf_char(out, '-');
         return;
     }
-    double usd = (double)pico / 1e12;
-    double size = usd < 0 ? -usd : usd;
-    const char *sign = usd < 0 ? "-" : "";
-    if (pico == 0) {
-        ly_buf_c(out, "$0");
-    } else if (size >= 0.0000995 && size < 0.001 && usd > 0) {
-        ly_buf_fmt(out, "$%.5f", size);
-    } else if (size < 0.001) {
-        tiny_money(size, sign, out);
-    } else if (size < 1) {
-        ly_buf_fmt(out, "%s$%.4f", sign, size);
-    } else if (size < 999.995 || (usd > 0 && size < 9999.995)) {
-        ly_buf_fmt(out, "%s$%.2f", sign, size);
-    } else if (size < 9999.5) {
-        ly_buf_fmt(out, "%s$%.0f", sign, size);
-    } else if (size >= 999950) {
-        ly_buf_fmt(out, "%s$%.1fM", sign, size / 1e6);
-    } else {
-        ly_buf_fmt(out, usd < 0 ? "%s$%.0fk" : "%s$%.1fk", sign, size / 1000);
+    ly_buf_c(out, mark);
+    ly_viewer_money(pico, out);
+    const char *text = ly_buf_text(out) + (out->len > n ? n : out->len);
+    if (*text == '<' ||
+        *text == '>') { /* two marks in a row: the amount that bounds it from below */
+        const char *bound = *text == '<' ? "$0" : "-$0.001";
+        ly_buf_cut(out, n);
+        ly_buf_c(out, bound);
     }
 }
 
 void ly_text_cost(int64_t pico, bool partial, ly_buf *out)
 {
-    if (partial && pico != LY_UNKNOWN) {
-        ly_buf_char(out, '>');
+    if (partial) {
+        ly_text_least(pico, ">", out);
+    } else {
+        ly_viewer_money(pico, out);
     }
-    ly_viewer_money(pico, out);
 }
 
 void ly_text_one_of(ly_str one, int64_t n, bool unicode, ly_buf *out)

@@ -22,6 +22,9 @@ void ly_text_time(int64_t ns, ly_buf *out);
 void ly_text_clock(int64_t ns, int64_t now_ns, ly_buf *out);
 /* "3 h ago", "12 s ago", "just now" */
 void ly_text_ago(int64_t ns, int64_t now_ns, ly_buf *out);
+/* ly_viewer_money of a lower bound behind its mark: ">$0.0123", ">=$0.0123", ">$0" of less than the
+ * narrow form can show. */
+void ly_text_least(int64_t pico, const char *mark, ly_buf *out);
 /* ly_viewer_money; behind ">" where it is a lower bound: some call that counts has no price. */
 void ly_text_cost(int64_t pico, bool partial, ly_buf *out);
 /* "ann", "ann +1": one of n different values; n below 2 = the one alone. Cleaned. */

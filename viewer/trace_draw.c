@@ -251,7 +251,7 @@ static void draw_heading(ly_app *app, int row)
     ly_buf_fmt(&app->cell, "  %.8s  ", hex);
     ly_viewer_duration(r->end_ns == LY_UNKNOWN ? LY_UNKNOWN : r->end_ns - r->start_ns, &app->cell);
     ly_buf_fmt(&app->cell, "  %s  ", ly_viewer_trace_state(r, app->now_ns));
-    ly_viewer_money(r->cost_pico, &app->cell);
+    ly_money_format(r->cost_pico, LY_MONEY_WIDE, &app->cell);
     ly_buf_fmt(&app->cell, "%s%s",
                r->flags & LY_TRACE_PARTIAL_COST && r->cost_pico != LY_UNKNOWN ? " or more" : "",
                r->pinned ? "  pinned" : "");

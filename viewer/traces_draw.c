@@ -350,7 +350,7 @@ static void draw_preview(ly_app *app, int top, int n)
     ly_buf_c(&app->cell, " in ");
     ly_viewer_count(ly_tokens_out(&r->tokens), &app->cell);
     ly_buf_c(&app->cell, " out  cost ");
-    ly_viewer_money(r->cost_pico, &app->cell);
+    ly_money_format(r->cost_pico, LY_MONEY_WIDE, &app->cell);
     ly_buf_c(&app->cell,
              r->flags & LY_TRACE_PARTIAL_COST && r->cost_pico != LY_UNKNOWN ? " or more" : "");
     if (glance != NULL && glance->n_loops > 0) {

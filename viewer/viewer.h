@@ -73,7 +73,7 @@ void ly_viewer_json_session(const ly_session_row *row, ly_buf *out);
 
 /* ---- small formats, for tables --------------------------------------------------------------- */
 
-/* "$0.0123" ("$4.5e-5" below a hundredth of a cent), "41.2k", "42.1s"; unknown is "-". Money takes at most 8
+/* "$0.0123" (ly_money_format, narrow), "41.2k", "42.1s"; unknown is "-". Money takes at most 8
  * characters whatever the amount, the others 6 for usual sizes. */
 void ly_viewer_money(int64_t pico, ly_buf *out);
 void ly_viewer_count(int64_t n, ly_buf *out);

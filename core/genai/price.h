@@ -288,8 +288,16 @@ ly_priced ly_price_amount(const ly_price_hit *hit, const ly_usage *usage);
 int64_t ly_cell_amount(const ly_cell *cell);
 
 /* "$1.2345" with as many digits as the amount needs (up to 12 after the point), "-" for unknown; the
- * sign before the $. For arithmetic and JSON-like exactness; tables round (cli's ly_fmt_money). */
+ * sign before the $. For arithmetic and JSON-like exactness; tables round (ly_money_format). */
 void ly_pico_format(int64_t pico, ly_buf *out);
+
+/* Money as people read it: "$0", "$0.0123", "$0.000470" (six places below a cent), "$1234.50"; two digits
+ * that count however small, never 1e-5. Unknown is "-".
+ * LY_MONEY_WIDE: as long as that takes. LY_MONEY_NARROW: the same where it fits in 8 characters, else in 8
+ * with less of it: "$0.00005", "$100.0k", "$9.2M", "<$0.0001" of what is less than a thousandth of a cent,
+ * ">-$0.001" of such a credit. */
+typedef enum ly_money_width { LY_MONEY_WIDE, LY_MONEY_NARROW } ly_money_width;
+void ly_money_format(int64_t pico, ly_money_width width, ly_buf *out);
 
 /* ---- what a book is --------------------------------------------------------------------------- */
 

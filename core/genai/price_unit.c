@@ -189,6 +189,45 @@ void ly_pico_format(int64_t pico, ly_buf *out)
     decimal_format(value < 0 ? -value : value, 12, out);
 }
 
+/* What the wide form would take more than 8 characters for. */
+static void money_narrow(double size, bool negative, ly_buf *out)
+{
+    const char *sign = negative ? "-" : "";
+    if (size < 0.0000095 || (negative && size < 0.000067)) {
+        ly_buf_c(out, negative ? ">-$0.001" : "<$0.0001");
+    } else if (size < 0.01) {
+        ly_buf_fmt(out, "%s$%.*f", sign, size < 0.001 && !negative ? 5 : 4, size);
+    } else if (size < 9999.5) {
+        ly_buf_fmt(out, "%s$%.0f", sign, size);
+    } else if (size < 999950) {
+        ly_buf_fmt(out, "%s$%.*fk", sign, negative ? 0 : 1, size / 1000);
+    } else {
+        ly_buf_fmt(out, "%s$%.1fM", sign, size / 1e6);
+    }
+}
+
+void ly_money_format(int64_t pico, ly_money_width width, ly_buf *out)
+{
+    if (pico == LY_UNKNOWN || pico == 0) {
+        ly_buf_c(out, pico == 0 ? "$0" : "-");
+        return;
+    }
+    bool negative = pico < 0;
+    double size = negative ? -(double)pico / 1e12 : (double)pico / 1e12;
+    int digits = size < 0.01 ? 6 : size < 1 ? 4 : 2;
+    /* At least two digits that count; the twelfth place is the pico-dollar. */
+    for (double least = 0.00000995; digits < 12 && digits >= 6 && size < least; least /= 10) {
+        digits++;
+    }
+    /* Sign, "$", digits and point in 8: $0.0123, -$0.0123, $9999.99, -$999.99. */
+    bool fits = digits < 6 && size < (negative ? 999.995 : 9999.995);
+    if (width == LY_MONEY_WIDE || fits) {
+        ly_buf_fmt(out, "%s$%.*f", negative ? "-" : "", digits, size);
+    } else {
+        money_narrow(size, negative, out);
+    }
+}
+
 static const struct {
     const char *name, *text;
 } whys[LY_PRICE__COUNT] = {
