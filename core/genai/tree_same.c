@@ -126,13 +126,14 @@ static bool same_counts(const ly_tree_work *w, uint32_t a, uint32_t b)
 
 static void merge_same(ly_tree_work *w, uint32_t keep, uint32_t drop)
 {
-    ly_tree_fill(&w->marks[keep].tokens, &w->nodes[drop].tokens);
+    /* Its mark, not its node: with what it took over from others before. */
+    ly_tree_fill(&w->marks[keep].tokens, &w->marks[drop].tokens);
     w->marks[drop].kind = LY_MARK_DUPLICATE;
     w->marks[drop].same_as = keep;
     w->marks[drop].tokens = LY_TOKENS_UNKNOWN;
 }
 
-/* By key, then best first, so that the first of each cluster is the one that is kept. */
+/* By key, then start: spans that overlap stand near each other. */
 typedef struct group_item {
     uint64_t key;
     int64_t start_ns;

@@ -84,6 +84,22 @@ CASE(t07_layered)
     END;
 }
 
+/* Three layers tell of one call: what the second knew goes over from the first to the third, which is kept. */
+CASE(three_layers)
+{
+    BEGIN;
+    const int a = (int)SPAN(&k, "x", "invoke_agent", -1, INTERNAL, OP("invoke_agent"));
+    SPAN(&k, "x", "chat", a, CLIENT, OP("chat"), MODEL, IN(100), OUT(20), RESP("r1"),
+         INT("gen_ai.usage.cache_read.input_tokens", 40));
+    SPAN(&k, "y", "chat", a, CLIENT, OP("chat"), MODEL, IN(100), OUT(20), RESP("r1"),
+         INT("gen_ai.usage.reasoning.output_tokens", 5));
+    const int b = (int)SPAN(&k, "z", "invoke_agent", a, INTERNAL, OP("invoke_agent"));
+    SPAN(&k, "z", "chat", b, CLIENT, OP("chat"), MODEL, IN(100), OUT(20), RESP("r1"),
+         INT("gen_ai.usage.cache_read.input_tokens", 40));
+    expect_total(&k, (vec){60, 40, 0, 15, 5});
+    END;
+}
+
 CASE(t08_adk)
 {
     BEGIN;
@@ -718,6 +734,7 @@ int main(void)
         cmocka_unit_test(t05_ai_sdk_last_step),
         cmocka_unit_test(t06_remote_agent),
         cmocka_unit_test(t07_layered),
+        cmocka_unit_test(three_layers),
         cmocka_unit_test(t08_adk),
         cmocka_unit_test(t09_gateway),
         cmocka_unit_test(t10_agent_as_tool),
