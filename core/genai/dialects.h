@@ -92,7 +92,8 @@ typedef enum ly_slot {
     S_TOOL_IN, /* tool arguments */
     S_QUERY,   /* retrieval */
     S_RERANK,
-    S_EMBED, /* embedding */
+    S_EMBED,    /* embedding */
+    S_EMBED_IN, /* ... and the text that it is of */
     S_VECTOR_DB,
     S_DB,
     S_HTTP,

@@ -414,6 +414,9 @@ static void see_family(ly_extract *x, const ly_kv *kv)
         if (is_there(x, &kv->value)) {
             x->rank[ly_families[i].slot] = 0;
             x->value[ly_families[i].slot] = (ly_slot_value){LY_STR_NONE, 1, &kv->value};
+            /* Beside vectors, which are no content. */
+            if (ly_families[i].slot == S_EMBED && ly_str_ends(kv->key, LY_S(".embedding.text")))
+                x->rank[S_EMBED_IN] = 0;
         }
         return;
     }

@@ -562,7 +562,7 @@ static void see_events(const ly_span *span, ly_arena *arena, ly_canon *c)
 static void set_content(const ly_extract *x, const ly_span *span, ly_canon *c)
 {
     c->has_input = ly_extract_has(x, S_CHAT_IN) || ly_extract_has(x, S_SPAN_IN) ||
-                   ly_extract_has(x, S_TOOL_IN);
+                   ly_extract_has(x, S_TOOL_IN) || ly_extract_has(x, S_EMBED_IN);
     c->has_output = ly_extract_has(x, S_CHAT_OUT) || ly_extract_has(x, S_SPAN_OUT);
     if (span->n_events)
         see_events(span, x->arena, c);

@@ -273,6 +273,30 @@ static void tools_and_retrieval(void **state)
     END;
 }
 
+/* Texts of an embedding are content, its vectors and their redacted texts are none. */
+static void embedded_texts_are_content(void **state)
+{
+    BEGIN;
+    const size_t text =
+        SPAN(&k, "x", "CreateEmbeddings", -1, 3, STR("openinference.span.kind", "EMBEDDING"),
+             STR("embedding.embeddings.0.embedding.text", "a fish"),
+             STR("embedding.embeddings.1.embedding.text", "a boat"));
+    const size_t vector =
+        SPAN(&k, "x", "CreateEmbeddings", -1, 3, STR("openinference.span.kind", "EMBEDDING"),
+             STR("embedding.embeddings.0.embedding.vector", "[0.5, 0.25]"));
+    const size_t hidden =
+        SPAN(&k, "x", "CreateEmbeddings", -1, 3, STR("openinference.span.kind", "EMBEDDING"),
+             STR("embedding.embeddings.0.embedding.text", "__REDACTED__"));
+    assert_true(k.canon[text].has_input);
+    assert_false(k.canon[text].has_output);
+    assert_false(k.canon[vector].has_input);
+    assert_false(k.canon[hidden].has_input);
+    const ly_messages m = read_of(&k, text);
+    assert_int_equal(m.n_input, 2);
+    expect_part(&m.input[0], 0, LY_PART_TEXT, "a fish");
+    END;
+}
+
 static void message_events(void **state)
 {
     BEGIN;
@@ -499,6 +523,7 @@ int main(void)
         cmocka_unit_test(provider_native),
         cmocka_unit_test(langchain_serialised),
         cmocka_unit_test(tools_and_retrieval),
+        cmocka_unit_test(embedded_texts_are_content),
         cmocka_unit_test(message_events),
         cmocka_unit_test(unknown_shapes_are_text),
         cmocka_unit_test(cut_off_escapes),
