@@ -83,6 +83,7 @@ typedef struct ly_cmd {
 struct ly_cli {
     const ly_cmd *cmd;
     const ly_verb *verb;
+    bool alone; /* `lydite` and options: no command was named */
     const char **args;
     int n_args;
     int n_before_dashes; /* arguments before "--"; n_args where there is none */

@@ -17,6 +17,7 @@
 typedef struct joined {
     ly_cli *cli;
     const char *db;
+    const char *shown; /* NULL, or the empty one that is shown until db is there */
     ly_collecting how;
     ly_collector *collector;
     ly_arena arena; /* texts of saved filters */
@@ -31,7 +32,10 @@ static ly_status collect(void *user, ly_buf *ret_where, ly_err *err)
         return LY_FAIL(err, LY_E_INVALID, "the collector's options do not go together");
     }
     j->how.opts.db = j->db;
-    ly_status st = ly_collector_start(&j->how.opts, &j->collector, err);
+    ly_status st = ly_collecting_lend(&j->how, err);
+    if (st == LY_OK) {
+        st = ly_collector_start(&j->how.opts, &j->collector, err);
+    }
     if (st == LY_E_BUSY) {
         j->how.opts.grpc_port = j->how.opts.http_port = 0;
         st = ly_collector_start(&j->how.opts, &j->collector, err);
@@ -40,6 +44,8 @@ static ly_status collect(void *user, ly_buf *ret_where, ly_err *err)
         const ly_collector_info *info = ly_collector_get_info(j->collector);
         ly_buf_fmt(ret_where, "http://%s:%d and gRPC %s:%d", info->address, info->http_port,
                    info->address, info->grpc_port);
+    } else {
+        ly_collecting_end(&j->how);
     }
     return st;
 }
@@ -132,6 +138,7 @@ static void end_replay(const replay *r)
     }
 }
 
+/* No files: a database that stays empty. */
 static ly_status begin_replay(ly_cli *cli, replay *r, const char *const *files, int n, ly_err *err)
 {
     const char *tmp = getenv("TMPDIR");
@@ -151,10 +158,10 @@ static ly_status begin_replay(ly_cli *cli, replay *r, const char *const *files, 
     opts.role = LY_STORE_WRITER;
     opts.durability = LY_DURABLE_NORMAL;
     ly_status st = ly_store_open(r->path, &opts, &store, err);
-    if (st == LY_OK) {
+    if (st == LY_OK && n > 0) {
         st = ly_trace_import_files(cli, store, files, n, NULL, &sum, err);
     }
-    if (st == LY_OK && sum.received == 0) {
+    if (st == LY_OK && n > 0 && sum.received == 0) {
         st = LY_FAIL(err, LY_E_FORMAT, "%s: no spans and no log records in it", files[0]);
     }
     ly_store_close(store);
@@ -221,7 +228,8 @@ static int show_screens(ly_cli *cli, joined *j, const ly_filter *filter, bool me
     ly_trace_id trace;
     int exit_code = LY_EXIT_DONE;
     const char *which = ly_cli_opt(cli, "trace");
-    ly_viewer_opts opts = {.db_path = j->db,
+    ly_viewer_opts opts = {.db_path = j->shown != NULL ? j->shown : j->db,
+                           .awaited = j->shown != NULL ? j->db : NULL,
                            .filter = filter,
                            .color = cli->color,
                            .unicode = cli->unicode && !ly_cli_flag(cli, "ascii"),
@@ -247,7 +255,9 @@ static int show_screens(ly_cli *cli, joined *j, const ly_filter *filter, bool me
     }
     ly_status st = ly_viewer_run(&opts, &err);
     if (st == LY_E_UNSUPPORTED) {
-        return which != NULL ? print_trace(cli, which) : ly_trace_run_list(cli);
+        return j->shown != NULL ? ways_in(cli)
+               : which != NULL  ? print_trace(cli, which)
+                                : ly_trace_run_list(cli);
     }
     return st == LY_OK ? ly_cli_signal_exit() : ly_cli_fail(cli, &err);
 }
@@ -316,7 +326,8 @@ static int run_view(ly_cli *cli)
     const char *which = ly_cli_opt(cli, "trace");
     const char *db = replayed ? files.path : ly_cli_db(cli);
     bool screens = cli->tty && !cli->plain && !cli->json && !cli->follow && isatty(STDIN_FILENO);
-    if (!replayed && which == NULL && access(db, F_OK) != 0 && !cli->json && !cli->follow) {
+    bool missing = !replayed && which == NULL && access(db, F_OK) != 0;
+    if (missing && !cli->json && !cli->follow && (cli->alone || !screens)) {
         exit_code = ways_in(cli);
         goto out;
     }
@@ -327,6 +338,10 @@ static int run_view(ly_cli *cli)
     if (!ly_cli_filter(cli, 0, &filter, &exit_code)) {
         goto out;
     }
+    if (missing && begin_replay(cli, &files, NULL, 0, &err) != LY_OK) {
+        exit_code = ly_cli_fail(cli, &err);
+        goto out;
+    }
     j = ly_calloc(1, sizeof *j);
     if (j == NULL) {
         (void)LY_NOMEM(&err);
@@ -335,9 +350,11 @@ static int run_view(ly_cli *cli)
     }
     j->cli = cli;
     j->db = db;
+    j->shown = missing ? files.path : NULL;
     ly_arena_init(&j->arena, 0, LY_MIB(16));
     exit_code = show_screens(cli, j, filter, replayed);
     ly_collector_stop(j->collector, 5 * LY_NS_PER_SEC);
+    ly_collecting_end(&j->how);
     ly_arena_release(&j->arena);
 out:
     ly_free(j);
@@ -365,6 +382,8 @@ static const ly_verb verbs[] = {
      "Screens: Traces, Trace (steps, waterfall, messages), "
      "Sessions, Evals, Prompts, Cost, Stats, Status; ? shows the keys. LYDITE_THEME=light or dark; "
      "view-keys in lydite.yaml binds keys. "
+     "Where the database is not there yet, c makes it and collects; `lydite` alone prints the ways "
+     "in. "
      "After -- an argument is a filter even where a file has its name. --json: as `trace list`.",
      "lydite view\nlydite view status:error since:1h\nlydite view trace.jsonl\nlydite view --keys",
      LY_COMMON_READ | LY_COMMON_N | LY_COMMON_FOLLOW | LY_COMMON_TIME | LY_COMMON_FAIL_EMPTY,

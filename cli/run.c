@@ -660,14 +660,15 @@ static bool asks_help(int argc, char **argv)
     return false;
 }
 
-static int run_command(const ly_cmd *cmd, int argc, char **argv)
+/* alone: the command was not named. */
+static int run_command(const ly_cmd *cmd, bool alone, int argc, char **argv)
 {
     parsed *p = ly_calloc(1, sizeof *p);
     if (!p) {
         fputs("lydite: out of memory\n", stderr);
         return LY_EXIT_INPUT;
     }
-    ly_cli cli = {.cmd = cmd, .opts = p, .out = stdout, .n = -1, .width = 80};
+    ly_cli cli = {.cmd = cmd, .alone = alone, .opts = p, .out = stdout, .n = -1, .width = 80};
     int code;
     const ly_verb *named = argc > 0 ? ly_cmd_verb(cmd, argv[0]) : NULL;
     cli.verb = named ? named : ly_cmd_verb(cmd, NULL);
@@ -726,10 +727,10 @@ int ly_cli_main(int argc, char **argv)
     }
     const ly_cmd *cmd = word ? ly_cmd_find(word) : NULL;
     if (cmd)
-        return run_command(cmd, argc - 2, argv + 2);
+        return run_command(cmd, false, argc - 2, argv + 2);
     const ly_cmd *view = ly_cmd_find("view");
     if (view && (!word || word[0] == '-'))
-        return run_command(view, argc - 1, argv + 1);
+        return run_command(view, true, argc - 1, argv + 1);
     if (!word)
         return print_help(NULL, NULL);
     const char *near = near_command(word);

@@ -178,7 +178,9 @@ ly_store_opts ly_viewer_store_opts(void)
 
 static void take_name(ly_app *app)
 {
-    const char *path = app->store != NULL ? ly_store_path(app->store) : "";
+    const char *path = app->opts.awaited != NULL ? app->opts.awaited
+                       : app->store != NULL      ? ly_store_path(app->store)
+                                                 : "";
     const char *slash = strrchr(path, '/');
     ly_buf_reset(&app->cell);
     ly_term_clean(&app->cell, ly_str_sub(ly_str_c(slash != NULL ? slash + 1 : path), 0, 60),
@@ -265,8 +267,27 @@ void ly_app_use_store(ly_app *app, ly_store *store)
     app->traces.at = app->traces.top = 0;
     (void)!ly_store_change_count(store, &app->change, &ignored);
     app->opts.memory = false;
+    app->opts.awaited = NULL;
     take_name(app);
     screens[LY_SCREEN_TRACES]->load(app, false);
+}
+
+bool ly_app_take_awaited(ly_app *app)
+{
+    ly_store *store = NULL;
+    ly_store_opts opts = ly_viewer_store_opts();
+    ly_err err = LY_ERR_INIT;
+    if (app->opts.awaited == NULL) {
+        return false;
+    }
+    ly_status st = ly_store_open(app->opts.awaited, &opts, &store, &err);
+    if (st == LY_OK) {
+        ly_app_use_store(app, store);
+        ly_app_say(app, false, "%s", ly_store_path(store));
+    } else if (st != LY_E_NOTFOUND) {
+        ly_app_say(app, true, "%s", err.text);
+    }
+    return st == LY_OK;
 }
 
 void ly_app_free(ly_app *app)
@@ -355,6 +376,9 @@ static bool tick(ly_app *app, int64_t now_ns)
     app->now_ns = now_ns;
     if (app->store == NULL) {
         return false;
+    }
+    if (second && ly_app_take_awaited(app)) {
+        return true;
     }
     if (ly_store_change_count(app->store, &change, &err) != LY_OK) {
         char before[sizeof app->message];

@@ -351,6 +351,8 @@ void ly_app_do(ly_app *app, ly_command command, int count, uint32_t code);
 void ly_app_copy_value(ly_app *app, ly_copied kind);
 /* Looks at another database; the old one stays when it cannot be opened. */
 void ly_app_open_file(ly_app *app, ly_str path);
+/* app.c: goes over to the awaited database as soon as it can be opened; true when it did. */
+bool ly_app_take_awaited(ly_app *app);
 /* app.c: shows another store from now on, and closes the one before. */
 void ly_app_use_store(ly_app *app, ly_store *store);
 /* typing.c: a key of the typing line. Counting what a filter would show. */

@@ -168,8 +168,9 @@ static void start_collecting(ly_app *app)
     } else if (app->opts.calls.collect(app->opts.calls.user, &where, &err) != LY_OK) {
         ly_app_say(app, true, "%s", err.text);
     } else {
-        ly_app_say(app, false, "collecting: %s", ly_buf_text(&where));
         app->opts.calls.collect = NULL;
+        (void)ly_app_take_awaited(app);
+        ly_app_say(app, false, "collecting: %s", ly_buf_text(&where));
     }
     ly_buf_release(&where);
 }

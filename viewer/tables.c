@@ -354,7 +354,9 @@ static void load_status(ly_app *app, bool again)
     ly_fill_head(&f, 1, "NOW", false);
     f.t->view.flexible = 1;
     if (!ly_fill_failed(&f, ly_store_info_get(app->store, false, &info, &err), &err)) {
-        ly_buf_c(&f.text, ly_store_path(app->store));
+        const char *awaited = app->opts.awaited;
+        ly_buf_fmt(&f.text, "%s%s", awaited != NULL ? awaited : ly_store_path(app->store),
+                   awaited != NULL ? " (not there yet)" : "");
         fact(&f, "database");
         ly_buf where;
         ly_buf_init(&where, LY_KIB(4));

@@ -269,7 +269,7 @@ static void draw_empty(ly_app *app, int top)
         (void)ly_grid_puts(g, top + 1, 2, g->cols - 3, s->failed, LY_INK_TEXT);
         return;
     }
-    if (s->filter != NULL) {
+    if (s->filter != NULL && app->opts.awaited == NULL) {
         ly_buf_reset(&app->cell);
         ly_buf_fmt(&app->cell,
                    ly_traces_searching(app) ? "Searching for %s"
@@ -287,7 +287,7 @@ static void draw_empty(ly_app *app, int top)
         ly_buf_reset(&app->cell);
         return;
     }
-    if (s->origin != 0) {
+    if (s->origin != 0 && app->opts.awaited == NULL) {
         ly_buf_fmt(&app->cell, "No traces of %s. A shows those of others.", ly_traces_origin(s));
         (void)ly_grid_put(g, top, 2, g->cols - 3, ly_buf_view(&app->cell), LY_INK_TEXT);
         ly_buf_reset(&app->cell);
@@ -302,7 +302,15 @@ static void draw_empty(ly_app *app, int top)
         ly_buf_c(&where, "http://127.0.0.1:4318");
     }
     const char *endpoint = ly_buf_text(&where);
-    (void)ly_grid_puts(g, top, 2, g->cols - 3, "No traces yet.", LY_INK_TITLE);
+    if (app->opts.awaited != NULL) {
+        ly_term_clean(&app->cell, ly_str_c(app->opts.awaited),
+                      LY_TERM_ONE_LINE | (g->unicode ? 0u : (unsigned)LY_TERM_ASCII));
+        (void)ly_grid_put(g, top + 1, 2, g->cols - 3, ly_buf_view(&app->cell), LY_INK_DIM);
+        ly_buf_reset(&app->cell);
+    }
+    (void)ly_grid_puts(g, top, 2, g->cols - 3,
+                       app->opts.awaited != NULL ? "No database yet." : "No traces yet.",
+                       LY_INK_TITLE);
     ly_buf_fmt(&app->cell,
                answers ? "A collector listens on %s. For a program of any language:"
                        : "No collector answers. `lydite collect` listens on %s; then:",
@@ -317,7 +325,11 @@ static void draw_empty(ly_app *app, int top)
                        "export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
                        LY_INK_TEXT);
     if (!answers && app->opts.calls.collect != NULL) {
-        (void)ly_grid_puts(g, top + 5, 2, g->cols - 3, "c collects in this process.", LY_INK_WARN);
+        (void)ly_grid_puts(g, top + 5, 2, g->cols - 3,
+                           app->opts.awaited != NULL
+                               ? "c makes the file and collects in this process."
+                               : "c collects in this process.",
+                           LY_INK_WARN);
     }
     (void)ly_grid_puts(g, top + 6, 2, g->cols - 3,
                        "or: lydite run -- COMMAND     lydite connect names your client's lines",

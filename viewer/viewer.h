@@ -103,8 +103,11 @@ typedef struct ly_viewer_opts {
     const ly_filter *filter;  /* to begin with; may be NULL. Borrowed. */
     const ly_trace_id *trace; /* open this one; NULL = the list */
     bool color, unicode;
-    bool background;  /* read traces in a thread of their own; ly_viewer_run sets it */
-    bool memory;      /* the database is a replayed file: nothing to follow */
+    bool background; /* read traces in a thread of their own; ly_viewer_run sets it */
+    bool memory;     /* the database is a replayed file: nothing to follow */
+    const char *
+        awaited; /* NULL, or the database that is not there yet: db_path is an empty one that stands in
+                            for it until it can be opened */
     const char *keys; /* keys bound anew, as ly_keys_bind reads them; may be NULL */
     ly_viewer_calls calls;
 } ly_viewer_opts;

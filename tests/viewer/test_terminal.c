@@ -474,6 +474,57 @@ static void the_database_goes_away(void **state)
     term_free(t);
 }
 
+/* No database yet: `lydite view` offers to make it and to collect, and goes over to it when it comes from elsewhere;
+ * `lydite` alone, and a terminal without screens, print the ways in. */
+static void no_database_yet(void **state)
+{
+    made *m = *state;
+    char folder[] = "/tmp/lydite-none-XXXXXX", db[96], path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/new.db", folder);
+    snprintf(db, sizeof db, "LYDITE_DB=%s", path);
+    const char *env[] = {db, "HOME=/nonexistent", NULL, NULL};
+    const char *view[] = {lydite, "view", NULL}, *alone[] = {lydite, NULL};
+    term *t = term_start(24, 80, env, view);
+    term_wait_for(t, "c makes the file and collects in this process.");
+    term_wait_for(t, "No database yet.");
+    assert_int_equal(access(path, F_OK), -1);
+    term_send(t, "c");
+    term_wait_for(t, "collecting: http://127.0.0.1:");
+    term_wait_for(t, "No traces yet.");
+    assert_int_equal(access(path, F_OK), 0);
+    term_send(t, "q");
+    assert_int_equal(term_end(t), 0);
+    term_is_restored(t);
+    term_free(t);
+    static const char *const ends[] = {"", "-wal", "-shm", ".lock", ".collector"};
+    for (size_t i = 0; i < LY_COUNT(ends); i++) {
+        char file[80];
+        snprintf(file, sizeof file, "%s%s", path, ends[i]);
+        (void)unlink(file);
+    }
+    /* Another program makes it. */
+    t = term_start(24, 80, env, view);
+    term_wait_for(t, "c makes the file");
+    assert_int_equal(symlink(m->path, path), 0);
+    term_wait_for(t, "research-agent");
+    term_send(t, "q");
+    assert_int_equal(term_end(t), 0);
+    term_free(t);
+    assert_int_equal(unlink(path), 0);
+    for (int i = 0; i < 2; i++) {
+        env[2] = i == 0 ? NULL : "TERM=dumb";
+        t = term_start(24, 80, env, i == 0 ? alone : view);
+        assert_int_equal(term_end(t), 0);
+        assert_true(ly_str_find(ly_buf_view(&t->plain), LY_S("No database yet at"), 0) != SIZE_MAX);
+        assert_true(ly_str_find(ly_buf_view(&t->plain), LY_S("lydite run"), 0) != SIZE_MAX);
+        assert_true(ly_str_find(ly_buf_view(&t->plain), LY_S("\x1b"), 0) == SIZE_MAX);
+        term_free(t);
+    }
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 /* The window is closed: no process is left behind. */
 static void the_terminal_goes_away(void **state)
 {
@@ -519,6 +570,7 @@ int main(void)
         cmocka_unit_test(idle_writes_nothing),
         cmocka_unit_test(new_data_comes_and_the_reader_stays),
         cmocka_unit_test(the_database_goes_away),
+        cmocka_unit_test(no_database_yet),
         cmocka_unit_test(the_terminal_goes_away),
         cmocka_unit_test(keys_of_the_environment),
     };
