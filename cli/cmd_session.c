@@ -27,6 +27,7 @@ static ly_status print_rows(ly_cli *cli, const ly_session_row *rows, size_t n, b
         const ly_session_row *r = &rows[i];
         ly_buf_reset(&cell);
         ly_text_time(r->last_ns, &cell);
+        ly_buf_c(&cell, ly_text_future(r->last_ns, ly_wall_ns()));
         ly_table_cell(table, ly_buf_view(&cell));
         ly_table_cellf(table, "%lld", (long long)r->n_traces);
         ly_table_cellf(table, "%lld", (long long)r->n_spans);

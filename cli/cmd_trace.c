@@ -73,10 +73,9 @@ static void add_table_row(list *l, const ly_trace_row *r)
     if (r->n_errors > (failed ? 1 : 0)) {
         ly_buf_fmt(&cell, " E%lld", (long long)r->n_errors);
     }
-    if (r->start_ns > l->now_ns + LY_AHEAD_NS) {
-        ly_buf_c(&cell, " future");
-        l->ahead++;
-    }
+    const char *future = ly_text_future(r->start_ns, l->now_ns);
+    ly_buf_c(&cell, future);
+    l->ahead += future[0] != '\0';
     ly_table_cell(l->table, ly_buf_view(&cell));
     ly_hex_encode(r->trace_id.b, 16, hex);
     ly_table_cell(l->table, ly_str_n(hex, narrow(l) ? 8 : 32));

@@ -73,7 +73,8 @@ static void heading(printer *p)
     ly_buf_c(p->out, "  ");
     ly_viewer_duration(row->end_ns == LY_UNKNOWN ? LY_UNKNOWN : row->end_ns - row->start_ns,
                        p->out);
-    ly_buf_fmt(p->out, "  %s", ly_viewer_trace_state(row, now_of(p)));
+    ly_buf_fmt(p->out, "  %s%s", ly_viewer_trace_state(row, now_of(p)),
+               ly_text_future(row->start_ns, now_of(p)));
     heading_item(p, "service", row->service);
     heading_item(p, "env", row->env);
     heading_item(p, "release", row->release);

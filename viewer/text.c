@@ -6,6 +6,11 @@
 #include "base/term.h"
 #include "genai/price.h"
 
+const char *ly_text_future(int64_t start_ns, int64_t now_ns)
+{
+    return start_ns != LY_UNKNOWN && start_ns > now_ns + LY_AHEAD_NS ? " future" : "";
+}
+
 void ly_viewer_money(int64_t pico, ly_buf *out)
 {
     ly_money_format(pico, LY_MONEY_NARROW, out);

@@ -20,6 +20,8 @@ static inline unsigned ly_clean_flags(bool unicode)
 void ly_text_time(int64_t ns, ly_buf *out);
 /* "14:02:11" of the same day as now, else "05-14 14:02" */
 void ly_text_clock(int64_t ns, int64_t now_ns, ly_buf *out);
+/* " future" for a start that lists place by its arrival (LY_AHEAD_NS), else "". */
+const char *ly_text_future(int64_t start_ns, int64_t now_ns);
 /* "3 h ago", "12 s ago", "just now" */
 void ly_text_ago(int64_t ns, int64_t now_ns, ly_buf *out);
 /* ly_viewer_money of a lower bound behind its mark: ">$0.0123", ">=$0.0123", ">$0" of less than the

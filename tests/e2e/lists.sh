@@ -44,6 +44,16 @@ names = [r[rows[0].index("name")] for r in rows[1:]] if "name" in rows[0] else [
 assert not names or "'=1+1,\"x\"" in names, names
 P
 done
+# A sender whose clock is ahead: every list and heading that shows its time says so.
+doc "$(now=$((now + 86400)); span 9 1 0 early s-9)" >"$tmp/early.jsonl"
+"$lydite" trace import -q --db "$tmp/early.db" "$tmp/early.jsonl" || complain "import of a trace from the future"
+for what in 'trace list' 'session list' 'trace show @last'; do
+  # shellcheck disable=SC2086
+  "$lydite" $what --db "$tmp/early.db" 2>"$tmp/err" | grep -q 'Z .*future' || complain "$what does not mark what starts in the future"
+  # shellcheck disable=SC2086
+  "$lydite" ${what/@last/7f3a0000000000000000000000000001} 2>"$tmp/err" | grep -q future && complain "$what marks what does not start in the future"
+done
+
 # Names that would take over a terminal, in every output of --csv
 cat >"$tmp/hostile.py" <<'P'
 import json, os, pty, subprocess, sys, time
