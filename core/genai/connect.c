@@ -169,6 +169,8 @@ static const ly_connect_client clients[] = {
     {"langchain",
      "langgraph|langsmith",
      "LangChain, LangGraph (LangSmith's exporter)",
+     "TypeScript: langsmith 0.12 with @langchain/core 1.4 gave no spans, in an ES module and as "
+     "CommonJS; OpenInference's LangChainInstrumentation with manuallyInstrument does. "
      "LangSmith's JavaScript exporter loses streamed runs and embeddings; Traceloop's names tools "
      "after classes.",
      {{"python", "pip install \"langsmith[otel]\" langchain",
@@ -216,7 +218,8 @@ static const ly_connect_client clients[] = {
     {"traceloop",
      "openllmetry",
      "Traceloop (OpenLLMetry)",
-     "TypeScript: counts of OpenAI streams are the client's estimate, cached and reasoning tokens "
+     "TypeScript: as CommonJS; in an ES module the lines give no spans. Its counts of OpenAI "
+     "streams are the client's estimate, cached and reasoning tokens "
      "are not sent for OpenAI. Anthropic's SDK sends spans of its own, in traces of their own: "
      "`lydite doctor` says what is counted twice.",
      {{"python", "pip install traceloop-sdk httpx",
@@ -235,7 +238,8 @@ static const ly_connect_client clients[] = {
      "openinference|arize",
      "Phoenix / OpenInference",
      "Long histories pass the SDK's 128 attributes and take the token counts with them: set "
-     "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000.",
+     "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000. TypeScript: as CommonJS; in an ES module the lines "
+     "give no spans.",
      {{"python", "pip install arize-phoenix-otel openinference-instrumentation-openai",
        "export OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000 OTEL_SERVICE_NAME=my-agent\n"
        "# in the program:\n"

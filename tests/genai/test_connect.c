@@ -57,6 +57,19 @@ static bool names(const ly_connect_gap *gaps, size_t n, const char *what)
     return false;
 }
 
+/* Lines that give nothing in an ES module say so. */
+static void module_form_is_told(void **state)
+{
+    static const char *const names[] = {"openai", "anthropic", "traceloop", "phoenix", "langchain"};
+    (void)state;
+    for (size_t i = 0; i < LY_COUNT(names); i++) {
+        const ly_connect_client *c = ly_connect_find(ly_str_c(names[i]));
+        assert_non_null(c);
+        assert_non_null(strstr(c->note, "CommonJS"));
+        assert_non_null(strstr(c->note, "ES module"));
+    }
+}
+
 static void gaps_of_a_span(void **state)
 {
     (void)state;
@@ -82,6 +95,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(promised_clients),
         cmocka_unit_test(texts_are_filled),
+        cmocka_unit_test(module_form_is_told),
         cmocka_unit_test(gaps_of_a_span),
     };
     return cmocka_run_group_tests_name("genai/connect", tests, NULL, NULL);
