@@ -726,6 +726,19 @@ static ly_status put_batch(ly_store *store, const ly_store_batch *batch, ly_stor
     return st ? st : next_trace_flush(store, err);
 }
 
+/* A file that was deleted takes every commit and is gone with the last handle: nobody would find what was
+ * acknowledged. Asked before a batch, not to write for nothing, and once more before the caller is told. */
+static ly_status in_place(ly_db *db, ly_err *err)
+{
+    int moved = 0;
+    if (sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_HAS_MOVED, &moved) || !moved)
+        return LY_OK;
+    return LY_FAIL(err, LY_E_IO,
+                   "%s was moved or deleted while it is open; put it back, or start again with "
+                   "a new file",
+                   db->path);
+}
+
 ly_status ly_store_ingest(ly_store *store, const ly_store_batch *batch, ly_store_result *results,
                           ly_err *err)
 {
@@ -740,10 +753,14 @@ ly_status ly_store_ingest(ly_store *store, const ly_store_batch *batch, ly_store
         results ? results : LY_ARENA_ARRAY(&store->scratch, ly_store_result, n + 1);
     if (!found)
         return LY_NOMEM(err);
+    ly_status st = in_place(&store->db, err);
+    if (st)
+        return st;
     ly_contents_ahead(store, ly_wall_ns() / LY_NS_PER_DAY);
-    ly_status st = ly_db_write_begin(&store->db, err);
+    st = ly_db_write_begin(&store->db, err);
     if (st)
         return st;
     st = put_batch(store, batch, found, err);
-    return ly_db_write_end(&store->db, st, err);
+    st = ly_db_write_end(&store->db, st, err);
+    return st ? st : in_place(&store->db, err);
 }

@@ -325,6 +325,25 @@ static void odd_service_names(void **state)
     }
 }
 
+/* What goes into a file that no path leads to any more is not stored. */
+static void a_moved_database_takes_nothing(void **state)
+{
+    kit *k = *state;
+    char away[128];
+    ly_buf buf;
+    ly_str body = spans(&buf, 21, 3);
+    snprintf(away, sizeof away, "%s.away", k->db);
+    assert_int_equal(rename(k->db, away), 0);
+    assert_int_equal(kit_post(k, "/v1/traces", KIT_PROTO, body), 503);
+    answer_has(k, "moved or deleted");
+    assert_int_equal(kit_get(k, "/readyz", NULL), 503);
+    assert_int_equal(rename(away, k->db), 0);
+    assert_int_equal(kit_post(k, "/v1/traces", KIT_PROTO, body), 200);
+    assert_int_equal(kit_stats(k).stored, 3);
+    assert_int_equal(kit_get(k, "/readyz", NULL), 200);
+    ly_buf_release(&buf);
+}
+
 static long peak_kib(void)
 {
     struct rusage usage;
@@ -607,6 +626,7 @@ int main(void)
         WITH(gzip_and_deflate),
         WITH(long_service_names),
         WITH(odd_service_names),
+        WITH(a_moved_database_takes_nothing),
         WITH(too_large_before_and_after_inflating),
         WITH(chunked_and_slow),
         WITH(a_client_that_leaves_costs_nothing),
