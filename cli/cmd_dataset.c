@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "cli/answer.h"
 #include "cli/cmd.h"
+#include "cli/progress.h"
 #include "cli/work.h"
 #include "cli/files.h"
 #include "cli/trace_text.h"
@@ -41,13 +42,49 @@ static void print_version(ly_cli *cli, const ly_dataset_version *v)
     ly_buf_release(&out);
 }
 
-static ly_status nothing(void *user, ly_str key, ly_str data, ly_err *err)
+/* Reading a file twice over: first to look at it, with no writer, then into the database. */
+typedef struct putting {
+    ly_progress progress;
+    ly_dataset_writer *writer;
+    int64_t n, all;
+} putting;
+
+static ly_status put_row(void *user, ly_str key, ly_str data, ly_err *err)
 {
-    (void)user;
-    (void)key;
-    (void)data;
-    (void)err;
-    return LY_OK;
+    putting *p = user;
+    if (ly_cli_interrupted()) {
+        return LY_FAIL(err, LY_E_CANCELLED, "stopped");
+    }
+    ly_progress_tell(&p->progress, ++p->n, p->all, LY_UNKNOWN, p->writer ? NULL : "checked");
+    return p->writer ? ly_dataset_add(p->writer, key, data, NULL, err) : LY_OK;
+}
+
+static ly_status put_file(ly_work *w, putting *p, ly_dataset_version *ret)
+{
+    const char *path = w->cli->args[0], *name = ly_cli_opt(w->cli, "name");
+    ly_str as = name ? ly_str_c(name) : ly_file_stem(path, &w->arena);
+    ly_status st = ly_dataset_begin(w->store, as, ly_str_c(path), &p->writer, &w->err);
+    if (st) {
+        return st;
+    }
+    p->all = p->n;
+    p->n = 0;
+    ly_progress_begin(&p->progress, w->cli, "rows");
+    st = ly_data_read_file(path, put_row, p, &w->err);
+    ly_progress_clear(&p->progress);
+    if (st) {
+        ly_dataset_abandon(p->writer);
+        return st;
+    }
+    return ly_dataset_end(p->writer, &w->arena, ret, &w->err);
+}
+
+static int say_stopped(ly_cli *cli, int code)
+{
+    if (code != LY_EXIT_DONE && ly_cli_interrupted()) {
+        ly_cli_note(cli, "stopped; no version was made");
+    }
+    return code;
 }
 
 static int run_put(ly_cli *cli)
@@ -55,20 +92,22 @@ static int run_put(ly_cli *cli)
     ly_work w;
     ly_dataset_version v;
     ly_err err = LY_ERR_INIT;
+    putting p = {.writer = NULL};
     /* A bad file is found before the database is touched. */
-    if (ly_data_read_file(cli->args[0], nothing, NULL, &err) != LY_OK) {
-        return ly_cli_fail(cli, &err);
+    ly_progress_begin(&p.progress, cli, "rows");
+    ly_status st = ly_data_read_file(cli->args[0], put_row, &p, &err);
+    ly_progress_clear(&p.progress);
+    if (st) {
+        return say_stopped(cli, ly_cli_fail(cli, &err));
     }
-    const char *name = ly_cli_opt(cli, "name");
-    ly_status st = ly_work_begin(&w, cli, LY_STORE_WRITER);
+    st = ly_work_begin(&w, cli, LY_STORE_WRITER);
     if (!st) {
-        st = ly_data_put_file(w.store, name ? ly_str_c(name) : ly_file_stem(cli->args[0], &w.arena),
-                              cli->args[0], NULL, NULL, &w.arena, &v, &w.err);
+        st = put_file(&w, &p, &v);
     }
     if (!st) {
         print_version(cli, &v);
     }
-    return ly_work_end(&w, st, LY_EXIT_DONE);
+    return say_stopped(cli, ly_work_end(&w, st, LY_EXIT_DONE));
 }
 
 static int run_list(ly_cli *cli)

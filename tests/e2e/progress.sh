@@ -79,6 +79,18 @@ for args in (("db", "rebuild", "--normalise"), ("db", "check"), ("db", "redact",
     if code != 0: complain("%s exits %d: %r" % (name, code, seen))
 if sum(1 for _ in open("out.jsonl")) != n: complain("the export is not whole")
 
+# A data set: stopped, there is no version; then all of it.
+def versions(): return subprocess.run([lydite, "dataset", "list", "--db", "t.db", "--json"], capture_output=True, text=True).stdout.count("\n")
+for rows in (50000, 200000, 800000):
+    with open("rows.jsonl", "w") as f:
+        for i in range(rows): f.write('{"question":"how many stones are %d stones","n":%d}\n' % (i, i))
+    code, seen, told = on_terminal("dataset", "put", "--db", "t.db", "--name", "r%d" % rows, "rows.jsonl", stop=True)
+    if told and code == 130: break
+if not told: complain("dataset put says nothing of how far it is: %r" % seen)
+if code == 130 and (versions() != (50000, 200000, 800000).index(rows) or "no version was made" not in seen): complain("stopped, dataset put made %d versions: %r" % (versions(), seen))
+code, seen, _ = on_terminal("dataset", "put", "--db", "t.db", "rows.jsonl")
+if code != 0 or str(rows) not in seen: complain("dataset put exits %d: %r" % (code, seen))
+
 # Piped, and with -q: not a word of it.
 for args, quiet in ((("db", "rebuild", "--normalise"), False), (("db", "rebuild", "--normalise", "-q"), True)):
     if quiet: code, seen, _ = on_terminal(*args, "--db", "t.db")
