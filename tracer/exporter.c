@@ -507,11 +507,14 @@ static void give_up_all(ly_exporter *e)
         }
     }
     if (t->config.spool_dir) {
-        for (bool all = false; !all;) {
+        /* A round that fills no request has no memory for one: the rest is counted below. */
+        for (bool all = false, filled = true; !all && filled;) {
             all = drain(e);
+            filled = false;
             for (uint32_t i = 0; i < e->n_requests; i++) {
                 if (e->requests[i].state == LY_REQ_READY) {
                     ly_settle_lost(e, &e->requests[i], LYDITE_DROP_SHUTDOWN, "closed");
+                    filled = true;
                 }
             }
         }
