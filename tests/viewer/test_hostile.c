@@ -19,34 +19,6 @@ static int set_up_hostile(void **state)
     return strangers_made(state, "hostile", fill_hostile);
 }
 
-static void every_screen(void **state)
-{
-    static const char *const ways[] = {"",           "S",   "oo",         "fname:x\x1b]0;y\r",
-                                       "/\x1b[2J\r", "3",   "3jm",        "4",
-                                       "5",          "6",   "6o",         "6oooo",
-                                       "7",          "7oo", "7ooo",       "7oooooo",
-                                       "8",          "?",   ":x\x1b]0;\r"};
-    static const int sizes[][2] = {{12, 40}, {24, 80}, {50, 160}, {200, 500}};
-    ly_buf bytes;
-    ly_buf_init(&bytes, LY_MIB(64));
-    for (size_t s = 0; s < LY_COUNT(sizes); s++) {
-        for (size_t i = 0; i < LY_COUNT(ways); i++) {
-            if (s == 3 && i % 4 != 0) {
-                continue; /* 100,000 cells a frame: a few will do */
-            }
-            bool unicode = (i + s) % 2;
-            ly_app *app = open_app(*state, sizes[s][0], sizes[s][1], unicode);
-            draw(app);
-            type(app, ways[i]);
-            draw(app);
-            check_grid(app);
-            check_bytes(app, i % 2 ? LY_SCHEME_COLOR : LY_SCHEME_MONO, &bytes);
-            ly_app_free(app);
-        }
-    }
-    ly_buf_release(&bytes);
-}
-
 /* The trace of attacks: each span selected, each part of the detail, each lens, as a page. */
 static void every_part_of_a_trace(void **state)
 {

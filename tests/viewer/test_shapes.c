@@ -37,22 +37,6 @@ static int set_up_shapes(void **state)
     return strangers_made(state, "shapes", fill_shapes);
 }
 
-/* Lists and sums that have such traces in them. */
-static void every_list(void **state)
-{
-    ly_buf bytes;
-    ly_buf_init(&bytes, LY_MIB(64));
-    for (const char *screen = "1345678"; *screen; screen++) {
-        ly_app *app = open_app(*state, 24, 80, true);
-        type(app, (char[]){*screen, '\0'});
-        draw(app);
-        check_grid(app);
-        check_bytes(app, LY_SCHEME_COLOR, &bytes);
-        ly_app_free(app);
-    }
-    ly_buf_release(&bytes);
-}
-
 static void any_shape_any_key(void **state)
 {
     static const char keys[] = "jjjjjjkkkgGhlJK -=swm[]eExbtz+_0/nNfF\rVLyqip\t\x04\x15?35";
@@ -217,7 +201,7 @@ static void errors_are_reached_in_folds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_list),
+        cmocka_unit_test(every_screen),
         cmocka_unit_test(any_shape_any_key),
         cmocka_unit_test(wide_and_deep),
         cmocka_unit_test(reading_does_not_hold_the_keys),
